@@ -1,0 +1,48 @@
+//! Default limits. Each says what happens when it is reached; none is only advice.
+
+use std::time::Duration;
+
+/// Levels of the tree below the root. A deeper child is refused.
+pub const DEPTH: usize = 10;
+/// Children of one Worknode. One more is refused.
+pub const CHILDREN: usize = 10_000;
+/// Tasks that wait in one team. One more is refused as `backpressure`.
+pub const PENDING_TASKS: usize = 10_000;
+/// Messages in a Worknode's mailbox. One more is refused as `backpressure`; progress conflates.
+pub const MAILBOX: usize = 1_024;
+/// What a sender who was refused by a full mailbox is told to wait.
+pub const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// Bytes of one event's payload. A larger one is refused.
+pub const EVENT_PAYLOAD: usize = 64 * 1024;
+/// Live agents of a team. A spawn beyond it waits.
+pub const AGENTS: usize = 8;
+/// Wall time of a run. At the limit it is stopped with cause `time_limit`.
+pub const RUN_TIME: Duration = Duration::from_secs(30 * 60);
+/// Time without output of a run. At the limit it is stopped with cause `silence_limit`.
+pub const SILENCE: Duration = Duration::from_secs(5 * 60);
+/// Time from the decision to start until the process exists. At the limit the start failed.
+pub const START_TIME: Duration = Duration::from_secs(30);
+/// Time between TERM and KILL.
+pub const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long a claim holds without renewal.
+pub const LEASE: Duration = Duration::from_secs(60);
+/// How often the runtime renews the claim of a live run.
+pub const HEARTBEAT: Duration = Duration::from_secs(20);
+/// Claims of one task. After the last one fails, so does the task.
+pub const ATTEMPTS: u32 = 3;
+/// Restarts of an agent within [`RESTART_PERIOD`]. One more quarantines it.
+pub const RESTARTS: u32 = 3;
+/// The period of [`RESTARTS`].
+pub const RESTART_PERIOD: Duration = Duration::from_secs(60);
+/// Bytes of output kept per run and stream. Older output is rotated away and counted.
+pub const OUTPUT: u64 = 64 * 1024 * 1024;
+/// Missed firings that one trigger makes up for. Older ones are recorded as skipped.
+pub const CATCH_UP: usize = 100;
+/// Triggers in one team's configuration. More are a configuration error.
+pub const TRIGGERS: usize = 100_000;
+/// Findings kept of one verdict. What is beyond is counted.
+pub const FINDINGS: usize = 100;
+/// How far a stamp from elsewhere may be ahead of this machine's clock.
+pub const CLOCK_DRIFT: Duration = Duration::from_millis(500);
+/// Bytes of a task's prompt. A larger one is a configuration error.
+pub const PROMPT: usize = 4 * 1024 * 1024;

@@ -1,0 +1,26 @@
+//! Vocabulary and rules of Worknode.
+//!
+//! Everything in this crate is pure: no I/O, no async, no clock reads, no randomness.
+//! Time and random bits come in as arguments, decisions go out as data. What the property
+//! tests exercise here is the code that ships.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`ids`] | typed identities (UUIDv7) |
+//! | [`time`] | instants, durations as people write them, the [`time::Clock`] seam |
+//! | [`git`] | names of git objects |
+//! | [`hlc`] | hybrid logical clock: the order of all events |
+//! | [`bounds`] | every default limit, with its reason |
+//! | [`error`] | stable error codes and the exit code of each |
+//! | [`event`] | everything that can have happened |
+//! | [`command`] | everything that can be asked of a Worknode |
+//! | [`node`] | a Worknode's state, folded from its events |
+//! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
+//! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
+
+pub mod bounds;
+pub mod error;
+pub mod git;
+pub mod hlc;
+pub mod ids;
+pub mod time;
