@@ -16,11 +16,20 @@
 //! | [`command`] | everything that can be asked of a Worknode |
 //! | [`node`] | a Worknode's state, folded from its events |
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
+//! | [`verdict`] | what a gate found on a named tree |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
 
+pub mod agent;
 pub mod bounds;
+pub mod command;
 pub mod error;
+pub mod event;
 pub mod git;
 pub mod hlc;
 pub mod ids;
+pub mod node;
+pub mod restart;
+pub mod run;
+pub mod task;
 pub mod time;
+pub mod verdict;

@@ -1,0 +1,85 @@
+//! Everything that can be asked of a Worknode: the one interface of every side, from the
+//! command line to the tests. Matched without a wildcard, so that a new command is a decision
+//! everywhere.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{agent::AgentCommand, task::TaskCommand};
+
+/// What can be asked of a Worknode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Command {
+    /// Say what you are.
+    Get,
+    /// Remember an event of the user's own.
+    Emit {
+        /// Its name.
+        name: String,
+        /// Its data.
+        data: BTreeMap<String, String>,
+    },
+    /// For a task.
+    Task(TaskCommand),
+    /// For an agent.
+    Agent(AgentCommand),
+}
+
+/// What a capability allows, and what a command needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Look at anything.
+    Read,
+    /// Report on the task that one's run holds: progress, submit, block, release.
+    Work,
+    /// Approve or reject a submission.
+    Review,
+    /// Remember events and create tasks.
+    Write,
+    /// Start and resume agents.
+    Spawn,
+    /// Stop agents, runs and tasks.
+    Kill,
+    /// What only the runtime itself does: claims, verdicts, landings, process facts.
+    Administer,
+}
+
+impl Command {
+    /// What a caller must be allowed to do, to ask this.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        match self {
+            Self::Get => Operation::Read,
+            Self::Emit { .. } => Operation::Write,
+            Self::Task(command) => match command {
+                TaskCommand::Progress { .. }
+                | TaskCommand::Submit { .. }
+                | TaskCommand::Release { .. }
+                | TaskCommand::Block { .. } => Operation::Work,
+                TaskCommand::Approve { .. } | TaskCommand::Reject { .. } => Operation::Review,
+                TaskCommand::Cancel { .. } => Operation::Kill,
+                TaskCommand::Retry => Operation::Spawn,
+                TaskCommand::MarkReady
+                | TaskCommand::Claim { .. }
+                | TaskCommand::Start { .. }
+                | TaskCommand::Renew { .. }
+                | TaskCommand::RecordVerdict { .. }
+                | TaskCommand::RequestReview { .. }
+                | TaskCommand::BeginLanding { .. }
+                | TaskCommand::AbandonLanding { .. }
+                | TaskCommand::Complete { .. }
+                | TaskCommand::Fail { .. } => Operation::Administer,
+            },
+            Self::Agent(command) => match command {
+                AgentCommand::Start { .. } | AgentCommand::Resume => Operation::Spawn,
+                AgentCommand::StopRun { .. } | AgentCommand::Kill { .. } => Operation::Kill,
+                AgentCommand::Started { .. } | AgentCommand::Exited { .. } | AgentCommand::BackoffOver => {
+                    Operation::Administer
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Everything that can have happened.
+//!
+//! An event is a fact in the past tense. Its type name (`task_claimed`) is what triggers match,
+//! what `worknode events` prints and what the journal stores; names and fields are a contract.
+//! Its schema version is [`SCHEMA_VERSION`] until a change makes an upcaster necessary.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::Tier,
+    git::{CommitId, TreeId},
+    hlc::Hlc,
+    ids::{NodeId, RunId},
+    node::NodeSpec,
+    run::{ProcessIdentity, Receipt, RunSpec, StopCause},
+    task::{Claim, Landing, Progress, ReleaseCause},
+    time::Timestamp,
+    verdict::{Finding, Verdict},
+};
+
+/// Version of the event schema that this build writes.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Principal {
+    /// A person at the socket or with the operator's token.
+    Operator,
+    /// The runtime itself.
+    Runtime,
+    /// A trigger of the configuration.
+    Trigger {
+        /// Its name.
+        name: String,
+    },
+    /// An agent, in one of its runs.
+    Agent {
+        /// Its Worknode.
+        node: NodeId,
+        /// Its name.
+        name: String,
+        /// The run that holds the capability.
+        run: RunId,
+        /// What it may do at all.
+        tier: Tier,
+    },
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("operator"),
+            Self::Runtime => f.write_str("runtime"),
+            Self::Trigger { name } => write!(f, "trigger {name}"),
+            Self::Agent { name, .. } => f.write_str(name),
+        }
+    }
+}
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "the fields repeat the types' own words; each variant says what happened"
+)]
+pub enum Event {
+    /// A Worknode came to be.
+    NodeCreated { node: NodeSpec },
+    /// All that the task depends on is completed.
+    TaskReady,
+    /// An agent holds the task.
+    TaskClaimed { claim: Claim },
+    /// The holder's run is alive.
+    ClaimRenewed { epoch: u64, lease_until: Timestamp },
+    /// The holder began.
+    TaskStarted { epoch: u64 },
+    /// The holder says how far it is.
+    TaskProgressed { epoch: u64, progress: Progress },
+    /// The holder handed in a commit; its claim is over.
+    TaskSubmitted { epoch: u64, commit: CommitId },
+    /// The claim is over without a submission.
+    TaskReleased {
+        epoch: u64,
+        cause: ReleaseCause,
+        detail: String,
+    },
+    /// The holder cannot go on; its claim is over.
+    TaskBlocked { epoch: u64, reason: String },
+    /// A gate decided on a tree.
+    VerdictRecorded { verdict: Verdict },
+    /// All gates passed; a reviewer should look.
+    ReviewRequested { candidate: CommitId },
+    /// A reviewer or the operator agreed.
+    TaskApproved {
+        by: Principal,
+        commit: CommitId,
+        note: String,
+    },
+    /// The submission was refused.
+    TaskRejected { by: Principal, findings: Vec<Finding> },
+    /// About to put this tree on the base branch.
+    LandingStarted { landing: Landing },
+    /// It did not land, and nothing was changed.
+    LandingAbandoned { reason: String },
+    /// The tree is on the base branch.
+    TaskCompleted { tree: TreeId, commit: CommitId },
+    /// Given up.
+    TaskFailed { reason: String },
+    /// Not wanted any more.
+    TaskCancelled { reason: String },
+    /// To be tried again from the beginning.
+    TaskRetried,
+    /// A run was decided.
+    RunQueued { run: RunSpec },
+    /// About to fork.
+    RunStarting { run: RunId },
+    /// The process is there.
+    RunStarted { run: RunId, process: ProcessIdentity },
+    /// The process is held still.
+    RunFrozen { run: RunId },
+    /// The process goes on.
+    RunThawed { run: RunId },
+    /// The process is told to end.
+    RunStopping { run: RunId, cause: StopCause },
+    /// The process is gone.
+    RunExited { run: RunId, receipt: Receipt },
+    /// The agent is to start no other run after this one.
+    AgentStopRequested { reason: String },
+    /// The agent may start again then.
+    AgentRestarting { until: Timestamp, restarts: usize },
+    /// The agent's backoff is over.
+    AgentReady,
+    /// The agent ended too often.
+    AgentQuarantined { reason: String },
+    /// The agent starts no run until it is resumed.
+    AgentStopped { reason: String },
+    /// The agent may start again.
+    AgentResumed,
+    /// A trigger's occurrence is due; it will be acted on once.
+    TriggerFired {
+        trigger: String,
+        occurrence: String,
+        due: Timestamp,
+    },
+    /// What came of it.
+    TriggerActed {
+        trigger: String,
+        occurrence: String,
+        outcome: String,
+    },
+    /// An occurrence that was not acted on.
+    TriggerSkipped {
+        trigger: String,
+        occurrence: String,
+        reason: String,
+    },
+    /// Somebody was told something.
+    Notified { to: String, message: String },
+    /// An event of the user's own.
+    Emitted {
+        name: String,
+        #[serde(default)]
+        data: BTreeMap<String, String>,
+    },
+    /// The base branch was moved by somebody else.
+    BaseMoved { from: CommitId, to: CommitId },
+    /// The plan's tasks are in the tree.
+    PlanLoaded { digest: String, tasks: usize },
+    /// No task of the plan can go on by itself.
+    PlanFinished {
+        completed: usize,
+        failed: usize,
+        open: usize,
+    },
+    /// A daemon took charge of the store.
+    DaemonStarted { version: String, pid: u32 },
+    /// It let go of it in good order.
+    DaemonStopped { reason: String },
+}
+
+impl Event {
+    /// The type's name, as stored.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::NodeCreated { .. } => "node_created",
+            Self::TaskReady => "task_ready",
+            Self::TaskClaimed { .. } => "task_claimed",
+            Self::ClaimRenewed { .. } => "claim_renewed",
+            Self::TaskStarted { .. } => "task_started",
+            Self::TaskProgressed { .. } => "task_progressed",
+            Self::TaskSubmitted { .. } => "task_submitted",
+            Self::TaskReleased { .. } => "task_released",
+            Self::TaskBlocked { .. } => "task_blocked",
+            Self::VerdictRecorded { .. } => "verdict_recorded",
+            Self::ReviewRequested { .. } => "review_requested",
+            Self::TaskApproved { .. } => "task_approved",
+            Self::TaskRejected { .. } => "task_rejected",
+            Self::LandingStarted { .. } => "landing_started",
+            Self::LandingAbandoned { .. } => "landing_abandoned",
+            Self::TaskCompleted { .. } => "task_completed",
+            Self::TaskFailed { .. } => "task_failed",
+            Self::TaskCancelled { .. } => "task_cancelled",
+            Self::TaskRetried => "task_retried",
+            Self::RunQueued { .. } => "run_queued",
+            Self::RunStarting { .. } => "run_starting",
+            Self::RunStarted { .. } => "run_started",
+            Self::RunFrozen { .. } => "run_frozen",
+            Self::RunThawed { .. } => "run_thawed",
+            Self::RunStopping { .. } => "run_stopping",
+            Self::RunExited { .. } => "run_exited",
+            Self::AgentStopRequested { .. } => "agent_stop_requested",
+            Self::AgentRestarting { .. } => "agent_restarting",
+            Self::AgentReady => "agent_ready",
+            Self::AgentQuarantined { .. } => "agent_quarantined",
+            Self::AgentStopped { .. } => "agent_stopped",
+            Self::AgentResumed => "agent_resumed",
+            Self::TriggerFired { .. } => "trigger_fired",
+            Self::TriggerActed { .. } => "trigger_acted",
+            Self::TriggerSkipped { .. } => "trigger_skipped",
+            Self::Notified { .. } => "notified",
+            Self::Emitted { .. } => "emitted",
+            Self::BaseMoved { .. } => "base_moved",
+            Self::PlanLoaded { .. } => "plan_loaded",
+            Self::PlanFinished { .. } => "plan_finished",
+            Self::DaemonStarted { .. } => "daemon_started",
+            Self::DaemonStopped { .. } => "daemon_stopped",
+        }
+    }
+
+    /// What triggers and filters match: the type's name, or for the user's own events theirs.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        match self {
+            Self::Emitted { name, .. } => name,
+            other => other.type_name(),
+        }
+    }
+
+    /// The run that the event changes, when it changes one.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::RunQueued { run } => Some(run.id),
+            Self::RunStarting { run }
+            | Self::RunStarted { run, .. }
+            | Self::RunFrozen { run }
+            | Self::RunThawed { run }
+            | Self::RunStopping { run, .. }
+            | Self::RunExited { run, .. } => Some(*run),
+            _ => None,
+        }
+    }
+
+    /// Does the event change the state of its Worknode? The others are only remembered.
+    #[must_use]
+    pub const fn changes_node(&self) -> bool {
+        !matches!(
+            self,
+            Self::TriggerFired { .. }
+                | Self::TriggerActed { .. }
+                | Self::TriggerSkipped { .. }
+                | Self::Notified { .. }
+                | Self::Emitted { .. }
+                | Self::BaseMoved { .. }
+                | Self::PlanLoaded { .. }
+                | Self::PlanFinished { .. }
+                | Self::DaemonStarted { .. }
+                | Self::DaemonStopped { .. }
+        )
+    }
+}
+
+/// An event that has been decided and not yet stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// Whose event.
+    pub node: NodeId,
+    /// Who did it.
+    pub by: Principal,
+    /// The event that led to it.
+    pub cause: Option<Hlc>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// An event as the journal holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place in the order of everything, and its identity.
+    pub at: Hlc,
+    /// Whose event.
+    pub node: NodeId,
+    /// Who did it.
+    pub by: Principal,
+    /// The event that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Hlc>,
+    /// Version of the event's schema.
+    pub version: u16,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
