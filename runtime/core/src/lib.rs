@@ -20,6 +20,8 @@
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
 
 pub mod agent;
+#[cfg(test)]
+mod agent_tests;
 pub mod bounds;
 pub mod command;
 pub mod error;

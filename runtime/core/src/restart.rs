@@ -157,7 +157,7 @@ fn backoff(policy: &RestartPolicy, restarts: usize, random: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::prelude::{any, prop, prop_assert, proptest};
 
     use super::*;
 

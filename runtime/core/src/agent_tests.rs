@@ -1,0 +1,354 @@
+//! Lives of agents and runs: every command in every state, and random histories.
+
+use proptest::prelude::*;
+
+use crate::{
+    agent::{Agent, AgentCommand, AgentEffect, AgentSpec, AgentStatus, StartWhen, Tier, decide},
+    event::{Event, Principal},
+    ids::RunId,
+    restart::{RestartKind, RestartPolicy},
+    run::{Ending, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunStatus, StopCause},
+    time::Timestamp,
+};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
+}
+
+fn agent(kind: RestartKind) -> Agent {
+    Agent::new(AgentSpec {
+        profile: "implementation".into(),
+        driver: "command".into(),
+        tier: Tier::Implementation,
+        start: StartWhen::Task,
+        restart: RestartPolicy {
+            kind,
+            ..RestartPolicy::default()
+        },
+        limits: RunLimits::default(),
+    })
+}
+
+fn run_id(n: u128) -> RunId {
+    uuid::Uuid::from_u128(n).into()
+}
+
+fn process() -> ProcessIdentity {
+    ProcessIdentity {
+        pid: 42,
+        start_time: 7,
+        boot_id: "boot".into(),
+    }
+}
+
+fn receipt(ending: Ending, cause: Option<StopCause>) -> Receipt {
+    Receipt {
+        ending,
+        cause,
+        started_at: None,
+        ended_at: at(9),
+        processes_ended: 1,
+        term_sent: false,
+        kill_sent: false,
+        output_bytes: 0,
+        output_dropped: 0,
+    }
+}
+
+/// The agent after `command`, with what was to be done about it.
+fn step(
+    agent: &Agent,
+    command: &AgentCommand,
+    now: u64,
+) -> Result<(Agent, Option<AgentEffect>), crate::error::Error> {
+    let decision = decide(agent, command, &Principal::Operator, at(now))?;
+    let after = decision
+        .events
+        .iter()
+        .fold(agent.clone(), |agent, event| agent.apply(event, at(now)).unwrap());
+    Ok((after, decision.effect))
+}
+
+fn started(kind: RestartKind, purpose: Purpose) -> Agent {
+    let (agent, effect) = step(
+        &agent(kind),
+        &AgentCommand::Start {
+            run: run_id(1),
+            purpose,
+            max_duration: None,
+        },
+        1,
+    )
+    .unwrap();
+    assert!(matches!(effect, Some(AgentEffect::Spawn(permit, _)) if permit.run() == run_id(1)));
+    step(
+        &agent,
+        &AgentCommand::Started {
+            run: run_id(1),
+            process: process(),
+        },
+        2,
+    )
+    .unwrap()
+    .0
+}
+
+fn exited(agent: &Agent, ending: Ending, cause: Option<StopCause>, now: u64) -> Agent {
+    let command = AgentCommand::Exited {
+        run: run_id(1),
+        receipt: receipt(ending, cause),
+        random: 0,
+    };
+    step(agent, &command, now).unwrap().0
+}
+
+#[test]
+fn p6_an_agent_has_at_most_one_run() {
+    let busy = started(RestartKind::Transient, Purpose::Standing);
+    let again = AgentCommand::Start {
+        run: run_id(2),
+        purpose: Purpose::Standing,
+        max_duration: None,
+    };
+    assert!(step(&busy, &again, 3).is_err());
+}
+
+#[test]
+fn ends_lead_where_the_restart_kind_says() {
+    let task = || Purpose::Work {
+        task: crate::ids::NodeId::ROOT,
+        epoch: 1,
+    };
+    let crash = || Ending::Code { code: 3 };
+    let clean = || Ending::Code { code: 0 };
+    let status = |kind, purpose, ending| exited(&started(kind, purpose), ending, None, 9).status.name();
+    assert_eq!(status(RestartKind::Transient, task(), clean()), "idle");
+    assert_eq!(status(RestartKind::Transient, task(), crash()), "backoff");
+    assert_eq!(status(RestartKind::Temporary, task(), crash()), "stopped");
+    assert_eq!(status(RestartKind::Temporary, task(), clean()), "idle");
+    assert_eq!(
+        status(RestartKind::Permanent, Purpose::Standing, clean()),
+        "backoff"
+    );
+    assert_eq!(
+        status(RestartKind::Transient, Purpose::Standing, clean()),
+        "stopped"
+    );
+    assert_eq!(
+        status(RestartKind::Transient, Purpose::Standing, crash()),
+        "backoff"
+    );
+}
+
+#[test]
+fn p8_a_run_that_hits_a_limit_counts_as_a_crash_and_a_requested_stop_does_not() {
+    let busy = started(RestartKind::Transient, Purpose::Standing);
+    let killed = Ending::Signal { signal: 9 };
+    assert_eq!(
+        exited(&busy, killed.clone(), Some(StopCause::TimeLimit), 9)
+            .status
+            .name(),
+        "backoff"
+    );
+    assert_eq!(
+        exited(&busy, killed, Some(StopCause::Shutdown), 9).status.name(),
+        "idle"
+    );
+}
+
+#[test]
+fn p4_kill_marks_first_then_stops_and_is_idempotent() {
+    let busy = started(RestartKind::Permanent, Purpose::Standing);
+    let kill = AgentCommand::Kill {
+        reason: "enough".into(),
+    };
+    let (stopping, effect) = step(&busy, &kill, 3).unwrap();
+    assert!(matches!(effect, Some(AgentEffect::Stop(_))));
+    let (same, effect) = step(&stopping, &kill, 4).unwrap();
+    assert!(effect.is_none());
+    assert_eq!(same, stopping);
+    let gone = exited(&same, Ending::Signal { signal: 15 }, None, 5);
+    assert_eq!(
+        gone.status,
+        AgentStatus::Stopped {
+            reason: "enough".into()
+        }
+    );
+    assert_eq!(step(&gone, &kill, 6).unwrap().0, gone);
+}
+
+#[test]
+fn a_stop_that_overtakes_the_start_still_knows_its_process() {
+    let (starting, _) = step(
+        &agent(RestartKind::Transient),
+        &AgentCommand::Start {
+            run: run_id(1),
+            purpose: Purpose::Standing,
+            max_duration: None,
+        },
+        1,
+    )
+    .unwrap();
+    let (stopping, _) = step(
+        &starting,
+        &AgentCommand::StopRun {
+            cause: StopCause::Shutdown,
+        },
+        2,
+    )
+    .unwrap();
+    let (known, _) = step(
+        &stopping,
+        &AgentCommand::Started {
+            run: run_id(1),
+            process: process(),
+        },
+        3,
+    )
+    .unwrap();
+    assert_eq!(known.status.run().unwrap().status.process(), Some(&process()));
+    assert_eq!(known.status.run().unwrap().status.name(), "stopping");
+}
+
+#[test]
+fn p8_too_many_crashes_quarantine_until_resumed() {
+    let mut now = agent(RestartKind::Transient);
+    for second in 0..4 {
+        let start = AgentCommand::Start {
+            run: run_id(1),
+            purpose: Purpose::Standing,
+            max_duration: None,
+        };
+        now = step(&now, &start, second).unwrap().0;
+        now = exited(&now, Ending::Code { code: 1 }, None, second);
+        if now.status.name() == "backoff" {
+            now = step(&now, &AgentCommand::BackoffOver, second).unwrap().0;
+        }
+    }
+    assert_eq!(now.status.name(), "quarantined");
+    assert_eq!(
+        step(&now, &AgentCommand::Resume, 9).unwrap().0.status,
+        AgentStatus::Idle
+    );
+}
+
+fn commands() -> Vec<AgentCommand> {
+    vec![
+        AgentCommand::Start {
+            run: run_id(1),
+            purpose: Purpose::Standing,
+            max_duration: None,
+        },
+        AgentCommand::Started {
+            run: run_id(1),
+            process: process(),
+        },
+        AgentCommand::StopRun {
+            cause: StopCause::SilenceLimit,
+        },
+        AgentCommand::Exited {
+            run: run_id(1),
+            receipt: receipt(Ending::Code { code: 1 }, None),
+            random: 3,
+        },
+        AgentCommand::Exited {
+            run: run_id(1),
+            receipt: receipt(Ending::Code { code: 0 }, None),
+            random: 3,
+        },
+        AgentCommand::BackoffOver,
+        AgentCommand::Kill { reason: "k".into() },
+        AgentCommand::Resume,
+    ]
+}
+
+/// Every event that speaks of runs, for run 1.
+fn run_events() -> Vec<Event> {
+    let run = run_id(1);
+    vec![
+        Event::RunStarting { run },
+        Event::RunStarted {
+            run,
+            process: process(),
+        },
+        Event::RunFrozen { run },
+        Event::RunThawed { run },
+        Event::RunStopping {
+            run,
+            cause: StopCause::Shutdown,
+        },
+        Event::RunExited {
+            run,
+            receipt: receipt(Ending::Unseen, None),
+        },
+    ]
+}
+
+#[test]
+fn every_run_state_meets_every_event() {
+    const LEGAL: &[(&str, &[&str])] = &[
+        ("queued", &["run_starting", "run_stopping", "run_exited"]),
+        ("starting", &["run_started", "run_stopping", "run_exited"]),
+        ("running", &["run_frozen", "run_stopping", "run_exited"]),
+        ("frozen", &["run_thawed", "run_stopping", "run_exited"]),
+        ("stopping", &["run_exited"]),
+        ("exited", &[]),
+    ];
+    let Some(RunStatus::Running { .. }) = started(RestartKind::Transient, Purpose::Standing)
+        .status
+        .run()
+        .map(|r| r.status.clone())
+    else {
+        panic!("a started agent has a running run")
+    };
+    let spec = started(RestartKind::Transient, Purpose::Standing)
+        .status
+        .run()
+        .unwrap()
+        .spec
+        .clone();
+    let queued = Run {
+        spec,
+        status: RunStatus::Queued,
+    };
+    let events = run_events();
+    let walk = |path: &[usize]| {
+        path.iter()
+            .fold(queued.clone(), |run, &i| run.apply(&events[i], at(1)).unwrap())
+    };
+    let paths: [&[usize]; 6] = [&[], &[0], &[0, 1], &[0, 1, 2], &[0, 1, 4], &[0, 1, 5]];
+    for ((name, legal), path) in LEGAL.iter().zip(paths) {
+        let run = walk(path);
+        assert_eq!(run.status.name(), *name);
+        for event in &events {
+            assert_eq!(
+                run.apply(event, at(2)).is_ok(),
+                legal.contains(&event.type_name()),
+                "{name} + {}",
+                event.type_name()
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn p6_random_lives_fold_back_and_never_hold_two_runs(choices in prop::collection::vec((0_usize..8, 0_u64..500), 0..60)) {
+        let mut lived = agent(RestartKind::Transient);
+        let mut history: Vec<(Event, Timestamp)> = Vec::new();
+        for (choice, now) in choices {
+            let Ok(decision) = decide(&lived, &commands()[choice], &Principal::Operator, at(now)) else { continue };
+            if matches!(decision.effect, Some(AgentEffect::Spawn(..))) {
+                prop_assert!(lived.status.run().is_none());
+            }
+            for event in decision.events {
+                lived = lived.apply(&event, at(now)).unwrap();
+                history.push((event, at(now)));
+            }
+        }
+        let folded = history.iter().fold(agent(RestartKind::Transient), |agent, (event, at)| agent.apply(event, *at).unwrap());
+        prop_assert_eq!(&folded, &lived);
+        let stored = serde_json::to_string(&lived).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Agent>(&stored).unwrap(), lived);
+    }
+}

@@ -1,0 +1,392 @@
+//! What a command to a task comes to.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Claim, Landing, Progress, ReleaseCause, Task, TaskStatus};
+use crate::{
+    bounds,
+    error::{Code, Error},
+    event::{Event, Principal},
+    git::{CommitId, TreeId},
+    ids::{NodeId, RunId},
+    time::Timestamp,
+    verdict::{Finding, Verdict},
+};
+
+/// What can be asked of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum TaskCommand {
+    /// Its dependencies are completed.
+    MarkReady,
+    /// Give it to an agent for one run.
+    Claim {
+        /// Who.
+        agent: NodeId,
+        /// For which run.
+        run: RunId,
+        /// For how long without renewal.
+        lease: Duration,
+    },
+    /// The run is alive and has its brief.
+    Start {
+        /// The claim.
+        epoch: u64,
+    },
+    /// The run is still alive.
+    Renew {
+        /// The claim.
+        epoch: u64,
+        /// From now.
+        lease: Duration,
+    },
+    /// Say how far it is.
+    Progress {
+        /// The claim.
+        epoch: u64,
+        /// What to say.
+        progress: Progress,
+    },
+    /// Hand in a commit.
+    Submit {
+        /// The claim.
+        epoch: u64,
+        /// The commit in the agent's clone.
+        commit: CommitId,
+    },
+    /// The claim ends without a submission.
+    Release {
+        /// The claim.
+        epoch: u64,
+        /// Why.
+        cause: ReleaseCause,
+        /// In words.
+        detail: String,
+    },
+    /// The holder cannot go on.
+    Block {
+        /// The claim.
+        epoch: u64,
+        /// What is missing.
+        reason: String,
+    },
+    /// A gate has decided.
+    RecordVerdict {
+        /// What it decided.
+        verdict: Verdict,
+    },
+    /// All gates passed; a reviewer should look.
+    RequestReview {
+        /// The candidate that the reviewer sees.
+        candidate: CommitId,
+    },
+    /// A reviewer or the operator agrees with a submission.
+    Approve {
+        /// The submitted commit that was looked at.
+        commit: CommitId,
+        /// In words.
+        note: String,
+    },
+    /// A gate, a reviewer, a conflict or the operator refuses the submission.
+    Reject {
+        /// The submitted commit that was looked at.
+        commit: CommitId,
+        /// Why.
+        findings: Vec<Finding>,
+    },
+    /// All agree: land exactly this.
+    BeginLanding {
+        /// What.
+        landing: Landing,
+    },
+    /// It could not land, and nothing was changed.
+    AbandonLanding {
+        /// Why.
+        reason: String,
+    },
+    /// It landed.
+    Complete {
+        /// The tree that landed.
+        tree: TreeId,
+        /// The commit on the base branch.
+        commit: CommitId,
+    },
+    /// Give up.
+    Fail {
+        /// Why.
+        reason: String,
+    },
+    /// Not wanted any more.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Try a failed, cancelled or blocked task again.
+    Retry,
+}
+
+/// The permission to put exactly one tree of one task on the base branch, once.
+///
+/// Only [`decide`] makes one, together with the event that records the intent. It can be
+/// neither copied nor stored, and the function that lands consumes it.
+#[derive(Debug)]
+pub struct LandPermit {
+    landing: Landing,
+}
+
+impl LandPermit {
+    /// What may land.
+    #[must_use]
+    pub const fn landing(&self) -> &Landing {
+        &self.landing
+    }
+}
+
+/// What a command comes to: events to append, and then perhaps a permit to act.
+#[derive(Debug, Default)]
+pub struct TaskDecision {
+    /// To be appended, all or none. Empty when there is nothing left to do.
+    pub events: Vec<Event>,
+    /// For the landing that the events announce.
+    pub permit: Option<LandPermit>,
+}
+
+/// Decides what `command` by `by` comes to. Pure.
+///
+/// # Errors
+/// `stale_epoch` for a write under an old claim, `held` for a claim on what somebody holds,
+/// `illegal_transition` for what the state does not allow.
+pub fn decide(
+    task: &Task,
+    command: &TaskCommand,
+    by: &Principal,
+    now: Timestamp,
+) -> Result<TaskDecision, Error> {
+    let events = match command {
+        TaskCommand::MarkReady => vec![Event::TaskReady],
+        TaskCommand::Claim { agent, run, lease } => decide_claim(task, *agent, *run, *lease, now)?,
+        TaskCommand::Start { epoch } => {
+            fence(task, *epoch)?;
+            vec![Event::TaskStarted { epoch: *epoch }]
+        }
+        TaskCommand::Renew { epoch, lease } => {
+            fence(task, *epoch)?;
+            vec![Event::ClaimRenewed {
+                epoch: *epoch,
+                lease_until: now.plus(*lease),
+            }]
+        }
+        TaskCommand::Progress { epoch, progress } => {
+            fence(task, *epoch)?;
+            let percent = progress.percent.map(|p| p.min(100));
+            let progress = Progress {
+                percent,
+                message: progress.message.clone(),
+            };
+            vec![Event::TaskProgressed {
+                epoch: *epoch,
+                progress,
+            }]
+        }
+        TaskCommand::Submit { epoch, commit } => {
+            if already_submitted(task, *epoch, commit) {
+                return Ok(TaskDecision::default());
+            }
+            fence(task, *epoch)?;
+            vec![Event::TaskSubmitted {
+                epoch: *epoch,
+                commit: commit.clone(),
+            }]
+        }
+        TaskCommand::Release { epoch, cause, detail } => {
+            fence(task, *epoch)?;
+            let released = Event::TaskReleased {
+                epoch: *epoch,
+                cause: *cause,
+                detail: detail.clone(),
+            };
+            with_exhaustion(task, released, detail)?
+        }
+        TaskCommand::Block { epoch, reason } => {
+            fence(task, *epoch)?;
+            vec![Event::TaskBlocked {
+                epoch: *epoch,
+                reason: reason.clone(),
+            }]
+        }
+        TaskCommand::RecordVerdict { verdict } => vec![Event::VerdictRecorded {
+            verdict: verdict.clone(),
+        }],
+        TaskCommand::RequestReview { candidate } => {
+            vec![Event::ReviewRequested {
+                candidate: candidate.clone(),
+            }]
+        }
+        TaskCommand::Approve { commit, note } => {
+            same_submission(task, commit)?;
+            vec![Event::TaskApproved {
+                by: by.clone(),
+                commit: commit.clone(),
+                note: note.clone(),
+            }]
+        }
+        TaskCommand::Reject { commit, findings } => {
+            same_submission(task, commit)?;
+            let summary = findings
+                .first()
+                .map_or_else(|| "rejected".to_owned(), |f| f.message.clone());
+            let rejected = Event::TaskRejected {
+                by: by.clone(),
+                findings: capped(findings),
+            };
+            with_exhaustion(task, rejected, &summary)?
+        }
+        TaskCommand::BeginLanding { landing } => {
+            let events = vec![Event::LandingStarted {
+                landing: landing.clone(),
+            }];
+            check(task, &events)?;
+            return Ok(TaskDecision {
+                events,
+                permit: Some(LandPermit {
+                    landing: landing.clone(),
+                }),
+            });
+        }
+        TaskCommand::AbandonLanding { reason } => vec![Event::LandingAbandoned {
+            reason: reason.clone(),
+        }],
+        TaskCommand::Complete { tree, commit } => {
+            vec![Event::TaskCompleted {
+                tree: tree.clone(),
+                commit: commit.clone(),
+            }]
+        }
+        TaskCommand::Fail { reason } => vec![Event::TaskFailed {
+            reason: reason.clone(),
+        }],
+        TaskCommand::Cancel { reason } => {
+            if matches!(task.status, TaskStatus::Cancelled { .. }) {
+                return Ok(TaskDecision::default());
+            }
+            vec![Event::TaskCancelled {
+                reason: reason.clone(),
+            }]
+        }
+        TaskCommand::Retry => vec![Event::TaskRetried],
+    };
+    check(task, &events)?;
+    Ok(TaskDecision { events, permit: None })
+}
+
+fn decide_claim(
+    task: &Task,
+    agent: NodeId,
+    run: RunId,
+    lease: Duration,
+    now: Timestamp,
+) -> Result<Vec<Event>, Error> {
+    if let Some(held) = task.status.claim() {
+        return Err(Error::new(
+            Code::Held,
+            format!(
+                "task `{}` is held by another run until {}",
+                task.spec.key, held.lease_until
+            ),
+        ));
+    }
+    let claim = Claim {
+        agent,
+        run,
+        epoch: task.epoch.saturating_add(1),
+        lease_until: now.plus(lease),
+    };
+    Ok(vec![Event::TaskClaimed { claim }])
+}
+
+/// P1: a write must carry the epoch of the claim that is held now.
+fn fence(task: &Task, epoch: u64) -> Result<(), Error> {
+    match task.status.claim() {
+        Some(claim) if claim.epoch == epoch => Ok(()),
+        Some(_) => Err(stale(task, epoch)),
+        None if epoch < task.epoch || matches!(task.status, TaskStatus::Ready) => Err(stale(task, epoch)),
+        None => Err(Error::new(
+            Code::IllegalTransition,
+            format!(
+                "task `{}` is {}; nobody holds it",
+                task.spec.key,
+                task.status.name()
+            ),
+        )),
+    }
+}
+
+fn stale(task: &Task, epoch: u64) -> Error {
+    Error::new(
+        Code::StaleEpoch,
+        format!(
+            "epoch {epoch} of task `{}` is over; the task is {} at epoch {}",
+            task.spec.key,
+            task.status.name(),
+            task.epoch
+        ),
+    )
+    .hint("the claim was released or handed on: stop working on this task")
+}
+
+fn already_submitted(task: &Task, epoch: u64, commit: &CommitId) -> bool {
+    matches!(&task.status, TaskStatus::InReview(r) if r.submission.epoch == epoch && r.submission.commit == *commit)
+}
+
+/// An approval or rejection counts for what was shown, and for nothing that came later.
+fn same_submission(task: &Task, commit: &CommitId) -> Result<(), Error> {
+    match &task.status {
+        TaskStatus::InReview(review) if review.submission.commit == *commit => Ok(()),
+        TaskStatus::InReview(review) => Err(Error::new(
+            Code::StaleEpoch,
+            format!(
+                "task `{}` now has submission {} in review, not {}",
+                task.spec.key,
+                review.submission.commit.short(),
+                commit.short()
+            ),
+        )
+        .hint("look at the new submission first")),
+        other => Err(Error::new(
+            Code::IllegalTransition,
+            format!(
+                "task `{}` is {}; there is nothing to review",
+                task.spec.key,
+                other.name()
+            ),
+        )),
+    }
+}
+
+/// `event` puts the task back to ready; when no attempt is left, it fails in the same breath.
+fn with_exhaustion(task: &Task, event: Event, why: &str) -> Result<Vec<Event>, Error> {
+    let after = task.apply(&event)?;
+    if after.attempts < after.spec.max_attempts {
+        return Ok(vec![event]);
+    }
+    let reason = format!(
+        "attempt {} of {} did not succeed: {why}",
+        after.attempts, after.spec.max_attempts
+    );
+    Ok(vec![event, Event::TaskFailed { reason }])
+}
+
+fn capped(findings: &[Finding]) -> Vec<Finding> {
+    findings.iter().take(bounds::FINDINGS).cloned().collect()
+}
+
+/// A decision never contains an event that its own state machine would refuse.
+fn check(task: &Task, events: &[Event]) -> Result<(), Error> {
+    let mut state = task.clone();
+    for event in events {
+        state = state.apply(event)?;
+    }
+    Ok(())
+}
