@@ -244,7 +244,7 @@ pub enum AgentCommand {
     Exited {
         /// Which run.
         run: RunId,
-        /// The proof.
+        /// The proof; its cause is filled in from the stop that was under way.
         receipt: Receipt,
         /// Random bits for the backoff.
         random: u64,

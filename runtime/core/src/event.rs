@@ -13,7 +13,7 @@ use crate::{
     git::{CommitId, TreeId},
     hlc::Hlc,
     ids::{NodeId, RunId},
-    node::NodeSpec,
+    node::{Detail, NodeSpec},
     run::{ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, Progress, ReleaseCause},
     time::Timestamp,
@@ -70,6 +70,8 @@ impl fmt::Display for Principal {
 pub enum Event {
     /// A Worknode came to be.
     NodeCreated { node: NodeSpec },
+    /// The configuration asks something else of a Worknode that exists.
+    NodeUpdated { detail: Detail },
     /// All that the task depends on is completed.
     TaskReady,
     /// An agent holds the task.
@@ -188,6 +190,7 @@ impl Event {
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::NodeCreated { .. } => "node_created",
+            Self::NodeUpdated { .. } => "node_updated",
             Self::TaskReady => "task_ready",
             Self::TaskClaimed { .. } => "task_claimed",
             Self::ClaimRenewed { .. } => "claim_renewed",

@@ -96,6 +96,8 @@ pub struct Node {
     pub name: String,
     /// Its state.
     pub state: NodeState,
+    /// The event that created it.
+    pub created: Hlc,
     /// The event that made it what it is now.
     pub updated: Hlc,
 }
@@ -118,6 +120,7 @@ impl Node {
             kind: node.kind,
             name: node.name.clone(),
             state,
+            created: record.at,
             updated: record.at,
         })
     }
@@ -129,6 +132,9 @@ impl Node {
     pub fn apply(&self, record: &Record) -> Result<Self, IllegalTransition> {
         let state = match &self.state {
             _ if !record.event.changes_node() => self.state.clone(),
+            state if matches!(record.event, Event::NodeUpdated { .. }) => {
+                reconfigured(state, &record.event).ok_or_else(|| self.illegal(record))?
+            }
             NodeState::Task(task) => NodeState::Task(Box::new(task.apply(&record.event)?)),
             NodeState::Agent(agent) => {
                 NodeState::Agent(Box::new(agent.apply(&record.event, record.at.wall)?))
@@ -175,5 +181,27 @@ impl Node {
             NodeState::Task(task) => task.status.name(),
             NodeState::Agent(agent) => agent.status.name(),
         }
+    }
+}
+
+/// The state under a changed configuration: what was lived through stays, what is asked changes.
+/// `None` when the change is of another kind, or the task is over.
+fn reconfigured(state: &NodeState, event: &Event) -> Option<NodeState> {
+    let Event::NodeUpdated { detail } = event else {
+        return None;
+    };
+    match (state, detail) {
+        (NodeState::Task(task), Detail::Task(spec)) if !task.status.is_terminal() => {
+            Some(NodeState::Task(Box::new(Task {
+                spec: (**spec).clone(),
+                ..(**task).clone()
+            })))
+        }
+        (NodeState::Agent(agent), Detail::Agent(spec)) => Some(NodeState::Agent(Box::new(Agent {
+            spec: (**spec).clone(),
+            ..(**agent).clone()
+        }))),
+        (NodeState::Plain, Detail::Plain) => Some(NodeState::Plain),
+        _ => None,
     }
 }

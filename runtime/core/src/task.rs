@@ -118,8 +118,8 @@ pub struct Review {
     pub submission: Submission,
     /// The latest verdict of each gate.
     pub verdicts: BTreeMap<String, Verdict>,
-    /// Whether a reviewer has been asked for.
-    pub review_requested: bool,
+    /// The candidate that a reviewer was asked to look at.
+    pub candidate: Option<CommitId>,
     /// Who approved this submission.
     pub approved_by: Option<Principal>,
     /// Set between intent and outcome of landing.
@@ -369,7 +369,7 @@ impl Task {
                         run: claim.run,
                     },
                     verdicts: BTreeMap::new(),
-                    review_requested: false,
+                    candidate: None,
                     approved_by: None,
                     landing: None,
                 }))
@@ -422,8 +422,8 @@ impl Task {
                 review.verdicts.insert(verdict.gate.clone(), verdict.clone());
                 TaskStatus::InReview(review)
             }
-            Event::ReviewRequested { .. } if review.landing.is_none() => {
-                review.review_requested = true;
+            Event::ReviewRequested { candidate } if review.landing.is_none() => {
+                review.candidate = Some(candidate.clone());
                 TaskStatus::InReview(review)
             }
             Event::TaskApproved { by, commit, .. } if *commit == review.submission.commit => {
