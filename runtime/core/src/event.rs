@@ -158,6 +158,7 @@ pub enum Event {
     TriggerSkipped {
         trigger: String,
         occurrence: String,
+        due: Timestamp,
         reason: String,
     },
     /// Somebody was told something.

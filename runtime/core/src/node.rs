@@ -139,20 +139,26 @@ impl Node {
             NodeState::Agent(agent) => {
                 NodeState::Agent(Box::new(agent.apply(&record.event, record.at.wall)?))
             }
-            NodeState::Plain => {
-                return Err(IllegalTransition {
-                    event: record.event.type_name(),
-                    subject: format!("{} `{}`", self.kind.name(), self.name),
-                    state: "a plain Worknode",
-                    because: String::new(),
-                });
-            }
+            NodeState::Plain => return Err(self.illegal(record)),
         };
         Ok(Self {
             state,
             updated: record.at,
             ..self.clone()
         })
+    }
+
+    fn illegal(&self, record: &Record) -> IllegalTransition {
+        IllegalTransition {
+            event: record.event.type_name(),
+            subject: format!("{} `{}`", self.kind.name(), self.name),
+            state: if self.status().is_empty() {
+                "a plain Worknode"
+            } else {
+                self.status()
+            },
+            because: String::new(),
+        }
     }
 
     /// The task's state, when this is a task.

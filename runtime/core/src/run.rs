@@ -47,6 +47,15 @@ pub enum Purpose {
     },
     /// The agent's standing duty: no task of its own.
     Standing,
+    /// What a trigger asked for.
+    Fired {
+        /// Which trigger.
+        trigger: String,
+        /// One line for people.
+        title: String,
+        /// What to do.
+        prompt: String,
+    },
 }
 
 impl Purpose {
@@ -55,7 +64,7 @@ impl Purpose {
     pub const fn task(&self) -> Option<NodeId> {
         match self {
             Self::Work { task, .. } | Self::Review { task } => Some(*task),
-            Self::Standing => None,
+            Self::Standing | Self::Fired { .. } => None,
         }
     }
 }
