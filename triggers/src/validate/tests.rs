@@ -1,0 +1,220 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::trigger::{Action, Recipient};
+
+fn spec(text: &str) -> TriggerSpec {
+    toml::from_str(text).unwrap()
+}
+
+/// The keys and messages of all problems.
+fn problems(text: &str) -> Vec<(String, String)> {
+    let problems = spec(text).validate();
+    problems
+        .into_iter()
+        .map(|problem| (problem.key, problem.message))
+        .collect()
+}
+
+/// The only problem there is.
+fn problem(text: &str) -> Problem {
+    let mut problems = spec(text).validate();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+const ACTION: &str = "notify = \"operator\"";
+
+#[test]
+fn every_mistake_is_found_at_once() {
+    let keys: Vec<String> = problems(
+        r#"
+        name = "my trigger"
+        cron = "0 25 * * *"
+        timezone = "Berlin"
+        every = "0s"
+        consecutive = 2
+        cooldown = "1m"
+        spawn = { agent = "a", profile = "p", max_duration = "0s", task = { title = " ", files = ["/etc/passwd", "../x", "ok"] } }
+        terminate = { agents = "[a]", reason = "" }
+        "#,
+    )
+    .into_iter()
+    .map(|(key, _)| key)
+    .collect();
+    assert_eq!(
+        keys,
+        [
+            "name",
+            "every",
+            "timezone",
+            "cron",
+            "every",
+            "consecutive",
+            "cooldown",
+            "terminate",
+            "spawn.profile",
+            "spawn.task.title",
+            "spawn.task.files[0]",
+            "spawn.task.files[1]",
+            "spawn.max_duration",
+            "terminate.reason",
+            "terminate.agents",
+        ]
+    );
+}
+
+#[test]
+fn a_trigger_needs_one_schedule_and_one_action() {
+    let nothing = spec("name = \"t\"").validate();
+    assert_eq!(
+        nothing
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect::<Vec<_>>(),
+        ["no schedule", "no action"]
+    );
+    assert_eq!(
+        nothing[0].hint.as_deref().unwrap(),
+        "set one of `cron`, `every`, `event`, `deadline`"
+    );
+    let two = problem(&format!(
+        "name = \"t\"\ncron = \"@daily\"\nevery = \"1h\"\n{ACTION}"
+    ));
+    assert_eq!(
+        (two.key.as_str(), two.message.as_str()),
+        ("every", "more than one schedule: `cron` and `every`")
+    );
+}
+
+#[test]
+fn schedules_are_checked_where_they_stand() {
+    for (schedule, key, words) in [
+        ("cron = \"0 25 * * *\"", "cron", "hour field: found `25`"),
+        ("cron = \"0 0 31 2 *\"", "cron", "never fires"),
+        (
+            "cron = \"@daily\"\ntimezone = \"Mars/Base\"",
+            "timezone",
+            "not a time zone",
+        ),
+        ("every = \"999ms\"", "every", "one second"),
+        ("every = \"1h\"\ntimezone = \"UTC\"", "timezone", "`cron`"),
+        ("every = \"1h\"\nconsecutive = 2", "consecutive", "`event`"),
+        ("event = \"a b\"", "event", "not allowed"),
+        ("event = \"a\"\nconsecutive = 0", "consecutive", "starts at 1"),
+        ("event = \"a\"\nmisfire = \"all\"", "misfire", "no meaning"),
+    ] {
+        let problem = problem(&format!("name = \"t\"\n{schedule}\n{ACTION}"));
+        assert_eq!(problem.key, key, "{schedule}");
+        assert!(problem.message.contains(words), "{schedule}: {}", problem.message);
+    }
+}
+
+#[test]
+fn names_are_plain_and_the_hint_is_one() {
+    let odd = problem(&format!("name = \"my trigger@home\"\nevery = \"1h\"\n{ACTION}"));
+    assert_eq!(odd.hint.as_deref(), Some("write `my-trigger-home`"));
+    let long = format!("name = \"{}\"\nevery = \"1h\"\n{ACTION}", "x".repeat(65));
+    assert!(problem(&long).message.contains("at most 64"));
+    assert!(
+        problem(&format!("name = \"\"\nevery = \"1h\"\n{ACTION}"))
+            .message
+            .contains("at least one")
+    );
+}
+
+#[test]
+fn ladders_are_checked_step_by_step() {
+    let found = problems(
+        r#"
+        name = "t"
+        notify = "operator"
+        deadline = { of = "phase:x", steps = [
+            { at = "6h", notify = "assignee" },
+            { at = "360m", notify = "executive" },
+            { at = "1h" },
+            { at = "2h", notify = "who ever" },
+        ] }"#,
+    );
+    let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "deadline.of",
+            "deadline.steps[1].at",
+            "deadline.steps[2]",
+            "deadline.steps[3].notify.to",
+            "notify"
+        ]
+    );
+    assert!(
+        problem("name = \"t\"\ndeadline = { of = \"task:*\", steps = [] }")
+            .message
+            .contains("at least one")
+    );
+    let many = vec!["{ at = \"1h\", notify = \"operator\" }"; MAX_STEPS + 1].join(",");
+    let many = problem(&format!(
+        "name = \"t\"\ndeadline = {{ of = \"task:*\", steps = [{many}] }}"
+    ));
+    assert!(many.message.contains("at most 32"));
+}
+
+#[test]
+fn only_a_deadline_has_an_assignee() {
+    let problem = problem("name = \"t\"\nevery = \"1h\"\nnotify = \"assignee\"");
+    assert_eq!(problem.key, "notify.to");
+}
+
+#[test]
+fn a_trigger_that_feeds_itself_is_refused() {
+    let problem = problem("name = \"t\"\nevent = \"a\"\nemit = { event = \"a\" }");
+    assert_eq!(problem.key, "emit.event");
+}
+
+#[test]
+fn what_compiles_holds_what_was_written() {
+    let trigger = compile(&spec(
+        r#"
+        name = "t"
+        overlap = "replace"
+        deadline = { of = "task:api-*", steps = [
+            { at = "1h", notify = "assignee" },
+            { at = "1d", terminate = { agents = "temp-*", reason = "make room" } },
+        ] }"#,
+    ))
+    .unwrap();
+    assert_eq!(trigger.overlap(), crate::spec::Overlap::Replace);
+    assert!(trigger.action().is_none());
+    let When::Deadline(ladder) = trigger.when() else {
+        panic!("not a ladder");
+    };
+    // The earliest step first, whatever the order in the file.
+    assert!(matches!(&*ladder.steps[0].action, Action::Terminate { agents, .. } if agents.matches("temp-1")));
+    assert!(matches!(
+        &*ladder.steps[1].action,
+        Action::Notify {
+            to: Recipient::Assignee,
+            message: None
+        }
+    ));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_in_any_place_makes_it_panic(name in ".{0,80}", cron in ".{0,30}", zone in ".{0,20}", of in ".{0,20}", agents in ".{0,20}") {
+        let mut any = spec("name = \"t\"\nterminate = { agents = \"*\", reason = \"r\" }\ndeadline = { of = \"\", steps = [] }");
+        any.name = name;
+        any.cron = Some(cron.clone());
+        any.timezone = Some(zone);
+        any.event = Some(cron);
+        if let Some(deadline) = &mut any.deadline {
+            deadline.of = of;
+        }
+        if let Some(terminate) = &mut any.terminate {
+            terminate.agents = agents;
+        }
+        prop_assert!(!any.validate().is_empty());
+    }
+}
