@@ -1,0 +1,220 @@
+//! Why a run could not be started, in words that say what to do.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use rustix::io::Errno;
+
+/// A run that could not be started. Nothing of it is left behind but its empty output files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// There is no such program.
+    #[error("the program `{}` was not found{}", .program.display(), place(.searched.as_deref()))]
+    ProgramNotFound {
+        /// As it was asked for.
+        program: PathBuf,
+        /// The `PATH` that was searched; `None` for a program given with its path.
+        searched: Option<String>,
+    },
+    /// The program is there and cannot be executed.
+    #[error("`{}` cannot be executed: {reason}", .program.display())]
+    NotExecutable {
+        /// The file.
+        program: PathBuf,
+        /// What is wrong with it.
+        reason: NotExecutable,
+    },
+    /// The working directory cannot be used.
+    #[error("the working directory `{}` cannot be used: {reason}", .path.display())]
+    WorkingDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// An output file could not be created.
+    #[error("the output file `{}` cannot be created: {reason}", .path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// Both streams were to go to the same file.
+    #[error("standard output and standard error cannot both go to `{}`", .path.display())]
+    SameOutput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room on the disk for an output file.
+    #[error("the disk that holds `{}` is full", .path.display())]
+    DiskFull {
+        /// The file that could not be created.
+        path: PathBuf,
+    },
+    /// The machine, or this user, has no more of something.
+    #[error("`{}` cannot be started: {what}", .program.display())]
+    Exhausted {
+        /// The program.
+        program: PathBuf,
+        /// What there is too little of.
+        what: Scarce,
+    },
+    /// The arguments or the environment are not what the kernel takes.
+    #[error("`{}` cannot be started: {why}", .program.display())]
+    Unacceptable {
+        /// The program.
+        program: PathBuf,
+        /// What is wrong with them.
+        why: &'static str,
+    },
+    /// It was started, could not be watched, and was killed again.
+    #[error("`{}` was started and killed again, because it cannot be watched: {reason}", .program.display())]
+    Unwatchable {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// Anything else.
+    #[error("`{}` cannot be started: {reason}", .program.display())]
+    Other {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+}
+
+/// Why a file cannot be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotExecutable {
+    /// It is a directory.
+    Directory,
+    /// Its mode, or the mode of a directory above it, forbids it.
+    Permission,
+    /// It is not a program for this machine, nor a script that names its interpreter.
+    Format,
+    /// The interpreter or loader that it names does not exist.
+    Interpreter,
+    /// Somebody has it open for writing.
+    Busy,
+}
+
+impl fmt::Display for NotExecutable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Directory => "it is a directory",
+            Self::Permission => "permission denied; check its mode (chmod +x) and its directories",
+            Self::Format => "it is neither a program for this machine nor a script that begins with `#!`",
+            Self::Interpreter => "the interpreter that it names does not exist",
+            Self::Busy => "somebody is still writing it",
+        })
+    }
+}
+
+/// What the machine has too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scarce {
+    /// Processes (`ulimit -u`, or the limit of a cgroup).
+    Processes,
+    /// Open files (`ulimit -n`).
+    Files,
+    /// Memory.
+    Memory,
+}
+
+impl fmt::Display for Scarce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Processes => "too many processes (see `ulimit -u` and the limit of the cgroup)",
+            Self::Files => "too many open files (see `ulimit -n`)",
+            Self::Memory => "out of memory",
+        })
+    }
+}
+
+fn place(searched: Option<&str>) -> String {
+    searched.map_or_else(String::new, |path| format!(" in PATH ({path})"))
+}
+
+/// The scarcity behind an error, if it is one.
+fn scarcity(error: &io::Error) -> Option<Scarce> {
+    match Errno::from_io_error(error)? {
+        Errno::AGAIN => Some(Scarce::Processes),
+        Errno::MFILE | Errno::NFILE => Some(Scarce::Files),
+        Errno::NOMEM => Some(Scarce::Memory),
+        _ => None,
+    }
+}
+
+impl SpawnError {
+    /// From what the system said to starting `program`, whose file and working directory were
+    /// there a moment ago.
+    pub(crate) fn from_start(program: &Path, reason: io::Error) -> Self {
+        let program = program.to_path_buf();
+        if let Some(what) = scarcity(&reason) {
+            return Self::Exhausted { program, what };
+        }
+        let not_executable = |reason| Self::NotExecutable {
+            program: program.clone(),
+            reason,
+        };
+        match Errno::from_io_error(&reason) {
+            Some(Errno::ACCESS | Errno::PERM) => not_executable(NotExecutable::Permission),
+            Some(Errno::NOEXEC) => not_executable(NotExecutable::Format),
+            Some(Errno::NOENT) => not_executable(NotExecutable::Interpreter),
+            Some(Errno::TXTBSY) => not_executable(NotExecutable::Busy),
+            Some(Errno::TOOBIG) => Self::Unacceptable {
+                program,
+                why: "its arguments and environment are too long together",
+            },
+            None if reason.kind() == io::ErrorKind::InvalidInput => Self::Unacceptable {
+                program,
+                why: "an argument or a variable contains a NUL byte",
+            },
+            _ => Self::Other { program, reason },
+        }
+    }
+
+    /// From what the system said to watching a process that had just been started.
+    pub(crate) fn from_watch(program: &Path, reason: io::Error) -> Self {
+        let program = program.to_path_buf();
+        match scarcity(&reason) {
+            Some(what) => Self::Exhausted { program, what },
+            None => Self::Unwatchable { program, reason },
+        }
+    }
+
+    /// From what the system said to creating an output file.
+    pub(crate) fn from_output(path: &Path, reason: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match reason.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Output { path, reason },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_errors_become_words_that_help() {
+        let say = |errno: Errno| SpawnError::from_start(Path::new("/bin/agent"), errno.into()).to_string();
+        assert!(say(Errno::AGAIN).contains("too many processes"));
+        assert!(say(Errno::MFILE).contains("ulimit -n"));
+        assert!(say(Errno::NOEXEC).contains("#!"));
+        assert!(say(Errno::NOENT).contains("interpreter"));
+        assert!(say(Errno::TOOBIG).contains("too long"));
+        assert!(say(Errno::IO).contains("/bin/agent"));
+        let full = SpawnError::from_output(Path::new("/runs/out"), Errno::NOSPC.into());
+        assert_eq!(full.to_string(), "the disk that holds `/runs/out` is full");
+    }
+}
