@@ -8,6 +8,8 @@
 //! started again as its restart kind says. Past the restart intensity it is `quarantined`,
 //! which is an event like any other and so survives a restart of the daemon.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -226,7 +228,7 @@ pub enum AgentCommand {
         #[serde(flatten)]
         purpose: Purpose,
         /// A shorter time limit than the agent's own.
-        max_duration: Option<std::time::Duration>,
+        max_duration: Option<Duration>,
     },
     /// The process is there.
     Started {
@@ -255,6 +257,8 @@ pub enum AgentCommand {
     Kill {
         /// Why.
         reason: String,
+        /// Time between TERM and KILL, when not the run's own.
+        grace: Option<Duration>,
     },
     /// Available again after a stop or quarantine.
     Resume,
@@ -266,7 +270,12 @@ pub enum AgentEffect {
     /// Start the process.
     Spawn(SpawnPermit, RunSpec),
     /// Bring the process to its end.
-    Stop(RunId),
+    Stop {
+        /// Which run's.
+        run: RunId,
+        /// Time between TERM and KILL, when not the run's own.
+        grace: Option<Duration>,
+    },
 }
 
 /// What a command comes to.
@@ -299,10 +308,10 @@ pub fn decide(
             run: *run,
             process: process.clone(),
         }]),
-        AgentCommand::StopRun { cause } => decide_stop(agent, cause),
+        AgentCommand::StopRun { cause } => decide_stop(agent, cause, None),
         AgentCommand::Exited { run, receipt, random } => decide_exited(agent, *run, receipt, *random, now)?,
         AgentCommand::BackoffOver => events(vec![Event::AgentReady]),
-        AgentCommand::Kill { reason } => decide_kill(agent, by, reason),
+        AgentCommand::Kill { reason, grace } => decide_kill(agent, by, reason, *grace),
         AgentCommand::Resume => match agent.status {
             AgentStatus::Stopped { .. } | AgentStatus::Quarantined { .. } => {
                 events(vec![Event::AgentResumed])
@@ -327,7 +336,7 @@ fn decide_start(
     agent: &Agent,
     run: RunId,
     purpose: &Purpose,
-    max_duration: Option<std::time::Duration>,
+    max_duration: Option<Duration>,
 ) -> Result<AgentDecision, Error> {
     match &agent.status {
         AgentStatus::Idle => {}
@@ -369,26 +378,31 @@ fn decide_start(
     })
 }
 
-/// Stopping what is already stopping, or has nothing to stop, succeeds and does nothing.
-fn decide_stop(agent: &Agent, cause: &StopCause) -> AgentDecision {
+/// Stopping what is already stopping, or has nothing to stop, succeeds; a grace that is given
+/// then may only hurry it.
+fn decide_stop(agent: &Agent, cause: &StopCause, grace: Option<Duration>) -> AgentDecision {
     let Some(run) = agent.status.run() else {
         return AgentDecision::default();
     };
-    if matches!(run.status, RunStatus::Stopping { .. }) {
-        return AgentDecision::default();
-    }
     let id = run.spec.id;
+    let effect = Some(AgentEffect::Stop { run: id, grace });
+    if matches!(run.status, RunStatus::Stopping { .. }) {
+        return AgentDecision {
+            events: Vec::new(),
+            effect: effect.filter(|_| grace.is_some()),
+        };
+    }
     AgentDecision {
         events: vec![Event::RunStopping {
             run: id,
             cause: cause.clone(),
         }],
-        effect: Some(AgentEffect::Stop(id)),
+        effect,
     }
 }
 
 /// No respawn first, then the stop: the agent is marked before its run is told to end.
-fn decide_kill(agent: &Agent, by: &Principal, reason: &str) -> AgentDecision {
+fn decide_kill(agent: &Agent, by: &Principal, reason: &str, grace: Option<Duration>) -> AgentDecision {
     match &agent.status {
         AgentStatus::Stopped { .. } => AgentDecision::default(),
         AgentStatus::Idle | AgentStatus::Backoff { .. } | AgentStatus::Quarantined { .. } => {
@@ -401,7 +415,7 @@ fn decide_kill(agent: &Agent, by: &Principal, reason: &str) -> AgentDecision {
                 by: by.clone(),
                 reason: reason.to_owned(),
             };
-            let mut decision = decide_stop(agent, &cause);
+            let mut decision = decide_stop(agent, &cause, grace);
             if agent.stop_after_run.is_none() {
                 decision.events.insert(
                     0,

@@ -161,9 +161,10 @@ fn p4_kill_marks_first_then_stops_and_is_idempotent() {
     let busy = started(RestartKind::Permanent, Purpose::Standing);
     let kill = AgentCommand::Kill {
         reason: "enough".into(),
+        grace: None,
     };
     let (stopping, effect) = step(&busy, &kill, 3).unwrap();
-    assert!(matches!(effect, Some(AgentEffect::Stop(_))));
+    assert!(matches!(effect, Some(AgentEffect::Stop { .. })));
     let (same, effect) = step(&stopping, &kill, 4).unwrap();
     assert!(effect.is_none());
     assert_eq!(same, stopping);
@@ -257,7 +258,10 @@ fn commands() -> Vec<AgentCommand> {
             random: 3,
         },
         AgentCommand::BackoffOver,
-        AgentCommand::Kill { reason: "k".into() },
+        AgentCommand::Kill {
+            reason: "k".into(),
+            grace: None,
+        },
         AgentCommand::Resume,
     ]
 }
