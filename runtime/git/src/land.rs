@@ -1,0 +1,193 @@
+//! Putting an approved candidate on the user's branch: wholly, or not at all.
+//!
+//! The branch is locked first, where it must still be at the candidate's base. Under the lock the
+//! files of the work tree follow, if the branch is checked out anywhere; git refuses that before
+//! it has written anything when a change of the user's is in the way. Last, the branch moves. A
+//! crash in between leaves the branch where it was, and landing again finishes the work.
+
+use std::path::PathBuf;
+
+use worknode_core::{git::CommitId, task::LandPermit};
+
+use crate::{
+    candidate::Candidate,
+    command::TIME,
+    error::GitError,
+    land::act::Act,
+    path::RepoPath,
+    refname::Branch,
+    repository::{Repository, RepositoryError},
+    store::Store,
+};
+
+mod act;
+
+/// The candidate is on the branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landed {
+    /// The commit that landed.
+    pub commit: CommitId,
+}
+
+/// The candidate did not land, and neither branch nor files were changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LandError {
+    /// The permit is for something else.
+    #[error("the permit is for commit {permitted}, not for {candidate}")]
+    NotPermitted {
+        /// What may land.
+        permitted: CommitId,
+        /// What was to land.
+        candidate: CommitId,
+    },
+    /// Somebody committed meanwhile: a new candidate is needed, and new verdicts on it.
+    #[error("the base branch has moved to {now}; the work must be merged and checked again")]
+    BaseMoved {
+        /// Where the branch is now.
+        now: CommitId,
+    },
+    /// Files of the user's would be overwritten.
+    #[error("uncommitted files in `{}` are in the way: {}; commit, stash or move them", work_tree.display(), listed(files))]
+    WorkTreeInTheWay {
+        /// Where the branch is checked out.
+        work_tree: PathBuf,
+        /// The files in question.
+        files: Vec<RepoPath>,
+    },
+    /// Another git command is at work, or was killed at work.
+    #[error("another git command holds a lock: {why}; if none is running, remove the lock file")]
+    Locked {
+        /// What git said.
+        why: String,
+    },
+    /// The user is in the middle of something that will move the branch itself.
+    #[error("a {what} is under way in `{}`; finish or abort it first", work_tree.display())]
+    Busy {
+        /// Where.
+        work_tree: PathBuf,
+        /// What: rebase, merge, cherry-pick, revert or checkout.
+        what: &'static str,
+    },
+    /// The repository or the branch cannot be used.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// git failed for another reason.
+    #[error(transparent)]
+    Other(#[from] GitError),
+}
+
+/// The first files, and how many more there are.
+fn listed(files: &[RepoPath]) -> String {
+    let first: Vec<_> = files.iter().take(10).map(ToString::to_string).collect();
+    match files.len().saturating_sub(first.len()) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+impl Repository {
+    /// Puts `candidate` on `branch`. Where the branch is checked out, the files follow.
+    ///
+    /// Landing what has landed is a success. When the future is dropped, a landing that has begun
+    /// still ends; ask [`Self::contains`] what came of it.
+    ///
+    /// # Errors
+    /// See [`LandError`]; nothing was changed then.
+    pub async fn land(
+        &self,
+        permit: LandPermit,
+        candidate: Candidate,
+        branch: &str,
+        store: &Store,
+    ) -> Result<Landed, LandError> {
+        let permitted = permit.landing();
+        let same = permitted.tree == *candidate.tree()
+            && permitted.commit == *candidate.commit()
+            && permitted.base == *candidate.base();
+        if !same {
+            return Err(LandError::NotPermitted {
+                permitted: permitted.commit.clone(),
+                candidate: candidate.commit().clone(),
+            });
+        }
+        self.put_on_branch(candidate, branch, store).await
+    }
+
+    async fn put_on_branch(
+        &self,
+        candidate: Candidate,
+        branch: &str,
+        store: &Store,
+    ) -> Result<Landed, LandError> {
+        let now = self.base_tip(branch).await?;
+        if self.contains(branch, candidate.commit()).await? {
+            return Ok(Landed {
+                commit: candidate.commit().clone(),
+            });
+        }
+        if now != *candidate.base() {
+            return Err(LandError::BaseMoved { now });
+        }
+        self.bring(&candidate, store).await?;
+        let changes = store.changes(candidate.base(), candidate.tree()).await?;
+        let act = Act {
+            repository: self.clone(),
+            branch: Branch::new(branch)?,
+            candidate,
+            changes,
+        };
+        // A task of its own: a caller that stops waiting must not cut it off between two steps.
+        match tokio::spawn(act.perform()).await {
+            Ok(outcome) => outcome,
+            Err(lost) => Err(unexpected(lost.to_string()).into()),
+        }
+    }
+
+    /// Copies the candidate's objects, checking each, and sees that it is what it claims to be.
+    async fn bring(&self, candidate: &Candidate, store: &Store) -> Result<(), GitError> {
+        self.users()
+            .settings(&[
+                "fetch.fsckObjects=true",
+                "transfer.fsckObjects=true",
+                "fetch.writeCommitGraph=false",
+            ])
+            .sub("fetch")
+            .args([
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--no-prune",
+                "--",
+            ])
+            .arg(store.dir())
+            .arg(candidate.kept_as())
+            .within(TIME * 5)
+            .run()
+            .await?;
+        let (commit, tree, base) = (candidate.commit(), candidate.tree(), candidate.base());
+        let asked = self
+            .users()
+            .sub("rev-parse")
+            .arg(format!("{commit}^{{tree}}"))
+            .arg(format!("{commit}^@"));
+        let is = asked.text().await?;
+        if is == format!("{tree}\n{base}") {
+            Ok(())
+        } else {
+            Err(unexpected(format!(
+                "candidate {commit} should have tree {tree} and parent {base}, but has {is}"
+            )))
+        }
+    }
+}
+
+fn unexpected(why: String) -> GitError {
+    GitError::Unexpected {
+        what: "(landing)".to_owned(),
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests;
