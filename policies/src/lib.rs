@@ -1,1 +1,33 @@
 //! May this count?
+//!
+//! Every rule here is a pure function of what it is given: no I/O, no clock, no randomness.
+//! The actors ask, and do what the answer says.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`plan`] | what may a plan say, which mistakes are in it, which Worknodes does it mean |
+//! | [`pattern`] | does a path fit a list of globs with `!` exclusions |
+//! | [`names`] | does an agent's name fit; which name was probably meant |
+//! | [`change`] | one path that differs between two trees |
+//! | [`gate`] | what do the gates `plan` and `tests` object to |
+//! | [`signing`] | the runtime's keys |
+//! | [`verdict`] | is this verdict the runtime's own, unchanged |
+//! | [`capability`] | what does this token allow, and is it genuine |
+//! | [`authority`] | may this caller ask this of that Worknode |
+//! | [`dispatch`] | which agent gets which task or review |
+//! | [`landing`] | what comes next for a task in review |
+
+pub mod authority;
+pub mod capability;
+pub mod change;
+pub mod dispatch;
+pub mod gate;
+pub mod landing;
+pub mod names;
+pub mod pattern;
+pub mod plan;
+pub mod signing;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod verdict;

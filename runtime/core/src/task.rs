@@ -163,6 +163,8 @@ pub enum TaskStatus {
         tree: TreeId,
         /// The commit on the base branch.
         commit: CommitId,
+        /// The tip of the base branch before it: what changed is between the two.
+        base: CommitId,
     },
     /// Cannot go on without help.
     Blocked {
@@ -446,19 +448,17 @@ impl Task {
                 TaskStatus::InReview(review)
             }
             Event::TaskCompleted { tree, commit } => {
-                let intended = review
-                    .landing
-                    .as_ref()
-                    .is_some_and(|l| l.tree == *tree && l.commit == *commit);
-                if !intended {
+                let intended = |l: &&Landing| l.tree == *tree && l.commit == *commit;
+                let Some(landing) = review.landing.as_ref().filter(intended) else {
                     return Err(self.illegal(event, "no landing of this tree was begun"));
-                }
+                };
                 self.may_land(&review, tree)
                     .map_err(|why| self.illegal(event, &why))?;
                 next.findings.clear();
                 TaskStatus::Completed {
                     tree: tree.clone(),
                     commit: commit.clone(),
+                    base: landing.base.clone(),
                 }
             }
             Event::TaskCancelled { reason } if review.landing.is_none() => TaskStatus::Cancelled {

@@ -1,0 +1,119 @@
+//! What a team is made of: configuration, read and checked, in the terms of the runtime.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use worknode_core::{
+    agent::{AgentSpec, StartWhen, Tier},
+    ids::NodeId,
+    node::{Detail, Kind, NodeSpec},
+    restart::Strategy,
+};
+use worknode_profiles::Driver;
+use worknode_triggers::Trigger;
+
+/// One team on one repository.
+#[derive(Clone, Debug)]
+pub struct TeamDefinition {
+    /// Its name.
+    pub name: String,
+    /// The user's repository.
+    pub repository: PathBuf,
+    /// The branch that approved work lands on.
+    pub base: String,
+    /// How many agents may be alive at once.
+    pub live_agents: usize,
+    /// Who else is restarted when an agent ends abnormally.
+    pub strategy: Strategy,
+    /// The agents, in the order of their start.
+    pub agents: Vec<AgentDefinition>,
+    /// The triggers.
+    pub triggers: Vec<Trigger>,
+    /// Phases and tasks, parents before children.
+    pub plan: Vec<(NodeId, NodeSpec)>,
+    /// A digest of the plan: the same plan is loaded once.
+    pub plan_digest: String,
+    /// How the `tests` gate is run, when the team has one.
+    pub tests: Option<TestsDefinition>,
+    /// Gates of a task that names none.
+    pub default_gates: Vec<String>,
+}
+
+/// The command of the `tests` gate.
+#[derive(Clone, Debug)]
+pub struct TestsDefinition {
+    /// Program and arguments; run in a clean checkout.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// One agent of the team.
+#[derive(Clone, Debug)]
+pub struct AgentDefinition {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub spec: AgentSpec,
+    /// How its program is started.
+    pub driver: Driver,
+    /// Program and arguments, for the `command` driver.
+    pub command: Vec<String>,
+    /// Model, for drivers that take one.
+    pub model: Option<String>,
+    /// What it does when it has no task: the brief of a standing duty.
+    pub prompt: String,
+    /// Variables of its own.
+    pub env: BTreeMap<String, String>,
+    /// Names of variables that it gets from the daemon's environment.
+    pub pass_env: Vec<String>,
+    /// Template of its brief.
+    pub brief: String,
+}
+
+impl TeamDefinition {
+    /// The team's Worknode: the same name is the same team.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        NodeId::derived(NodeId::ROOT, &format!("team:{}", self.name))
+    }
+
+    /// An agent's Worknode.
+    #[must_use]
+    pub fn agent_node(&self, name: &str) -> NodeId {
+        NodeId::derived(self.node(), &format!("agent:{name}"))
+    }
+
+    /// The agent whose Worknode is `node`.
+    #[must_use]
+    pub fn agent(&self, node: NodeId) -> Option<&AgentDefinition> {
+        self.agents.iter().find(|agent| self.agent_node(&agent.name) == node)
+    }
+
+    /// Does the team have somebody who reviews?
+    #[must_use]
+    pub fn has_reviewer(&self) -> bool {
+        self.agents.iter().any(|agent| agent.spec.tier == Tier::Validation && agent.spec.start == StartWhen::Task)
+    }
+
+    /// All Worknodes that the definition asks for, parents before children.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<(NodeId, NodeSpec)> {
+        let plain = |parent, kind, name: &str| NodeSpec { parent, kind, name: name.to_owned(), detail: Detail::Plain };
+        let team = self.node();
+        let mut nodes = vec![
+            (NodeId::ROOT, plain(None, Kind::Organisation, "root")),
+            (team, plain(Some(NodeId::ROOT), Kind::Team, &self.name)),
+        ];
+        nodes.extend(self.agents.iter().map(|agent| {
+            let spec = NodeSpec {
+                parent: Some(team),
+                kind: Kind::Agent,
+                name: agent.name.clone(),
+                detail: Detail::Agent(Box::new(agent.spec.clone())),
+            };
+            (self.agent_node(&agent.name), spec)
+        }));
+        nodes.extend(self.plan.iter().cloned());
+        nodes
+    }
+}

@@ -1,0 +1,133 @@
+//! Tasks that somebody adds while the team works.
+
+use serde::{Deserialize, Serialize};
+use worknode_core::{
+    bounds,
+    error::{Code, Error},
+    event::{Draft, Event, Principal},
+    ids::NodeId,
+    node::{Detail, Kind, NodeSpec},
+    task::{Approval, TaskSpec},
+    time::{Span, Timestamp},
+};
+use worknode_journal::Durability;
+
+use crate::{store::all_of_kind, system::System};
+
+/// The phase that holds what was added by hand.
+const PHASE: &str = "added";
+
+/// A task as somebody adds it. Only the title is required.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewTask {
+    /// Its name; made from the title when it is not given.
+    pub key: Option<String>,
+    /// One line for people.
+    pub title: String,
+    /// What to do; the title when it is empty.
+    pub prompt: String,
+    /// Globs of the files that may change.
+    pub files: Vec<String>,
+    /// Globs of the files that may be deleted.
+    pub may_delete: Vec<String>,
+    /// Names of tasks that must be completed first.
+    pub depends_on: Vec<String>,
+    /// Name or glob of the agents that may take it.
+    pub agent: Option<String>,
+    /// When it should be completed.
+    pub deadline: Option<Timestamp>,
+    /// Gates; the team's when they are not given.
+    pub gates: Option<Vec<String>>,
+    /// Who must agree; the team's rule when it is not given.
+    pub approval: Option<Approval>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// A time limit for each run.
+    pub max_duration: Option<Span>,
+}
+
+/// Adds a task to the tree. It becomes ready by itself when nothing stands before it.
+///
+/// # Errors
+/// `usage` for a task that makes no sense, `not_found` for an unknown dependency,
+/// `already_exists` for a name that is taken, `limit_reached` when too many wait.
+pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<NodeId, Error> {
+    let spec = check(system, new)?;
+    let phase = ensure_phase(system).await?;
+    let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
+    let node = NodeSpec {
+        parent: Some(phase),
+        kind: Kind::Task,
+        name: spec.key.clone(),
+        detail: Detail::Task(Box::new(spec)),
+    };
+    let draft = Draft { node: id, by: by.clone(), cause: None, event: Event::NodeCreated { node } };
+    system.journal().append(vec![draft], Durability::Durable).await?;
+    Ok(id)
+}
+
+fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
+    let usage = |message: &str| Error::new(Code::Usage, message);
+    if new.title.trim().is_empty() {
+        return Err(usage("a task needs a title"));
+    }
+    let team = system.team();
+    let gates = new.gates.unwrap_or_else(|| team.default_gates.clone());
+    if let Some(gate) = gates.iter().find(|gate| !worknode_policies::gate::GATES.contains(&gate.as_str())) {
+        return Err(usage(&format!("there is no gate `{gate}`")));
+    }
+    let tasks = all_of_kind(system.reader(), Kind::Task)?;
+    let open = tasks.iter().filter(|node| node.task().is_some_and(|task| !task.status.is_terminal()));
+    if open.count() >= bounds::PENDING_TASKS {
+        return Err(Error::backpressure("the list of open tasks"));
+    }
+    let dependency = |name: &String| {
+        let found = tasks.iter().find(|node| node.name == *name);
+        found.map(|node| node.id).ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
+    };
+    let approval = if team.has_reviewer() { Approval::Validation } else { Approval::None };
+    Ok(TaskSpec {
+        key: new.key.unwrap_or_else(|| key_from(&new.title)),
+        prompt: if new.prompt.is_empty() { new.title.clone() } else { new.prompt },
+        title: new.title,
+        files: new.files,
+        may_delete: new.may_delete,
+        depends_on: new.depends_on.iter().map(dependency).collect::<Result<_, _>>()?,
+        agent: new.agent,
+        deadline: new.deadline,
+        gates,
+        approval: new.approval.unwrap_or(approval),
+        max_attempts: bounds::ATTEMPTS,
+        priority: new.priority,
+        max_duration: new.max_duration.map(|span| span.0),
+    })
+}
+
+/// `Review what landed!` becomes `review-what-landed`.
+fn key_from(title: &str) -> String {
+    let mut key = String::new();
+    for c in title.chars().take(64) {
+        if c.is_ascii_alphanumeric() {
+            key.push(c.to_ascii_lowercase());
+        } else if !key.is_empty() && !key.ends_with('-') {
+            key.push('-');
+        }
+    }
+    let key = key.trim_end_matches('-').to_owned();
+    if key.is_empty() { "task".to_owned() } else { key }
+}
+
+async fn ensure_phase(system: &System) -> Result<NodeId, Error> {
+    let team = system.team().node();
+    let phase = NodeId::derived(team, &format!("phase:{PHASE}"));
+    if system.reader().node(phase)?.is_none() {
+        let node = NodeSpec { parent: Some(team), kind: Kind::Phase, name: PHASE.to_owned(), detail: Detail::Plain };
+        match system.record(Principal::Runtime, phase, vec![Event::NodeCreated { node }]).await {
+            Ok(_) => {}
+            Err(error) if error.code == Code::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(phase)
+}

@@ -1,0 +1,199 @@
+//! The policy actor: judges what was handed in, and lands what may count.
+//!
+//! For each task in review one job asks [`landing::next_step`] what comes next, does it, and
+//! asks again, until it has to wait for somebody. Gates run beside each other up to a bound;
+//! landing happens one at a time, on top of whatever has landed meanwhile.
+
+mod gates;
+mod land;
+
+pub(crate) use self::land::authorship;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    task::JoinSet,
+};
+use worknode_core::{
+    command::Command,
+    error::{Code, Error},
+    event::Record,
+    ids::NodeId,
+    node::{Kind, Node},
+    task::{TaskCommand, TaskStatus},
+};
+use worknode_policies::landing::{self, Candidate, Step};
+
+use crate::{feed, store::all_of_kind, system::System};
+
+/// Submissions whose gates run at the same time.
+const JUDGED_AT_ONCE: usize = 2;
+
+/// What the policy actor is told.
+#[derive(Debug)]
+pub(crate) enum PolicyMsg {
+    /// What happened.
+    Feed(feed::Batch),
+    /// The job about this task has come as far as it can.
+    Done(NodeId),
+    /// Something outside has changed: look at everything again.
+    Look,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Policy;
+
+/// What the jobs share.
+#[derive(Debug)]
+struct Bench {
+    judging: Semaphore,
+    /// Held from the last look at the base branch to the landing.
+    landing: Mutex<()>,
+}
+
+pub(crate) struct State {
+    system: System,
+    bench: Arc<Bench>,
+    jobs: JoinSet<()>,
+    /// Tasks with a job; `true` when something happened to the task meanwhile.
+    busy: HashMap<NodeId, bool>,
+}
+
+impl Actor for Policy {
+    type Msg = PolicyMsg;
+    type State = State;
+    type Arguments = System;
+
+    async fn pre_start(&self, myself: ActorRef<PolicyMsg>, system: System) -> Result<State, ActorProcessingErr> {
+        let begun = system.journal().last_stamp();
+        feed::follow(system.journal(), begun, myself.clone(), PolicyMsg::Feed);
+        myself.send_message(PolicyMsg::Look)?;
+        let bench = Arc::new(Bench { judging: Semaphore::new(JUDGED_AT_ONCE), landing: Mutex::new(()) });
+        Ok(State { system, bench, jobs: JoinSet::new(), busy: HashMap::new() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<PolicyMsg>,
+        message: PolicyMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            PolicyMsg::Feed(batch) => {
+                for task in touched(&batch.records) {
+                    state.look_at(&myself, task)?;
+                }
+            }
+            PolicyMsg::Done(task) => {
+                while state.jobs.try_join_next().is_some() {}
+                if state.busy.remove(&task) == Some(true) {
+                    state.look_at(&myself, task)?;
+                }
+            }
+            PolicyMsg::Look => {
+                for node in all_of_kind(state.system.reader(), Kind::Task)? {
+                    state.look_at(&myself, node.id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<PolicyMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        // A landing that has begun is brought to its end; everything else can be begun again.
+        let landing = state.bench.landing.lock().await;
+        state.jobs.abort_all();
+        drop(landing);
+        Ok(())
+    }
+}
+
+/// The Worknodes to which something happened, each once.
+fn touched(records: &[Record]) -> HashSet<NodeId> {
+    records.iter().filter(|record| record.event.changes_node()).map(|record| record.node).collect()
+}
+
+impl State {
+    fn look_at(&mut self, myself: &ActorRef<PolicyMsg>, task: NodeId) -> Result<(), Error> {
+        if let Some(again) = self.busy.get_mut(&task) {
+            *again = true;
+            return Ok(());
+        }
+        let in_review = |node: &Node| matches!(node.task().map(|t| &t.status), Some(TaskStatus::InReview(_)));
+        if !self.system.reader().node(task)?.is_some_and(|node| in_review(&node)) {
+            return Ok(());
+        }
+        self.busy.insert(task, false);
+        let (system, bench, myself) = (self.system.clone(), Arc::clone(&self.bench), myself.clone());
+        self.jobs.spawn(async move {
+            if let Err(error) = advance(&system, &bench, task).await {
+                tracing::error!(%error, %task, "a submission could not be judged");
+                system.notify("operator", format!("a submission could not be judged: {error}")).await;
+            }
+            // A policy actor that is gone has forgotten the task already.
+            let _ = myself.send_message(PolicyMsg::Done(task));
+        });
+        Ok(())
+    }
+}
+
+/// Takes one submission as far as it goes without waiting for anybody.
+#[tracing::instrument(name = "judge", skip_all, fields(task = %task))]
+async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Error> {
+    let context = system.context();
+    let key = context.keys.public();
+    let mut made = Made::default();
+    loop {
+        let Some(node) = system.reader().node(task)? else { return Ok(()) };
+        let Some(state) = node.task() else { return Ok(()) };
+        let base = context.repository.base_tip(&context.team.base).await.map_err(crate::submit::failed)?;
+        let command = match landing::next_step(state, &made.known, &base, &key) {
+            Step::Nothing | Step::AwaitReview(_) => return Ok(()),
+            Step::MakeCandidate => {
+                made = land::make_candidate(system, &node, &base).await?;
+                continue;
+            }
+            Step::RunGates(gates) => {
+                gates::run(system, bench, &node, &made, &gates).await?;
+                continue;
+            }
+            Step::Reject(findings) => {
+                let TaskStatus::InReview(review) = &state.status else { return Ok(()) };
+                TaskCommand::Reject { commit: review.submission.commit.clone(), findings }
+            }
+            Step::RequestReview(candidate) => TaskCommand::RequestReview { candidate },
+            Step::Land(landing) => {
+                if land::land(system, bench, task, landing, &mut made).await? {
+                    continue;
+                }
+                return Ok(());
+            }
+            Step::Settle(landing) => land::settle(system, &landing).await?,
+        };
+        match system.command(task, Command::Task(command)).await {
+            Ok(_) => {}
+            // Somebody cancelled it, or another submission took its place: look again.
+            Err(error) if matches!(error.code, Code::IllegalTransition | Code::StaleEpoch) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The candidate of a submission: what the rules know of it, and git's own.
+#[derive(Debug)]
+struct Made {
+    known: Candidate,
+    git: Option<worknode_git::Candidate>,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self { known: Candidate::Unmade, git: None }
+    }
+}

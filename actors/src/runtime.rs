@@ -1,0 +1,206 @@
+//! A running team: the handle that the daemon holds.
+
+use std::{sync::Arc, time::Duration};
+
+use ractor::{Actor, ActorRef};
+use tokio::sync::{oneshot, watch};
+use worknode_core::{
+    agent::AgentCommand,
+    bounds,
+    command::Command,
+    error::{Code, Error},
+    event::{Draft, Event, Principal},
+    node::{Detail, Kind, Node, NodeSpec},
+    run::StopCause,
+    task::{TaskCommand, TaskStatus},
+};
+use worknode_journal::{Durability, StoredRun};
+
+use crate::{
+    address::{Address, address},
+    directory::DirectoryMsg,
+    keeper::KeeperMsg,
+    policy::PolicyMsg,
+    supervisor::{Plant, Supervisor, SupervisorMsg},
+    store::all_of_kind,
+    system::{Context, System},
+};
+
+/// What a stop may take beyond the grace of its runs.
+const STOP_MARGIN: Duration = Duration::from_secs(15);
+/// Worknodes made in one transaction at the most.
+const CHUNK: usize = 500;
+
+/// A running team.
+#[derive(Debug)]
+pub struct Runtime {
+    system: System,
+    policy: Address<PolicyMsg>,
+    root: ActorRef<SupervisorMsg>,
+    failed: watch::Receiver<Option<Error>>,
+}
+
+impl Runtime {
+    /// Brings the tree in line with the definition, ends what an earlier daemon left behind,
+    /// and starts the actors.
+    ///
+    /// # Errors
+    /// When the store refuses, or an actor cannot start.
+    pub async fn start(context: Context) -> Result<Self, Error> {
+        let (directory_slot, directory) = address();
+        let (keeper_slot, keeper) = address();
+        let (policy_slot, policy) = address();
+        let system = System::new(Arc::new(context), directory, keeper);
+        install(&system).await?;
+        let (failed, has_failed) = watch::channel(None);
+        let plant = Plant {
+            system: system.clone(),
+            directory: directory_slot,
+            keeper: keeper_slot,
+            policy: policy_slot,
+            failed,
+        };
+        let (root, _) = Actor::spawn(None, Supervisor, plant)
+            .await
+            .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))?;
+        Ok(Self { system, policy, root, failed: has_failed })
+    }
+
+    /// The handle through which everything is asked.
+    #[must_use]
+    pub const fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Resolves when the runtime has given up.
+    pub async fn failed(&self) -> Error {
+        let mut failed = self.failed.clone();
+        let outcome = failed.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        outcome.unwrap_or_else(|| Error::new(Code::Failed, "the runtime ended"))
+    }
+
+    /// How many Worknodes are active.
+    pub async fn active(&self) -> usize {
+        let (reply, answer) = oneshot::channel();
+        if self.system.directory().tell(DirectoryMsg::Count(reply)).is_err() {
+            return 0;
+        }
+        answer.await.unwrap_or(0)
+    }
+
+    /// Makes every Worknode that is idle for this long data again.
+    pub fn passivate(&self, idle: Duration) {
+        // Without a directory nothing is active.
+        let _ = self.system.directory().tell(DirectoryMsg::Sweep(idle));
+    }
+
+    /// Looks again at everything that waits for review: something outside has changed.
+    pub fn review_again(&self) {
+        let _ = self.policy.tell(PolicyMsg::Look);
+    }
+
+    /// Stops in order: no new work, then every run, then the actors; the store stays open.
+    pub async fn shutdown(self, reason: &str) {
+        let (reply, quiet) = oneshot::channel();
+        if self.root.send_message(SupervisorMsg::Quiesce(reply)).is_ok() {
+            let _ = tokio::time::timeout(STOP_MARGIN, quiet).await;
+        }
+        self.stop_runs().await;
+        let node = self.system.team().node();
+        let stopped = Event::DaemonStopped { reason: reason.to_owned() };
+        if let Err(error) = self.system.record(Principal::Runtime, node, vec![stopped]).await {
+            tracing::error!(%error, "the end of the daemon could not be stored");
+        }
+        let (reply, done) = oneshot::channel();
+        if self.root.send_message(SupervisorMsg::Shutdown(reply)).is_ok() {
+            let _ = tokio::time::timeout(STOP_MARGIN, done).await;
+        }
+    }
+
+    async fn stop_runs(&self) {
+        let live = self.system.reader().live_runs().unwrap_or_default();
+        let mut grace = bounds::STOP_GRACE;
+        for StoredRun { run, agent, .. } in &live {
+            grace = grace.max(run.spec.limits.grace);
+            let stop = AgentCommand::StopRun { cause: StopCause::Shutdown };
+            if let Err(error) = self.system.command(*agent, Command::Agent(stop)).await {
+                tracing::error!(%error, run = %run.spec.id, "a run could not be told to stop");
+            }
+        }
+        let (reply, empty) = oneshot::channel();
+        if self.system.keeper().tell(KeeperMsg::WhenEmpty(reply)).is_ok()
+            && tokio::time::timeout(grace + STOP_MARGIN, empty).await.is_err()
+        {
+            tracing::error!("some runs did not end; the next daemon ends them");
+        }
+    }
+}
+
+/// Makes what the definition asks for and the store does not have; changes what differs;
+/// cancels what the plan no longer names. Doing it again changes nothing.
+async fn install(system: &System) -> Result<(), Error> {
+    let team = system.team();
+    let mut drafts = Vec::new();
+    let mut tasks = 0;
+    for (id, spec) in team.nodes() {
+        tasks += usize::from(spec.kind == Kind::Task);
+        let event = match system.reader().node(id)? {
+            None => Event::NodeCreated { node: spec },
+            Some(node) if differs(&node, &spec) => Event::NodeUpdated { detail: spec.detail },
+            Some(_) => continue,
+        };
+        drafts.push(Draft { node: id, by: Principal::Runtime, cause: None, event });
+    }
+    let changed = !drafts.is_empty();
+    drafts.extend(dropped_from_plan(system)?);
+    for chunk in drafts.chunks(CHUNK) {
+        system.journal().append(chunk.to_vec(), Durability::Durable).await?;
+    }
+    let mut events = vec![Event::DaemonStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+    }];
+    if changed {
+        events.push(Event::PlanLoaded { digest: team.plan_digest.clone(), tasks });
+    }
+    system.record(Principal::Runtime, team.node(), events).await?;
+    Ok(())
+}
+
+/// Does the definition ask something else than the stored Worknode has?
+fn differs(node: &Node, spec: &NodeSpec) -> bool {
+    match &spec.detail {
+        Detail::Plain => false,
+        Detail::Task(wanted) => {
+            node.task().is_some_and(|task| !task.status.is_terminal() && task.spec != **wanted)
+        }
+        Detail::Agent(wanted) => node.agent().is_some_and(|agent| agent.spec != **wanted),
+    }
+}
+
+/// Tasks of this team's plan that nobody has begun and that the plan no longer has.
+fn dropped_from_plan(system: &System) -> Result<Vec<Draft>, Error> {
+    let team = system.team();
+    let phases: Vec<_> = team.plan.iter().filter(|(_, spec)| spec.kind == Kind::Phase).map(|(id, _)| *id).collect();
+    let wanted = |id| team.plan.iter().any(|(planned, _)| *planned == id);
+    let tasks = all_of_kind(system.reader(), Kind::Task)?;
+    let dropped = tasks.into_iter().filter(|node| {
+        let planned_before = node.parent.is_some_and(|parent| phases.contains(&parent));
+        let untouched = node.task().is_some_and(|t| matches!(t.status, TaskStatus::Pending | TaskStatus::Ready));
+        planned_before && untouched && !wanted(node.id)
+    });
+    Ok(dropped
+        .map(|node| Draft {
+            node: node.id,
+            by: Principal::Runtime,
+            cause: None,
+            event: Event::TaskCancelled { reason: "it is no longer in the plan".to_owned() },
+        })
+        .collect())
+}
+
+/// Cancels a task in somebody's name; its run is stopped by the team once the event is stored.
+#[must_use]
+pub fn cancel(reason: &str) -> Command {
+    Command::Task(TaskCommand::Cancel { reason: reason.to_owned() })
+}

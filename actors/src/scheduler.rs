@@ -1,0 +1,301 @@
+//! The scheduler: fires what is due.
+//!
+//! It sleeps until the next instant at which something is due, looks at the whole window since
+//! it last looked, and acts on each occurrence once: the firing, what it does and its outcome
+//! are one transaction wherever the deed is only an event (P6). Stopping agents is not, and so
+//! is journalled before and after.
+
+mod act;
+
+use std::{collections::HashMap, sync::Arc};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::JoinHandle;
+use worknode_core::{
+    bounds,
+    error::Error,
+    event::{Event, Principal, Record},
+    ids::NodeId,
+    node::{Kind, Node},
+    time::Timestamp,
+};
+use worknode_journal::Reader;
+use worknode_triggers::{
+    Occurrence, SkipReason, Trigger, Window, due,
+    due::next_due,
+    event::{EventDecision, EventState},
+    ladder::{DeadlineLadder, TaskDeadline},
+    trigger::{Action, When},
+};
+
+use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};
+
+/// What the scheduler is told.
+#[derive(Debug)]
+pub enum SchedulerMsg {
+    /// Something may be due.
+    Look,
+    /// What happened.
+    Feed(feed::Batch),
+}
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Scheduler;
+
+/// A task whose deadline counts.
+struct Deadline {
+    key: String,
+    deadline: Timestamp,
+    since: Timestamp,
+}
+
+pub(crate) struct State {
+    system: System,
+    triggers: Vec<Arc<Trigger>>,
+    events: HashMap<String, EventState>,
+    deadlines: HashMap<NodeId, Deadline>,
+    /// Everything up to here has been looked at.
+    looked: Timestamp,
+    alarm: Option<JoinHandle<()>>,
+}
+
+/// An occurrence that is due, and what to do about it.
+struct DueNow {
+    trigger: Arc<Trigger>,
+    occurrence: Occurrence,
+    due: Timestamp,
+    action: Arc<Action>,
+    /// The task whose deadline it is about.
+    about: Option<NodeId>,
+}
+
+impl Actor for Scheduler {
+    type Msg = SchedulerMsg;
+    type State = State;
+    type Arguments = System;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SchedulerMsg>,
+        system: System,
+    ) -> Result<State, ActorProcessingErr> {
+        let begun = system.journal().last_stamp();
+        let mut state = State::new(system)?;
+        feed::follow(state.system.journal(), begun, myself.clone(), SchedulerMsg::Feed);
+        state.finish_what_was_fired().await?;
+        myself.send_message(SchedulerMsg::Look)?;
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SchedulerMsg>,
+        message: SchedulerMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SchedulerMsg::Look => state.look().await,
+            SchedulerMsg::Feed(batch) => state.take_notice(&batch.records).await,
+        }
+        state.set_alarm(&myself);
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<SchedulerMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        if let Some(alarm) = state.alarm.take() {
+            alarm.abort();
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn new(system: System) -> Result<Self, Error> {
+        let triggers: Vec<_> = system.team().triggers.iter().cloned().map(Arc::new).collect();
+        let reader = &system.reader().clone();
+        // The window goes on where the last firing of any trigger with a timetable ended; a
+        // store that never fired owes nothing from before now.
+        let looked = last_due(reader, &triggers)?.unwrap_or_else(|| system.now());
+        let mut state = Self {
+            triggers,
+            events: HashMap::new(),
+            deadlines: HashMap::new(),
+            looked: looked.min(system.now()),
+            alarm: None,
+            system,
+        };
+        for node in all_of_kind(reader, Kind::Task)? {
+            state.note_deadline(&node);
+        }
+        Ok(state)
+    }
+
+    fn note_deadline(&mut self, node: &Node) {
+        let Some(task) = node.task() else { return };
+        match task.spec.deadline {
+            Some(deadline) if !task.status.is_terminal() => {
+                let since = node.created.wall;
+                self.deadlines.insert(node.id, Deadline { key: task.spec.key.clone(), deadline, since });
+            }
+            _ => drop(self.deadlines.remove(&node.id)),
+        }
+    }
+
+    /// Fires what fell due since the last look.
+    async fn look(&mut self) {
+        let window = Window { last: self.looked, now: self.system.now() };
+        if window.now <= window.last {
+            return;
+        }
+        for trigger in self.triggers.clone() {
+            let (fire, skipped) = self.owed(&trigger, window);
+            for (occurrence, due, reason) in skipped {
+                self.skip(&occurrence, due, reason).await;
+            }
+            for due in fire {
+                self.fire(due).await;
+            }
+        }
+        self.looked = window.now;
+    }
+
+    /// What one trigger owes for the window.
+    fn owed(&self, trigger: &Arc<Trigger>, window: Window) -> (Vec<DueNow>, Vec<(Occurrence, Timestamp, SkipReason)>) {
+        match trigger.when() {
+            When::Cron(_) | When::Every(_) => {
+                let owed = due(trigger, window, bounds::CATCH_UP);
+                let action = trigger.action().cloned();
+                let fire = owed.fire.into_iter().filter_map(|firing| {
+                    let action = action.clone()?;
+                    let (occurrence, due) = (firing.occurrence, firing.scheduled_at);
+                    Some(DueNow { trigger: Arc::clone(trigger), occurrence, due, action, about: None })
+                });
+                let skipped = owed.skipped.into_iter();
+                (fire.collect(), skipped.map(|(f, why)| (f.occurrence, f.scheduled_at, why)).collect())
+            }
+            When::Deadline(_) => self.owed_steps(trigger, window),
+            When::Event(_) => (Vec::new(), Vec::new()),
+        }
+    }
+
+    fn owed_steps(
+        &self,
+        trigger: &Arc<Trigger>,
+        window: Window,
+    ) -> (Vec<DueNow>, Vec<(Occurrence, Timestamp, SkipReason)>) {
+        let Some(ladder) = DeadlineLadder::of(trigger) else { return (Vec::new(), Vec::new()) };
+        let owed = ladder.due(&self.task_deadlines(), window, bounds::CATCH_UP);
+        let fire = owed.fire.into_iter().map(|step| DueNow {
+            trigger: Arc::clone(trigger),
+            about: self.deadlines.iter().find(|(_, d)| d.key == step.task.task).map(|(id, _)| *id),
+            occurrence: step.firing.occurrence,
+            due: step.firing.scheduled_at,
+            action: Arc::clone(&step.step.action),
+        });
+        let skipped = owed.skipped.into_iter();
+        (fire.collect(), skipped.map(|(s, why)| (s.firing.occurrence, s.firing.scheduled_at, why)).collect())
+    }
+
+    fn task_deadlines(&self) -> Vec<TaskDeadline<'_>> {
+        let deadlines = self.deadlines.values();
+        deadlines.map(|d| TaskDeadline { task: &d.key, deadline: d.deadline, since: d.since }).collect()
+    }
+
+    /// What happened may fire event triggers, and may set or end deadlines.
+    async fn take_notice(&mut self, records: &[Record]) {
+        for record in records {
+            self.note_record(record);
+            for trigger in self.triggers.clone() {
+                let state = self.events.get(trigger.name()).copied().unwrap_or_default();
+                let (state, decision) = state.on_event(&trigger, record.event.topic(), record.at);
+                if decision == EventDecision::Ignored {
+                    continue;
+                }
+                self.events.insert(trigger.name().to_owned(), state);
+                if let (EventDecision::Fire(occurrence), Some(action)) = (decision, trigger.action().cloned()) {
+                    let due = record.at.wall;
+                    self.fire(DueNow { trigger, occurrence, due, action, about: Some(record.node) }).await;
+                }
+            }
+        }
+    }
+
+    fn note_record(&mut self, record: &Record) {
+        let touches_deadlines = matches!(
+            record.event,
+            Event::NodeCreated { .. }
+                | Event::NodeUpdated { .. }
+                | Event::TaskCompleted { .. }
+                | Event::TaskFailed { .. }
+                | Event::TaskCancelled { .. }
+                | Event::TaskRetried
+        );
+        if !touches_deadlines {
+            return;
+        }
+        match self.system.reader().node(record.node) {
+            Ok(Some(node)) => self.note_deadline(&node),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "cannot read a task's deadline"),
+        }
+    }
+
+    async fn skip(&self, occurrence: &Occurrence, due: Timestamp, reason: SkipReason) {
+        let event = Event::TriggerSkipped {
+            trigger: occurrence.trigger.clone(),
+            occurrence: occurrence.key.clone(),
+            due,
+            reason: reason.to_string(),
+        };
+        self.store(&occurrence.trigger, vec![event]).await;
+    }
+
+    async fn store(&self, trigger: &str, events: Vec<Event>) -> bool {
+        let by = Principal::Trigger { name: trigger.to_owned() };
+        match self.system.record(by, self.system.team().node(), events).await {
+            Ok(_) => true,
+            Err(error) if error.code == worknode_core::error::Code::AlreadyExists => false,
+            Err(error) => {
+                tracing::error!(%error, trigger, "a firing could not be stored, and so did not act");
+                false
+            }
+        }
+    }
+
+    /// One timer for all triggers.
+    fn set_alarm(&mut self, myself: &ActorRef<SchedulerMsg>) {
+        if let Some(alarm) = self.alarm.take() {
+            alarm.abort();
+        }
+        let next = self.next_look();
+        let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
+        self.alarm = next.map(|instant| {
+            tokio::spawn(async move {
+                sleep_until(&clock, Some(instant)).await;
+                // A scheduler that is gone needs no alarm.
+                let _ = myself.send_message(SchedulerMsg::Look);
+            })
+        });
+    }
+
+    fn next_look(&self) -> Option<Timestamp> {
+        let deadlines = self.task_deadlines();
+        let next = |trigger: &Arc<Trigger>| match trigger.when() {
+            When::Cron(_) | When::Every(_) => next_due(trigger, self.looked),
+            When::Deadline(_) => DeadlineLadder::of(trigger)?.next_due(&deadlines, self.looked),
+            When::Event(_) => None,
+        };
+        self.triggers.iter().filter_map(next).min()
+    }
+}
+
+/// When the newest firing of any trigger with a timetable was due.
+fn last_due(reader: &Reader, triggers: &[Arc<Trigger>]) -> Result<Option<Timestamp>, Error> {
+    let mut newest = None;
+    for trigger in triggers.iter().filter(|t| matches!(t.when(), When::Cron(_) | When::Every(_))) {
+        let firing = reader.firings_of(trigger.name(), 1)?.into_iter().next();
+        newest = newest.max(firing.map(|firing| firing.due));
+    }
+    Ok(newest)
+}

@@ -1,0 +1,352 @@
+//! What a firing does.
+
+use std::sync::Arc;
+
+use worknode_core::{
+    agent::{AgentCommand, AgentStatus, Tier},
+    command::Command,
+    error::{Code, Error},
+    event::{Event, Principal},
+    ids::{NodeId, RunId},
+    node::{Detail, Kind, NodeSpec},
+    run::{Purpose, StopCause},
+    task::{Approval, TaskSpec},
+};
+use worknode_policies::authority::Authority;
+use worknode_triggers::{
+    SkipReason,
+    due::{OverlapDecision, overlap_decision},
+    spec::SpawnSpec,
+    trigger::{Action, Recipient},
+};
+
+use super::{DueNow, State};
+use crate::{store::all_of_kind, system::System};
+
+/// Open firings that are settled at a start at the most; there are never more than were
+/// begun at the moment of the crash.
+const PAGE: usize = 1_000;
+/// The phase that holds the tasks of triggers.
+const PHASE: &str = "triggers";
+
+impl State {
+    /// Acts on one occurrence, once.
+    pub(super) async fn fire(&mut self, now: DueNow) {
+        let span = tracing::info_span!("firing", trigger = %now.occurrence.trigger, occurrence = %now.occurrence.key);
+        let _entered = span.enter();
+        drop(_entered);
+        match now.action.as_ref() {
+            Action::Notify { to, message } => self.notify(&now, to, message.as_deref()).await,
+            Action::Emit(emit) => {
+                let data = emit.data.clone().unwrap_or_default();
+                let event = Event::Emitted { name: emit.event.clone(), data };
+                self.at_once(&now, vec![event], format!("emitted {}", emit.event)).await;
+            }
+            Action::Terminate { agents, reason } => {
+                if self.store(now.trigger.name(), vec![fired(&now)]).await {
+                    let matching = matching_agents(&self.system, |name| agents.matches(name));
+                    let (system, reason) = (self.system.clone(), reason.clone());
+                    tokio::spawn(async move { terminate(&system, &now, matching, &reason).await });
+                }
+            }
+            Action::Spawn(spec) => self.spawn(now.clone_for_job(), spec.clone()).await,
+        }
+    }
+
+    /// An occurrence whose deed is an event: intent, deed and outcome in one transaction.
+    async fn at_once(&self, now: &DueNow, deed: Vec<Event>, outcome: String) {
+        let events = [vec![fired(now)], deed, vec![acted(now, outcome)]].concat();
+        self.store(now.trigger.name(), events).await;
+    }
+
+    async fn notify(&self, now: &DueNow, to: &Recipient, message: Option<&str>) {
+        let to = match to {
+            Recipient::Assignee => self.assignee(now.about),
+            Recipient::Executive => "executive".to_owned(),
+            Recipient::Operator => "operator".to_owned(),
+            Recipient::Agent(name) => name.clone(),
+        };
+        let message = message.map_or_else(|| format!("{} is due", now.occurrence), str::to_owned);
+        let outcome = format!("notified {to}");
+        self.at_once(now, vec![Event::Notified { to, message }], outcome).await;
+    }
+
+    /// Who works on the task, or else the operator: a message reaches somebody.
+    fn assignee(&self, task: Option<NodeId>) -> String {
+        let holder = task.and_then(|task| {
+            let node = self.system.reader().node(task).ok().flatten()?;
+            let agent = node.task()?.status.claim()?.agent;
+            self.system.team().agent(agent).map(|agent| agent.name.clone())
+        });
+        holder.unwrap_or_else(|| "operator".to_owned())
+    }
+
+    async fn spawn(&self, now: DueNow, spec: SpawnSpec) {
+        let name = spec.agent.clone().unwrap_or_else(|| trigger_agent(now.trigger.name()));
+        let team = self.system.team();
+        let Some(agent) = team.agents.iter().find(|agent| agent.name == name) else {
+            self.at_once(&now, vec![], format!("there is no agent `{name}`")).await;
+            return;
+        };
+        if agent.spec.tier == Tier::Implementation && spec.task.is_some() {
+            self.spawn_task(&now, &spec, &name).await;
+        } else {
+            self.spawn_run(now, &spec, &name).await;
+        }
+    }
+
+    /// Code is changed under a task, with gates: the firing makes one, and dispatch does the rest.
+    async fn spawn_task(&self, now: &DueNow, spec: &SpawnSpec, agent: &str) {
+        let previous = self.open_tasks_of(now.trigger.name());
+        match overlap_decision(now.trigger.overlap(), !previous.is_empty()) {
+            OverlapDecision::Start => {}
+            OverlapDecision::Skip => {
+                return self.skip(&now.occurrence, now.due, SkipReason::StillRunning).await;
+            }
+            OverlapDecision::ReplacePrevious => {
+                let reason = format!("replaced by {}", now.occurrence);
+                for task in previous {
+                    let cancel = worknode_core::task::TaskCommand::Cancel { reason: reason.clone() };
+                    if let Err(error) = self.system.command(task, Command::Task(cancel)).await {
+                        tracing::warn!(%error, "the task of an earlier firing could not be cancelled");
+                    }
+                }
+            }
+        }
+        match self.create_task(now, spec, agent).await {
+            Ok(key) => tracing::info!(task = %key, "a trigger made a task"),
+            Err(error) if error.code == Code::AlreadyExists => {}
+            Err(error) => tracing::error!(%error, "a trigger's task could not be made"),
+        }
+    }
+
+    fn open_tasks_of(&self, trigger: &str) -> Vec<NodeId> {
+        let prefix = format!("{trigger}-");
+        let tasks = all_of_kind(self.system.reader(), Kind::Task).unwrap_or_default();
+        let of_trigger = tasks.into_iter().filter(|node| {
+            node.parent == Some(self.phase()) && node.name.starts_with(&prefix)
+        });
+        of_trigger.filter(|node| node.task().is_some_and(|t| !t.status.is_terminal())).map(|n| n.id).collect()
+    }
+
+    fn phase(&self) -> NodeId {
+        NodeId::derived(self.system.team().node(), &format!("phase:{PHASE}"))
+    }
+
+    async fn create_task(&self, now: &DueNow, spec: &SpawnSpec, agent: &str) -> Result<String, Error> {
+        let team = self.system.team();
+        let trigger = now.trigger.name();
+        let id = NodeId::derived(team.node(), &format!("firing:{}", now.occurrence));
+        let key = format!("{trigger}-{}", &id.as_uuid().simple().to_string()[..8]);
+        let wanted = spec.task.clone();
+        let (title, prompt, files, gates) = wanted.map_or_else(
+            || (trigger.to_owned(), String::new(), Vec::new(), None),
+            |task| (task.title, task.prompt, task.files, task.gates),
+        );
+        let task = TaskSpec {
+            key: key.clone(),
+            title,
+            prompt,
+            files,
+            may_delete: Vec::new(),
+            depends_on: Vec::new(),
+            agent: Some(agent.to_owned()),
+            deadline: None,
+            gates: gates.unwrap_or_else(|| team.default_gates.clone()),
+            approval: if team.has_reviewer() { Approval::Validation } else { Approval::None },
+            max_attempts: worknode_core::bounds::ATTEMPTS,
+            priority: 0,
+            max_duration: spec.max_duration.map(|span| span.0),
+        };
+        self.ensure_phase().await?;
+        let node = NodeSpec {
+            parent: Some(self.phase()),
+            kind: Kind::Task,
+            name: key.clone(),
+            detail: Detail::Task(Box::new(task)),
+        };
+        let by = Principal::Trigger { name: trigger.to_owned() };
+        let draft = |node, event| worknode_core::event::Draft { node, by: by.clone(), cause: None, event };
+        let drafts = vec![
+            draft(team.node(), fired(now)),
+            draft(id, Event::NodeCreated { node }),
+            draft(team.node(), acted(now, format!("made task {key}"))),
+        ];
+        self.system.journal().append(drafts, worknode_journal::Durability::Durable).await?;
+        Ok(key)
+    }
+
+    async fn ensure_phase(&self) -> Result<(), Error> {
+        if self.system.reader().node(self.phase())?.is_some() {
+            return Ok(());
+        }
+        let node = NodeSpec {
+            parent: Some(self.system.team().node()),
+            kind: Kind::Phase,
+            name: PHASE.to_owned(),
+            detail: Detail::Plain,
+        };
+        match self.system.record(Principal::Runtime, self.phase(), vec![Event::NodeCreated { node }]).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code == Code::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Agents that change no code are simply started; the run's identity is the firing's.
+    async fn spawn_run(&self, now: DueNow, spec: &SpawnSpec, agent: &str) {
+        let node = self.system.team().agent_node(agent);
+        let busy = match self.system.reader().node(node) {
+            Ok(Some(found)) => found.agent().and_then(|a| a.status.run()).map(|run| run.spec.id),
+            _ => None,
+        };
+        let decision = overlap_decision(now.trigger.overlap(), busy.is_some());
+        if decision == OverlapDecision::Skip {
+            return self.skip(&now.occurrence, now.due, SkipReason::StillRunning).await;
+        }
+        if !self.store(now.trigger.name(), vec![fired(&now)]).await {
+            return;
+        }
+        let (title, prompt) = spec.task.as_ref().map_or_else(
+            || (now.trigger.name().to_owned(), String::new()),
+            |task| (task.title.clone(), task.prompt.clone()),
+        );
+        let purpose = Purpose::Fired { trigger: now.trigger.name().to_owned(), title, prompt };
+        let start = AgentCommand::Start {
+            run: RunId::derived(self.system.team().node(), &now.occurrence.to_string()),
+            purpose,
+            max_duration: spec.max_duration.map(|span| span.0),
+        };
+        let system = self.system.clone();
+        let replaced = if decision == OverlapDecision::ReplacePrevious { busy } else { None };
+        tokio::spawn(async move { start_run(&system, &now, node, start, replaced).await });
+    }
+
+    /// Firings of an earlier daemon that have no outcome: their deed may or may not have
+    /// happened. Each deed can be repeated without a second effect, so it is.
+    pub(super) async fn finish_what_was_fired(&mut self) -> Result<(), Error> {
+        for firing in self.system.reader().open_firings(PAGE)? {
+            let Some(trigger) = self.triggers.iter().find(|t| t.name() == firing.trigger).cloned() else {
+                let outcome = "the trigger is no longer configured".to_owned();
+                let event = Event::TriggerActed {
+                    trigger: firing.trigger.clone(),
+                    occurrence: firing.occurrence,
+                    outcome,
+                };
+                self.store(&firing.trigger, vec![event]).await;
+                continue;
+            };
+            let outcome = match trigger.action().map(AsRef::as_ref) {
+                Some(Action::Terminate { agents, reason }) => {
+                    let matching = matching_agents(&self.system, |name| agents.matches(name));
+                    kill_all(&self.system, trigger.name(), matching, reason).await
+                }
+                // A run whose start was not journalled never started; one that was, was ended
+                // with everything else that an earlier daemon left behind.
+                _ => "interrupted by the end of the daemon".to_owned(),
+            };
+            let event =
+                Event::TriggerActed { trigger: firing.trigger, occurrence: firing.occurrence, outcome };
+            self.store(trigger.name(), vec![event]).await;
+        }
+        Ok(())
+    }
+}
+
+impl DueNow {
+    fn clone_for_job(&self) -> Self {
+        Self {
+            trigger: Arc::clone(&self.trigger),
+            occurrence: self.occurrence.clone(),
+            due: self.due,
+            action: Arc::clone(&self.action),
+            about: self.about,
+        }
+    }
+}
+
+/// Name of the agent that a trigger brings with it when it names only a profile.
+#[must_use]
+pub fn trigger_agent(trigger: &str) -> String {
+    format!("trigger-{trigger}")
+}
+
+fn fired(now: &DueNow) -> Event {
+    Event::TriggerFired {
+        trigger: now.occurrence.trigger.clone(),
+        occurrence: now.occurrence.key.clone(),
+        due: now.due,
+    }
+}
+
+fn acted(now: &DueNow, outcome: String) -> Event {
+    Event::TriggerActed {
+        trigger: now.occurrence.trigger.clone(),
+        occurrence: now.occurrence.key.clone(),
+        outcome,
+    }
+}
+
+fn matching_agents(system: &System, matches: impl Fn(&str) -> bool) -> Vec<(NodeId, String)> {
+    let team = system.team();
+    let names = team.agents.iter().map(|agent| agent.name.clone()).filter(|name| matches(name));
+    names.map(|name| (team.agent_node(&name), name)).collect()
+}
+
+async fn terminate(system: &System, now: &DueNow, agents: Vec<(NodeId, String)>, reason: &str) {
+    let outcome = kill_all(system, now.trigger.name(), agents, reason).await;
+    record_outcome(system, now, outcome).await;
+}
+
+/// Kills each agent; what is dead already counts as killed.
+async fn kill_all(system: &System, trigger: &str, agents: Vec<(NodeId, String)>, reason: &str) -> String {
+    let authority = Arc::new(Authority::whole(Principal::Trigger { name: trigger.to_owned() }));
+    let mut killed = Vec::new();
+    for (node, name) in agents {
+        let kill = Command::Agent(AgentCommand::Kill { reason: reason.to_owned(), grace: None });
+        match system.ask(&authority, node, kill, None).await {
+            Ok(_) => killed.push(name),
+            Err(error) => tracing::error!(%error, agent = %name, "a trigger could not stop an agent"),
+        }
+    }
+    if killed.is_empty() { "no agent matched".to_owned() } else { format!("stopped {}", killed.join(", ")) }
+}
+
+/// Starts the run, after the one that it replaces is over.
+async fn start_run(system: &System, now: &DueNow, agent: NodeId, start: AgentCommand, replaced: Option<RunId>) {
+    if let Some(run) = replaced {
+        let by = Principal::Trigger { name: now.trigger.name().to_owned() };
+        let cause = StopCause::Requested { by, reason: format!("replaced by {}", now.occurrence) };
+        if let Err(error) = system.command(agent, Command::Agent(AgentCommand::StopRun { cause })).await {
+            return record_outcome(system, now, format!("the earlier run could not be stopped: {error}")).await;
+        }
+        wait_until_over(system, agent, run).await;
+    }
+    let outcome = match system.command(agent, Command::Agent(start)).await {
+        Ok(_) => "started a run".to_owned(),
+        Err(error) => format!("not started: {error}"),
+    };
+    record_outcome(system, now, outcome).await;
+}
+
+/// Follows the journal until the agent's run is over; the run's own stop bounds the wait.
+async fn wait_until_over(system: &System, agent: NodeId, run: RunId) {
+    let mut follower = system.journal().follow(system.journal().last_stamp());
+    loop {
+        let node = system.reader().node(agent).ok().flatten();
+        let still = node.and_then(|node| match &node.agent()?.status {
+            AgentStatus::Busy { run: current } => Some(current.spec.id == run),
+            _ => None,
+        });
+        if still != Some(true) || follower.next(64).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn record_outcome(system: &System, now: &DueNow, outcome: String) {
+    let by = Principal::Trigger { name: now.trigger.name().to_owned() };
+    if let Err(error) = system.record(by, system.team().node(), vec![acted(now, outcome)]).await {
+        tracing::error!(%error, "the outcome of a firing could not be stored; the next daemon settles it");
+    }
+}

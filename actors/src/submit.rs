@@ -1,0 +1,56 @@
+//! Handing in work.
+//!
+//! A submission is acknowledged once its commit is in the runtime's own store with every
+//! object checked: from then on nothing that happens to the agent's clone can lose it (P5).
+
+use std::sync::Arc;
+
+use worknode_core::{
+    command::Command,
+    error::{Code, Error},
+    git::CommitId,
+    ids::NodeId,
+    task::TaskCommand,
+};
+use worknode_git::{ImportError, ImportLimits};
+use worknode_policies::authority::Authority;
+
+use crate::{membrane::Reply, system::System};
+
+/// Takes `commit` out of the clone of the task's holder and hands it in.
+///
+/// # Errors
+/// What the membrane or the task refuses; `refused` for a commit that cannot be taken.
+pub async fn submit(
+    system: &System,
+    authority: &Arc<Authority>,
+    task: NodeId,
+    epoch: u64,
+    commit: CommitId,
+) -> Result<Reply, Error> {
+    let node = system.ask(authority, task, Command::Get, None).await?.node()?;
+    let holder = node.task().and_then(|task| task.status.claim()).filter(|claim| claim.epoch == epoch);
+    if let Some(claim) = holder {
+        take(system, claim.agent, &commit).await?;
+    }
+    // Without a hold this is refused, or repeats what was done: the task decides.
+    system.ask(authority, task, Command::Task(TaskCommand::Submit { epoch, commit }), None).await
+}
+
+async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), Error> {
+    let context = system.context();
+    let name = system.team().agent(agent).map(|agent| agent.name.as_str()).ok_or_else(|| {
+        Error::new(Code::NotFound, "the agent that holds the task is no longer in the team")
+    })?;
+    let base = context.repository.base_tip(&context.team.base).await.map_err(failed)?;
+    let clone = context.paths.workspace(name);
+    context.store.import(&clone, commit, &base, &ImportLimits::default()).await.map_err(|error| {
+        let code = if matches!(error, ImportError::Git(_)) { Code::Failed } else { Code::Refused };
+        Error::new(code, format!("the submission was not taken: {error}"))
+            .hint("commit your work in your workspace and submit the commit at its HEAD")
+    })
+}
+
+pub(crate) fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(Code::Failed, error.to_string())
+}

@@ -1,0 +1,240 @@
+//! What every actor of a runtime shares: the store, the clock, the repository, and the way to
+//! each other.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+use worknode_core::{
+    command::Command,
+    error::{Code, Error},
+    event::{Draft, Event, Principal, Record},
+    hlc::Hlc,
+    ids::{NodeId, RunId},
+    node::Node,
+    time::{Clock, Timestamp},
+};
+use worknode_git::{Repository, Store};
+use worknode_journal::{Durability, Journal, Reader};
+use worknode_policies::{authority::Authority, verdict::SigningKeys};
+
+use crate::{
+    address::Address,
+    definition::TeamDefinition,
+    directory::DirectoryMsg,
+    keeper::KeeperMsg,
+    membrane::{Ask, Reply},
+};
+
+/// How long a command may take to be answered before the asker gives up waiting. The command
+/// itself is not undone: it may still be carried out.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The `.worknode` directory.
+    pub state: PathBuf,
+    /// The daemon's socket.
+    pub socket: PathBuf,
+    /// The `worknode` program that agents get on their `PATH`.
+    pub program: PathBuf,
+}
+
+impl Paths {
+    /// The directory of one run's files.
+    #[must_use]
+    pub fn run(&self, run: RunId) -> PathBuf {
+        self.state.join("runs").join(run.to_string())
+    }
+
+    /// The private clone of one agent.
+    #[must_use]
+    pub fn workspace(&self, agent: &str) -> PathBuf {
+        self.state.join("workspaces").join(agent)
+    }
+}
+
+/// What a runtime is given at its start.
+#[derive(Debug)]
+pub struct Context {
+    /// What happened, and what is.
+    pub journal: Journal,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The team.
+    pub team: TeamDefinition,
+    /// The user's repository.
+    pub repository: Repository,
+    /// The runtime's own repository, in which work is judged.
+    pub store: Store,
+    /// The key that signs verdicts and capabilities.
+    pub keys: SigningKeys,
+    /// Where things are.
+    pub paths: Paths,
+}
+
+/// A handle on the running actors. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct System {
+    context: Arc<Context>,
+    directory: Address<DirectoryMsg>,
+    keeper: Address<KeeperMsg>,
+    runtime: Arc<Authority>,
+}
+
+impl System {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        directory: Address<DirectoryMsg>,
+        keeper: Address<KeeperMsg>,
+    ) -> Self {
+        Self { context, directory, keeper, runtime: Arc::new(Authority::whole(Principal::Runtime)) }
+    }
+
+    /// What the runtime was given at its start.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The team.
+    #[must_use]
+    pub fn team(&self) -> &TeamDefinition {
+        &self.context.team
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.context.journal
+    }
+
+    /// A view of what is stored.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        self.context.journal.reader()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.context.clock
+    }
+
+    /// Now, by the clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    pub(crate) const fn keeper(&self) -> &Address<KeeperMsg> {
+        &self.keeper
+    }
+
+    pub(crate) const fn directory(&self) -> &Address<DirectoryMsg> {
+        &self.directory
+    }
+
+    /// A fresh run identity.
+    #[must_use]
+    pub fn new_run(&self) -> RunId {
+        let mut random = [0_u8; 10];
+        random.copy_from_slice(&random_bytes::<10>());
+        RunId::from_parts(self.now().as_millis(), random)
+    }
+
+    /// A fresh Worknode identity.
+    #[must_use]
+    pub fn new_node(&self) -> NodeId {
+        NodeId::from_parts(self.now().as_millis(), random_bytes())
+    }
+
+    /// Asks a Worknode something, through its membrane.
+    ///
+    /// # Errors
+    /// Whatever the membrane or the decision refuses; `timed_out` when no answer comes.
+    pub async fn ask(
+        &self,
+        authority: &Arc<Authority>,
+        node: NodeId,
+        command: Command,
+        cause: Option<Hlc>,
+    ) -> Result<Reply, Error> {
+        let (reply, answer) = oneshot::channel();
+        let ask = Ask { authority: Arc::clone(authority), command, cause, reply };
+        self.directory.tell(DirectoryMsg::Route(node, Box::new(ask)))?;
+        match tokio::time::timeout(ANSWER, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Error::new(Code::Failed, "the Worknode's actor ended before it answered")
+                .hint("what was acknowledged is stored; ask again")),
+            Err(_) => Err(Error::new(Code::TimedOut, "the Worknode did not answer in time")),
+        }
+    }
+
+    /// Asks in the runtime's own name.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn command(&self, node: NodeId, command: impl Into<Command>) -> Result<Reply, Error> {
+        self.ask(&self.runtime, node, command.into(), None).await
+    }
+
+    /// Appends events that change no Worknode's state, in the runtime's name.
+    ///
+    /// # Errors
+    /// Whatever the journal refuses.
+    pub async fn record(&self, by: Principal, node: NodeId, events: Vec<Event>) -> Result<Vec<Record>, Error> {
+        let drafts =
+            events.into_iter().map(|event| Draft { node, by: by.clone(), cause: None, event }).collect();
+        Ok(self.journal().append(drafts, Durability::Durable).await?)
+    }
+
+    /// Tells the operator something, durably; a failure to do so is logged, never swallowed.
+    pub async fn notify(&self, to: &str, message: String) {
+        let event = Event::Notified { to: to.to_owned(), message };
+        if let Err(error) = self.record(Principal::Runtime, self.team().node(), vec![event]).await {
+            tracing::error!(%error, "a notification could not be stored");
+        }
+    }
+}
+
+impl Reply {
+    /// The Worknode afterwards.
+    ///
+    /// # Errors
+    /// `backpressure` when the message was a progress report that a newer one replaced.
+    pub fn node(self) -> Result<Arc<Node>, Error> {
+        match self {
+            Self::Done { node, .. } => Ok(node),
+            Self::Conflated => Err(Error::backpressure("progress")),
+        }
+    }
+}
+
+/// Bytes that nobody can guess.
+#[must_use]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0_u8; N];
+    if getrandom::fill(&mut bytes).is_err() {
+        // No entropy device at all: ids must still differ, and secrets are made at boot, where
+        // the same failure is an error.
+        bytes.copy_from_slice(&fallback_bytes::<N>());
+    }
+    bytes
+}
+
+fn fallback_bytes<const N: usize>() -> [u8; N] {
+    use std::hash::{BuildHasher, Hasher};
+    let mut bytes = [0_u8; N];
+    for chunk in bytes.chunks_mut(8) {
+        let word = std::collections::hash_map::RandomState::new().build_hasher().finish().to_be_bytes();
+        chunk.copy_from_slice(&word[..chunk.len()]);
+    }
+    bytes
+}
+
+/// Random bits, for jitter.
+#[must_use]
+pub fn random_u64() -> u64 {
+    u64::from_be_bytes(random_bytes())
+}

@@ -1,0 +1,168 @@
+//! The team: gives work to agents, and takes it back from those that are gone.
+//!
+//! It follows the journal, keeps a view of tasks and agents, and asks a pure function what
+//! follows from it ([`steps`]). A step is carried out in a job of its own; while it is under
+//! way, nothing else is decided about the same Worknodes. All rules look at states, not at the
+//! events that led there, so that a restart needs no memory of its own.
+
+mod perform;
+mod steps;
+mod view;
+
+use std::{collections::HashSet, sync::Arc};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::{JoinHandle, JoinSet};
+use worknode_core::{
+    agent::AgentCommand,
+    command::Command,
+    error::Error,
+    event::{Event, Principal, Record},
+    ids::NodeId,
+    run::StopCause,
+};
+
+use self::{steps::Step, view::View};
+use crate::{clock::sleep_until, feed, system::System};
+
+/// What the team is told.
+#[derive(Debug)]
+pub(crate) enum TeamMsg {
+    /// What happened.
+    Feed(feed::Batch),
+    /// A step is done, well or not.
+    Done(Step),
+    /// Somebody's backoff is over.
+    Wake,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Team;
+
+pub(crate) struct State {
+    system: System,
+    view: View,
+    /// Worknodes about which something is being done.
+    busy: HashSet<NodeId>,
+    jobs: JoinSet<()>,
+    alarm: Option<JoinHandle<()>>,
+}
+
+impl Actor for Team {
+    type Msg = TeamMsg;
+    type State = State;
+    type Arguments = System;
+
+    async fn pre_start(&self, myself: ActorRef<TeamMsg>, system: System) -> Result<State, ActorProcessingErr> {
+        let begun = system.journal().last_stamp();
+        let view = View::load(&system)?;
+        feed::follow(system.journal(), begun, myself.clone(), TeamMsg::Feed);
+        let mut state =
+            State { system, view, busy: HashSet::new(), jobs: JoinSet::new(), alarm: None };
+        state.react(&myself);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<TeamMsg>,
+        message: TeamMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            TeamMsg::Feed(batch) => state.take_notice(&batch.records)?,
+            TeamMsg::Done(step) => state.done(&step)?,
+            TeamMsg::Wake => {}
+        }
+        state.react(&myself);
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<TeamMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        if let Some(alarm) = state.alarm.take() {
+            alarm.abort();
+        }
+        // Let what is under way come to its end: a claim without its run would have to be
+        // settled by the next daemon.
+        while state.jobs.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+impl State {
+    fn take_notice(&mut self, records: &[Record]) -> Result<(), Error> {
+        for record in records {
+            self.view.take(&self.system, record)?;
+            self.note_abnormal_end(record);
+        }
+        Ok(())
+    }
+
+    /// A step's outcome may reach the store before it reaches the feed: look at the store.
+    fn done(&mut self, step: &Step) -> Result<(), Error> {
+        for id in step.touches() {
+            self.busy.remove(&id);
+            if let Some(node) = self.system.reader().node(id)? {
+                self.view.put(node);
+            }
+        }
+        while self.jobs.try_join_next().is_some() {}
+        Ok(())
+    }
+
+    /// Decides what follows from the view and begins it.
+    fn react(&mut self, myself: &ActorRef<TeamMsg>) {
+        let steps = steps::decide(&self.view, self.system.team(), &self.busy, self.system.now());
+        for step in steps {
+            self.busy.extend(step.touches());
+            if let Step::Finish { .. } = step {
+                self.view.finished = true;
+            }
+            let (system, myself) = (self.system.clone(), myself.clone());
+            self.jobs.spawn(async move {
+                perform::perform(&system, &step).await;
+                // A team that is gone has no view to update.
+                let _ = myself.send_message(TeamMsg::Done(step));
+            });
+        }
+        self.set_alarm(myself);
+    }
+
+    fn set_alarm(&mut self, myself: &ActorRef<TeamMsg>) {
+        if let Some(alarm) = self.alarm.take() {
+            alarm.abort();
+        }
+        let Some(wake) = self.view.next_wake(&self.busy) else { return };
+        let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
+        self.alarm = Some(tokio::spawn(async move {
+            sleep_until(&clock, Some(wake)).await;
+            let _ = myself.send_message(TeamMsg::Wake);
+        }));
+    }
+
+    /// The team's strategy: who else is restarted when an agent ends abnormally.
+    fn note_abnormal_end(&mut self, record: &Record) {
+        let Event::RunExited { receipt, .. } = &record.event else { return };
+        let by_itself = receipt.cause.as_ref().is_none_or(StopCause::is_limit);
+        if receipt.is_clean() || !by_itself {
+            return;
+        }
+        let team = self.system.team();
+        let order: Vec<NodeId> = team.agents.iter().map(|agent| team.agent_node(&agent.name)).collect();
+        let mut affected = team.strategy.affected(&order, &record.node);
+        affected.retain(|agent| *agent != record.node);
+        for agent in affected.into_iter().rev() {
+            let system = self.system.clone();
+            self.jobs.spawn(async move {
+                let stop = AgentCommand::StopRun { cause: StopCause::Strategy };
+                if let Err(error) = system.command(agent, Command::Agent(stop)).await {
+                    tracing::error!(%error, %agent, "a sibling could not be stopped");
+                }
+            });
+        }
+    }
+}
+
+/// The name under which the team acts.
+pub(crate) const RUNTIME: Principal = Principal::Runtime;

@@ -1,0 +1,128 @@
+//! Carrying out a step.
+
+use worknode_core::{
+    agent::{AgentCommand, ended},
+    bounds,
+    command::Command,
+    error::{Code, Error},
+    event::Event,
+    git::CommitId,
+    ids::NodeId,
+    run::{Ending, Purpose, Receipt, RunStatus, StopCause},
+    task::{Claim, ReleaseCause, TaskCommand},
+};
+
+use super::{RUNTIME, steps::Step};
+use crate::system::System;
+
+/// Does it, and says in the log when it could not be done. What is left undone shows in the
+/// view and is decided again.
+pub(super) async fn perform(system: &System, step: &Step) {
+    let outcome = match step {
+        Step::MarkReady { task } => ask_task(system, *task, TaskCommand::MarkReady).await,
+        Step::Work { task, agent } => work(system, *task, *agent).await,
+        Step::Review { task, agent } => start(system, *agent, Purpose::Review { task: *task }).await,
+        Step::Duty { agent } => start(system, *agent, Purpose::Standing).await,
+        Step::Wake { agent } => ask_agent(system, *agent, AgentCommand::BackoffOver).await,
+        Step::Settle { task } => settle(system, *task).await,
+        Step::StopRun { agent } => {
+            ask_agent(system, *agent, AgentCommand::StopRun { cause: StopCause::TaskGone }).await
+        }
+        Step::Finish { team, completed, failed, open } => {
+            let event = Event::PlanFinished { completed: *completed, failed: *failed, open: *open };
+            system.record(RUNTIME, *team, vec![event]).await.map(drop)
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::warn!(%error, ?step, "a step could not be taken");
+        // Whatever refused it may refuse it again at once: do not spin.
+        tokio::time::sleep(bounds::RETRY_AFTER).await;
+    }
+}
+
+async fn ask_task(system: &System, task: NodeId, command: TaskCommand) -> Result<(), Error> {
+    system.command(task, Command::Task(command)).await.map(drop)
+}
+
+async fn ask_agent(system: &System, agent: NodeId, command: AgentCommand) -> Result<(), Error> {
+    system.command(agent, Command::Agent(command)).await.map(drop)
+}
+
+async fn start(system: &System, agent: NodeId, purpose: Purpose) -> Result<(), Error> {
+    let start = AgentCommand::Start { run: system.new_run(), purpose, max_duration: None };
+    ask_agent(system, agent, start).await
+}
+
+/// Claims the task for a run of the agent, then starts the run.
+async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error> {
+    let run = system.new_run();
+    let claim = TaskCommand::Claim { agent, run, lease: bounds::LEASE };
+    let node = system.command(task, Command::Task(claim)).await?.node()?;
+    let Some(claimed) = node.task() else { return Ok(()) };
+    let epoch = claimed.epoch;
+    let start = AgentCommand::Start {
+        run,
+        purpose: Purpose::Work { task, epoch },
+        max_duration: claimed.spec.max_duration,
+    };
+    if let Err(error) = ask_agent(system, agent, start).await {
+        let release =
+            TaskCommand::Release { epoch, cause: ReleaseCause::NotStarted, detail: error.message.clone() };
+        ask_task(system, task, release).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The run that held the task is over. Its process is proved gone by then, so what it left can
+/// be judged, or the task handed on (P2).
+async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
+    let reader = system.reader();
+    let Some(node) = reader.node(task)? else { return Ok(()) };
+    let Some(claim) = node.task().and_then(|task| task.status.claim().cloned()) else { return Ok(()) };
+    let run = reader.run(claim.run)?;
+    let command = match run.map(|stored| stored.run.status) {
+        Some(RunStatus::Exited { receipt }) => after_run(system, &claim, &receipt).await?,
+        Some(_) => return Ok(()),
+        None => release(&claim, ReleaseCause::NotStarted, "the run was never started".to_owned()),
+    };
+    match ask_task(system, task, command).await {
+        // It was handed in, given back or cancelled in the meantime.
+        Err(error) if matches!(error.code, Code::StaleEpoch | Code::IllegalTransition) => Ok(()),
+        other => other,
+    }
+}
+
+async fn after_run(system: &System, claim: &Claim, receipt: &Receipt) -> Result<TaskCommand, Error> {
+    if receipt.is_clean() {
+        return Ok(match left_behind(system, claim).await? {
+            Some(commit) => TaskCommand::Submit { epoch: claim.epoch, commit },
+            None => release(claim, ReleaseCause::NothingSubmitted, "it finished without a commit".to_owned()),
+        });
+    }
+    Ok(release(claim, release_cause(receipt), ended(receipt)))
+}
+
+fn release(claim: &Claim, cause: ReleaseCause, detail: String) -> TaskCommand {
+    TaskCommand::Release { epoch: claim.epoch, cause, detail }
+}
+
+fn release_cause(receipt: &Receipt) -> ReleaseCause {
+    match (&receipt.cause, &receipt.ending) {
+        (Some(StopCause::TimeLimit | StopCause::SilenceLimit), _) => ReleaseCause::Limit,
+        (Some(_), _) => ReleaseCause::Stopped,
+        (None, Ending::NotStarted { .. }) => ReleaseCause::NotStarted,
+        (None, _) => ReleaseCause::Crashed,
+    }
+}
+
+/// The commit at the head of the agent's clone, when it is not the one that it started from.
+async fn left_behind(system: &System, claim: &Claim) -> Result<Option<CommitId>, Error> {
+    let Some(agent) = system.team().agent(claim.agent) else { return Ok(None) };
+    let workspace = system.context().paths.workspace(&agent.name);
+    let head = system.context().store.head_of(&workspace).await.map_err(|error| {
+        Error::new(Code::Failed, format!("cannot see what the agent left: {error}"))
+    })?;
+    let start = crate::keeper::start_of(&system.context().paths, claim.run).await;
+    Ok(head.filter(|head| Some(head) != start.as_ref()))
+}

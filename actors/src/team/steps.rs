@@ -1,0 +1,294 @@
+//! What follows from the view. Pure.
+
+use std::collections::HashSet;
+
+use worknode_core::{
+    agent::{Agent, AgentStatus, StartWhen, Tier},
+    bounds,
+    git::CommitId,
+    ids::NodeId,
+    node::Node,
+    run::{Purpose, RunStatus},
+    task::{Approval, Task, TaskStatus},
+    time::Timestamp,
+};
+use worknode_policies::dispatch::{self, Availability};
+
+use super::view::{View, waiting_submission};
+use crate::definition::TeamDefinition;
+
+/// One thing to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// All that the task depends on is completed.
+    MarkReady {
+        /// Which.
+        task: NodeId,
+    },
+    /// Give a task to an agent.
+    Work {
+        /// Which.
+        task: NodeId,
+        /// To whom.
+        agent: NodeId,
+    },
+    /// Let an agent look at a submission.
+    Review {
+        /// Of which task.
+        task: NodeId,
+        /// Who.
+        agent: NodeId,
+    },
+    /// Start an agent for its standing duty.
+    Duty {
+        /// Who.
+        agent: NodeId,
+    },
+    /// A backoff is over.
+    Wake {
+        /// Whose.
+        agent: NodeId,
+    },
+    /// The run that held a task is over: submit what it left, or take the task back.
+    Settle {
+        /// Which.
+        task: NodeId,
+    },
+    /// A run works on what is no longer its task: end it.
+    StopRun {
+        /// Whose.
+        agent: NodeId,
+    },
+    /// Nothing goes on by itself.
+    Finish {
+        /// Where this is recorded.
+        team: NodeId,
+        /// Tasks that landed.
+        completed: usize,
+        /// Tasks that failed or were cancelled.
+        failed: usize,
+        /// Tasks that cannot go on without help.
+        open: usize,
+    },
+}
+
+impl Step {
+    /// The Worknodes about which nothing else is decided while this is under way.
+    pub(crate) fn touches(&self) -> Vec<NodeId> {
+        match self {
+            Self::MarkReady { task } | Self::Settle { task } => vec![*task],
+            Self::Work { task, agent } | Self::Review { task, agent } => vec![*task, *agent],
+            Self::Duty { agent } | Self::Wake { agent } | Self::StopRun { agent } => vec![*agent],
+            Self::Finish { team, .. } => vec![*team],
+        }
+    }
+}
+
+/// What follows from the view at `now`, leaving alone what is `busy`.
+pub(crate) fn decide(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: Timestamp) -> Vec<Step> {
+    let mut steps = Vec::new();
+    steps.extend(task_steps(view, busy));
+    steps.extend(agent_steps(view, team, busy, now));
+    steps.extend(assignments(view, team, busy, &steps));
+    if steps.is_empty() && busy.is_empty() && !view.finished {
+        steps.extend(finish(view, team));
+    }
+    steps
+}
+
+/// What each task needs, apart from somebody to work on it.
+fn task_steps(view: &View, busy: &HashSet<NodeId>) -> Vec<Step> {
+    let tasks = view.tasks.values().filter(|node| !busy.contains(&node.id));
+    let step = |node: &Node| {
+        let task = node.task()?;
+        match &task.status {
+            TaskStatus::Pending if dependencies_met(view, task) => Some(Step::MarkReady { task: node.id }),
+            TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
+                let held = view.run_of(claim.agent).is_some_and(|run| run.spec.id == claim.run);
+                (!held).then_some(Step::Settle { task: node.id })
+            }
+            _ => None,
+        }
+    };
+    tasks.filter_map(|node| step(node)).collect()
+}
+
+fn dependencies_met(view: &View, task: &Task) -> bool {
+    task.spec.depends_on.iter().all(|id| {
+        let done = view.task(*id).and_then(|node| node.task());
+        done.is_some_and(|task| matches!(task.status, TaskStatus::Completed { .. }))
+    })
+}
+
+/// What each agent needs, apart from work.
+fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: Timestamp) -> Vec<Step> {
+    let mut free = free_places(view, team);
+    let mut steps = Vec::new();
+    for definition in &team.agents {
+        let id = team.agent_node(&definition.name);
+        let Some(agent) = view.agents.get(&id).and_then(|node| node.agent()) else { continue };
+        if busy.contains(&id) {
+            continue;
+        }
+        match &agent.status {
+            AgentStatus::Idle if agent.spec.start == StartWhen::Launch && free > 0 => {
+                free -= 1;
+                steps.push(Step::Duty { agent: id });
+            }
+            AgentStatus::Backoff { until } if *until <= now => steps.push(Step::Wake { agent: id }),
+            AgentStatus::Busy { .. } if works_on_lost_task(view, agent) => steps.push(Step::StopRun { agent: id }),
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// Does the agent's run work under a claim that is gone, without having submitted?
+fn works_on_lost_task(view: &View, agent: &Agent) -> bool {
+    let Some(run) = agent.status.run() else { return false };
+    let (Purpose::Work { task, .. }, RunStatus::Running { .. }) = (&run.spec.purpose, &run.status) else {
+        return false;
+    };
+    let Some(task) = view.task(*task).and_then(|node| node.task()) else { return true };
+    match &task.status {
+        TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => claim.run != run.spec.id,
+        // It has done its part; it may end by itself.
+        TaskStatus::InReview(_) | TaskStatus::Completed { .. } | TaskStatus::Ready => false,
+        TaskStatus::Pending
+        | TaskStatus::Blocked { .. }
+        | TaskStatus::Failed { .. }
+        | TaskStatus::Cancelled { .. } => true,
+    }
+}
+
+fn free_places(view: &View, team: &TeamDefinition) -> usize {
+    let live = view.agents.values().filter(|node| node.agent().is_some_and(|a| a.status.run().is_some()));
+    team.live_agents.saturating_sub(live.count())
+}
+
+/// Who gets which task or review.
+fn assignments(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, before: &[Step]) -> Vec<Step> {
+    let starting = before.iter().filter(|step| matches!(step, Step::Duty { .. })).count();
+    let under_way = busy.iter().filter(|id| view.agents.contains_key(id)).count();
+    let live = team.live_agents.saturating_sub(free_places(view, team)) + starting + under_way;
+    let (ready, wanted) = (ready_tasks(view, busy), wanted_reviews(view, busy));
+    let decided = dispatch::dispatch(&ready, &wanted, &staff(view, team, busy), live, team.live_agents);
+    let work = decided.work.into_iter().map(|a| Step::Work { task: a.task, agent: a.agent });
+    let reviews = decided.reviews.into_iter().map(|a| Step::Review { task: a.task, agent: a.agent });
+    work.chain(reviews).collect()
+}
+
+fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> Vec<dispatch::Candidate<'a>> {
+    let members = team.agents.iter().filter_map(|definition| {
+        let id = team.agent_node(&definition.name);
+        let agent = view.agents.get(&id)?.agent()?;
+        let availability = match Availability::of(agent) {
+            Availability::Idle if busy.contains(&id) => Availability::Later,
+            other => other,
+        };
+        Some(dispatch::Candidate { id, name: &definition.name, tier: agent.spec.tier, availability })
+    });
+    members.collect()
+}
+
+fn ready_tasks<'a>(view: &'a View, busy: &HashSet<NodeId>) -> Vec<dispatch::ReadyTask<'a>> {
+    let tasks = (0_u64..).zip(view.tasks.values());
+    let ready = tasks.filter(|(_, node)| !busy.contains(&node.id)).filter_map(|(order, node)| {
+        let task = node.task()?;
+        matches!(task.status, TaskStatus::Ready).then(|| ready_task(node.id, order, task))
+    });
+    ready.collect()
+}
+
+fn ready_task(id: NodeId, order: u64, task: &Task) -> dispatch::ReadyTask<'_> {
+    dispatch::ReadyTask {
+        id,
+        priority: task.spec.priority,
+        order,
+        agent: task.spec.agent.as_deref(),
+        lost_by: &task.lost_by,
+    }
+}
+
+fn wanted_reviews(view: &View, busy: &HashSet<NodeId>) -> Vec<dispatch::WantedReview> {
+    let under_review: HashSet<NodeId> = view
+        .agents
+        .values()
+        .filter_map(|node| match node.agent()?.status.run()?.spec.purpose {
+            Purpose::Review { task } => Some(task),
+            _ => None,
+        })
+        .collect();
+    let tasks = (0_u64..).zip(view.tasks.values());
+    let open = tasks.filter(|(_, node)| !busy.contains(&node.id) && !under_review.contains(&node.id));
+    open.filter_map(|(order, node)| wanted_review(view, node, order)).collect()
+}
+
+fn wanted_review(view: &View, node: &Node, order: u64) -> Option<dispatch::WantedReview> {
+    let task = node.task()?;
+    let commit = waiting_submission(node)?;
+    let TaskStatus::InReview(review) = &task.status else { return None };
+    let wanted = task.spec.approval == Approval::Validation && silent(view, node.id, commit) < bounds::ATTEMPTS;
+    wanted.then_some(dispatch::WantedReview {
+        id: node.id,
+        priority: task.spec.priority,
+        order,
+        submitted_by: review.submission.agent,
+    })
+}
+
+/// How many reviews of this submission ended without a word.
+fn silent(view: &View, task: NodeId, submission: CommitId) -> u32 {
+    view.silent_reviews.get(&(task, submission)).copied().unwrap_or_default()
+}
+
+/// Is nothing left that goes on by itself?
+fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
+    let (mut completed, mut failed, mut open) = (0, 0, 0);
+    for node in view.tasks.values() {
+        let Some(task) = node.task() else { continue };
+        match &task.status {
+            TaskStatus::Completed { .. } => completed += 1,
+            TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => failed += 1,
+            TaskStatus::Blocked { .. } => open += 1,
+            TaskStatus::Pending if is_stuck(view, team, task) => open += 1,
+            TaskStatus::Ready if !has_taker(view, team, task) => open += 1,
+            TaskStatus::InReview(_) if waits_for_nobody(view, team, node) => open += 1,
+            _ => return None,
+        }
+    }
+    Some(Step::Finish { team: team.node(), completed, failed, open })
+}
+
+/// Can the task never become ready by itself?
+fn is_stuck(view: &View, team: &TeamDefinition, task: &Task) -> bool {
+    task.spec.depends_on.iter().any(|id| {
+        let Some(node) = view.task(*id) else { return true };
+        node.task().is_none_or(|dependency| match &dependency.status {
+            TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } | TaskStatus::Blocked { .. } => true,
+            TaskStatus::Pending => is_stuck(view, team, dependency),
+            TaskStatus::Ready => !has_taker(view, team, dependency),
+            TaskStatus::InReview(_) => waits_for_nobody(view, team, node),
+            TaskStatus::Claimed(_) | TaskStatus::InProgress(_) | TaskStatus::Completed { .. } => false,
+        })
+    })
+}
+
+/// Is there an agent that could take the task, now or later?
+fn has_taker(view: &View, team: &TeamDefinition, task: &Task) -> bool {
+    let ready = ready_task(NodeId::ROOT, 0, task);
+    staff(view, team, &HashSet::new()).iter().any(|member| dispatch::will_do(&ready, member))
+}
+
+/// Does the submission wait for a reviewer that the team cannot give, and not for a person?
+fn waits_for_nobody(view: &View, team: &TeamDefinition, node: &Node) -> bool {
+    let Some(commit) = waiting_submission(node) else { return false };
+    if node.task().is_none_or(|task| task.spec.approval != Approval::Validation) {
+        return false;
+    }
+    let can_review = |member: &dispatch::Candidate<'_>| {
+        member.tier == Tier::Validation && member.availability != Availability::Never
+    };
+    let reviewer = staff(view, team, &HashSet::new()).iter().any(can_review);
+    silent(view, node.id, commit) >= bounds::ATTEMPTS || !reviewer
+}

@@ -1,0 +1,171 @@
+//! One active Worknode: an actor that owns the state, asks `decide`, appends, and only then
+//! lets effects happen.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use worknode_core::{
+    agent::{self, AgentEffect},
+    command::Command,
+    error::{Code, Error},
+    event::{Draft, Event},
+    ids::NodeId,
+    node::Node,
+    task::{self, LandPermit, TaskCommand, TaskStatus},
+};
+use worknode_journal::Durability;
+
+use crate::{
+    keeper::KeeperMsg,
+    membrane::{Admitted, Ask, Membrane, Reply},
+    system::System,
+};
+
+/// What reaches a Worknode's mailbox.
+#[derive(Debug)]
+pub(crate) enum NodeMsg {
+    /// A command that the membrane let in.
+    Ask(Box<Admitted>),
+    /// A progress report waits in the membrane.
+    ProgressWaits,
+    /// Nobody asked for a while: give up the actor, keep the state in the store.
+    Passivate,
+}
+
+/// The actor. Stateless itself, as ractor has it; see [`Active`].
+#[derive(Debug)]
+pub(crate) struct WorknodeActor;
+
+/// What an active Worknode holds.
+pub(crate) struct Active {
+    pub(crate) node: Arc<Node>,
+    pub(crate) membrane: Arc<Membrane>,
+    pub(crate) system: System,
+}
+
+impl Actor for WorknodeActor {
+    type Msg = NodeMsg;
+    type State = Active;
+    type Arguments = Active;
+
+    async fn pre_start(&self, _: ActorRef<NodeMsg>, active: Active) -> Result<Active, ActorProcessingErr> {
+        Ok(active)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<NodeMsg>,
+        message: NodeMsg,
+        active: &mut Active,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            NodeMsg::Ask(admitted) => active.serve(admitted.ask).await,
+            NodeMsg::ProgressWaits => {
+                if let Some(ask) = active.membrane.take_progress() {
+                    active.serve(ask).await;
+                }
+            }
+            NodeMsg::Passivate => myself.stop(None),
+        }
+        Ok(())
+    }
+}
+
+/// What a command comes to, whatever the Worknode's kind.
+#[derive(Default)]
+struct Outcome {
+    events: Vec<Event>,
+    permit: Option<LandPermit>,
+    effect: Option<AgentEffect>,
+}
+
+impl Active {
+    async fn serve(&mut self, ask: Ask) {
+        let answer = self.execute(&ask).await;
+        ask.answer(answer);
+    }
+
+    async fn execute(&mut self, ask: &Ask) -> Result<Reply, Error> {
+        self.membrane.authorise(ask, self.submitted_by())?;
+        let outcome = self.decide(ask)?;
+        let durability = durability_of(&ask.command);
+        let drafts: Vec<Draft> = outcome
+            .events
+            .into_iter()
+            .map(|event| Draft {
+                node: self.node.id,
+                by: ask.authority.principal.clone(),
+                cause: ask.cause,
+                event,
+            })
+            .collect();
+        let records = if drafts.is_empty() {
+            Vec::new()
+        } else {
+            self.system.journal().append(drafts, durability).await?
+        };
+        for record in &records {
+            self.node = Arc::new(self.node.apply(record)?);
+        }
+        if let Some(effect) = outcome.effect {
+            self.perform(effect)?;
+        }
+        Ok(Reply::Done { node: Arc::clone(&self.node), records, permit: outcome.permit })
+    }
+
+    fn decide(&self, ask: &Ask) -> Result<Outcome, Error> {
+        let now = self.system.clock().now();
+        let by = &ask.authority.principal;
+        match &ask.command {
+            Command::Get => Ok(Outcome::default()),
+            Command::Emit { name, data } => Ok(Outcome {
+                events: vec![Event::Emitted { name: name.clone(), data: data.clone() }],
+                ..Outcome::default()
+            }),
+            Command::Task(command) => {
+                let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
+                let decision = task::decide(task, command, by, now)?;
+                Ok(Outcome { events: decision.events, permit: decision.permit, effect: None })
+            }
+            Command::Agent(command) => {
+                let agent = self.node.agent().ok_or_else(|| self.wrong_kind("agent"))?;
+                let decision = agent::decide(agent, command, by, now)?;
+                Ok(Outcome { events: decision.events, permit: None, effect: decision.effect })
+            }
+        }
+    }
+
+    /// Who handed in what is in review: nobody reviews their own.
+    fn submitted_by(&self) -> Option<NodeId> {
+        match &self.node.task()?.status {
+            TaskStatus::InReview(review) => Some(review.submission.agent),
+            _ => None,
+        }
+    }
+
+    /// Effects are somebody else's to perform: a handler never waits on the world.
+    fn perform(&self, effect: AgentEffect) -> Result<(), Error> {
+        let message = match effect {
+            AgentEffect::Spawn(permit, spec) => {
+                KeeperMsg::Spawn { permit, spec: Box::new(spec), agent: self.node.id }
+            }
+            AgentEffect::Stop { run, grace } => KeeperMsg::Stop { run, grace },
+        };
+        self.system.keeper().tell(message)
+    }
+
+    fn wrong_kind(&self, wanted: &str) -> Error {
+        Error::new(
+            Code::Usage,
+            format!("`{}` is a Worknode of kind {}, not {wanted}", self.node.name, self.node.kind.name()),
+        )
+    }
+}
+
+/// What may be lost with the power is what the next report repeats anyway.
+const fn durability_of(command: &Command) -> Durability {
+    match command {
+        Command::Task(TaskCommand::Progress { .. } | TaskCommand::Renew { .. }) => Durability::Local,
+        Command::Get | Command::Emit { .. } | Command::Task(_) | Command::Agent(_) => Durability::Durable,
+    }
+}

@@ -1,0 +1,4 @@
+# shellcheck shell=sh
+# Says that the program runs.
+answer '200 OK' text/plain
+echo ok

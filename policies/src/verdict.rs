@@ -1,0 +1,251 @@
+//! Verdicts: made, bounded, signed, and checked.
+//!
+//! The signature is Ed25519 over this message (see [`crate::signing`] for how fields are laid
+//! out), in base64url without padding:
+//!
+//! ```text
+//! "worknode verdict v1"
+//! gate · tree · commit · "passed"|"failed"
+//! number of findings, and for each: rule · file? · line? · message · hint?
+//! findings beyond those listed · milliseconds
+//! ```
+//!
+//! A `?` is a number 0, or 1 and the field. A line is its decimal digits.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use worknode_core::{
+    bounds,
+    git::{CommitId, TreeId},
+    verdict::{Finding, Outcome, Verdict},
+};
+
+pub use crate::signing::{PublicKey, SigningKeys};
+use crate::{signing::Message, text};
+
+const DOMAIN: &str = "worknode verdict v1";
+
+/// Bytes of JSON that the findings of a verdict may take: an event holds
+/// [`bounds::EVENT_PAYLOAD`], and the rest of the verdict must fit beside them.
+const FINDINGS_BYTES: usize = bounds::EVENT_PAYLOAD * 3 / 4;
+
+/// Bytes of one text in a finding. The longest that a gate of ours writes is half of it.
+const TEXT_BYTES: usize = 16 * 1024;
+
+/// What a gate found, before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Which gate.
+    pub gate: String,
+    /// The tree that was judged.
+    pub tree: TreeId,
+    /// The candidate commit that holds the tree.
+    pub commit: CommitId,
+    /// What it objects to. Nothing means: passed.
+    pub findings: Vec<Finding>,
+    /// How long the gate took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// The verdict did not come from this runtime, or was changed since.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the verdict of gate `{gate}` on tree {tree} does not carry the runtime's signature")]
+pub struct NotGenuine {
+    /// Which gate it claims.
+    pub gate: String,
+    /// Which tree it claims.
+    pub tree: TreeId,
+}
+
+/// Signs a judgement. It passed when, and only when, there is nothing that it objects to.
+#[must_use]
+pub fn sign(keys: &SigningKeys, judgement: Judgement) -> Verdict {
+    let outcome = if judgement.findings.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed
+    };
+    let total = judgement.findings.len();
+    let findings = bounded(judgement.findings);
+    let mut verdict = Verdict {
+        gate: judgement.gate,
+        tree: judgement.tree,
+        commit: judgement.commit,
+        outcome,
+        more_findings: total - findings.len(),
+        findings,
+        took_ms: judgement.took_ms,
+        signature: String::new(),
+    };
+    verdict.signature = URL_SAFE_NO_PAD.encode(keys.sign(&message(&verdict)));
+    verdict
+}
+
+/// Checks that the runtime made this verdict, exactly as it stands.
+///
+/// # Errors
+/// [`NotGenuine`] when anything was changed, or another key signed it.
+pub fn verify(verdict: &Verdict, key: &PublicKey) -> Result<(), NotGenuine> {
+    let genuine = URL_SAFE_NO_PAD
+        .decode(&verdict.signature)
+        .is_ok_and(|signature| key.verifies(&message(verdict), &signature));
+    if genuine {
+        Ok(())
+    } else {
+        Err(NotGenuine {
+            gate: verdict.gate.clone(),
+            tree: verdict.tree.clone(),
+        })
+    }
+}
+
+fn message(verdict: &Verdict) -> Message {
+    let outcome: &[u8] = match verdict.outcome {
+        Outcome::Passed => b"passed",
+        Outcome::Failed => b"failed",
+    };
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let head = Message::of(DOMAIN)
+        .bytes(verdict.gate.as_bytes())
+        .bytes(verdict.tree.as_str().as_bytes())
+        .bytes(verdict.commit.as_str().as_bytes())
+        .bytes(outcome)
+        .number(count(verdict.findings.len()));
+    verdict
+        .findings
+        .iter()
+        .fold(head, |message, finding| {
+            let line = finding.line.map(|line| line.to_string());
+            message
+                .bytes(finding.rule.as_bytes())
+                .optional(finding.file.as_deref().map(str::as_bytes))
+                .optional(line.as_deref().map(str::as_bytes))
+                .bytes(finding.message.as_bytes())
+                .optional(finding.hint.as_deref().map(str::as_bytes))
+        })
+        .number(count(verdict.more_findings))
+        .number(verdict.took_ms)
+}
+
+/// The findings that fit, the first ones first. The first always does.
+fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut room = FINDINGS_BYTES;
+    findings
+        .into_iter()
+        .take(bounds::FINDINGS)
+        .map(|finding| Finding {
+            rule: text::clipped(&finding.rule, 200),
+            file: finding.file.map(|file| text::clipped(&file, 4096)),
+            line: finding.line,
+            message: text::clipped(&finding.message, TEXT_BYTES),
+            hint: finding.hint.map(|hint| text::clipped(&hint, 4096)),
+        })
+        .enumerate()
+        .take_while(|(i, finding)| {
+            let size = serde_json::to_vec(finding).map_or(usize::MAX, |json| json.len() + 1);
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits || *i == 0
+        })
+        .map(|(_, finding)| finding)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{commit, keys, tree};
+
+    fn judgement(findings: Vec<Finding>) -> Judgement {
+        Judgement {
+            gate: "plan".into(),
+            tree: tree(1),
+            commit: commit(2),
+            findings,
+            took_ms: 12,
+        }
+    }
+
+    fn finding() -> Finding {
+        Finding {
+            line: Some(7),
+            ..Finding::new("plan.outside", "no")
+                .in_file("a.rs")
+                .hint("restore it")
+        }
+    }
+
+    #[test]
+    fn a_genuine_verdict_verifies_and_survives_storage() {
+        let key = keys().public();
+        for findings in [vec![], vec![finding()]] {
+            let verdict = sign(&keys(), judgement(findings));
+            let stored = serde_json::to_string(&verdict).unwrap();
+            verify(&serde_json::from_str(&stored).unwrap(), &key).unwrap();
+        }
+    }
+
+    #[test]
+    fn p3_a_verdict_with_findings_has_not_passed() {
+        assert_eq!(sign(&keys(), judgement(vec![])).outcome, Outcome::Passed);
+        assert_eq!(sign(&keys(), judgement(vec![finding()])).outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn p3_another_key_s_verdict_does_not_verify() {
+        let forged = sign(&SigningKeys::from_seed([9; 32]), judgement(vec![]));
+        assert!(verify(&forged, &keys().public()).is_err());
+    }
+
+    #[test]
+    fn p3_no_field_can_be_changed() {
+        let good = sign(&keys(), judgement(vec![finding(), finding()]));
+        let changes: [fn(&mut Verdict); 14] = [
+            |v| v.gate = "tests".into(),
+            |v| v.tree = tree(3),
+            |v| v.commit = commit(3),
+            |v| v.outcome = Outcome::Passed,
+            |v| v.findings.clear(),
+            |v| v.findings[1].rule.push('x'),
+            |v| v.findings[1].file = None,
+            |v| v.findings[1].line = None,
+            |v| v.findings[1].line = Some(70),
+            |v| v.findings[1].message.push('x'),
+            |v| v.findings[1].hint = None,
+            |v| v.more_findings = 1,
+            |v| v.took_ms = 13,
+            |v| v.signature.clear(),
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut bad = good.clone();
+            change(&mut bad);
+            assert!(verify(&bad, &keys().public()).is_err(), "change {i}");
+        }
+    }
+
+    #[test]
+    fn p8_findings_are_capped_and_the_rest_is_counted() {
+        let many = sign(&keys(), judgement(vec![finding(); 250]));
+        assert_eq!((many.findings.len(), many.more_findings), (bounds::FINDINGS, 150));
+        let huge = Finding::new("tests.failed", "\"".repeat(1_000_000));
+        let verdict = sign(&keys(), judgement(vec![huge; 50]));
+        assert!(!verdict.findings.is_empty());
+        assert_eq!(verdict.findings.len() + verdict.more_findings, 50);
+        assert!(serde_json::to_vec(&verdict).unwrap().len() < bounds::EVENT_PAYLOAD);
+        verify(&verdict, &keys().public()).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn p3_a_stored_verdict_with_one_bit_flipped_never_verifies(at in any::<prop::sample::Index>(), bit in 0_u8..8) {
+            let good = sign(&keys(), judgement(vec![finding()]));
+            let mut stored = serde_json::to_vec(&good).unwrap();
+            let at = at.index(stored.len());
+            stored[at] ^= 1 << bit;
+            if let Ok(changed) = serde_json::from_slice::<Verdict>(&stored) {
+                prop_assert!(verify(&changed, &keys().public()).is_err() || changed == good);
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! What an event does to the projections. The only place where that is decided: the writer
+//! applies each event here before it is stored, and a verification applies the stored ones to
+//! an empty database and compares.
+//!
+//! An event is stored only if this module and the state machines of `worknode-core` accept it.
+//! So a journal cannot hold an illegal history.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+use worknode_core::{
+    bounds,
+    event::{Event, Record},
+    hlc::Hlc,
+    ids::{NodeId, RunId},
+    node::{Detail, Kind, Node, NodeSpec},
+    run::Run,
+};
+
+use crate::{
+    cache::Cache,
+    error::{AppendError, StoreError},
+    limits,
+    pending::Pending,
+    rows::{self, Firing, StoredRun, node_key, run_key},
+};
+
+/// A Worknode while the writer works on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Its row.
+    pub(crate) num: i64,
+    /// As of its last change of state.
+    pub(crate) node: Arc<Node>,
+    /// Its last event; not always one that changed its state.
+    pub(crate) updated: Hlc,
+    /// Levels below the root.
+    pub(crate) depth: usize,
+    /// How many children it has.
+    pub(crate) children: usize,
+    /// What of it is not stored yet.
+    pub(crate) unsaved: Unsaved,
+    /// Bytes of its stored state.
+    pub(crate) weight: usize,
+}
+
+/// How much of an [`Entry`] has to be written. What need not be written is not: a long prompt
+/// is not copied for an event that only moves `updated`, and an index is not touched for a
+/// status that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unsaved {
+    /// `updated` and `children` at most.
+    Marks,
+    /// The state too.
+    State,
+    /// The status too.
+    Status,
+    /// It has no row.
+    All,
+}
+
+type Name = (Kind, String, Option<NodeId>);
+type FiringKey = (String, String);
+
+/// The projections, and what a group of requests changes in them.
+#[derive(Debug)]
+pub(crate) struct Fold {
+    pub(crate) origin: u32,
+    cache: Cache<NodeId, Entry>,
+    pub(crate) nodes: Pending<NodeId, Entry>,
+    names: Pending<Name, ()>,
+    pub(crate) runs: Pending<RunId, StoredRun>,
+    pub(crate) firings: Pending<FiringKey, Firing>,
+    /// The last row number of a Worknode: in the group, and in the request on top of it.
+    last_num: (i64, i64),
+}
+
+impl Fold {
+    /// Of the projections behind `conn`.
+    pub(crate) fn load(conn: &Connection, origin: u32) -> Result<Self, StoreError> {
+        let mut fold = Self {
+            origin,
+            cache: Cache::new(limits::CACHE_BYTES),
+            nodes: Pending::default(),
+            names: Pending::default(),
+            runs: Pending::default(),
+            firings: Pending::default(),
+            last_num: (0, 0),
+        };
+        fold.forget(conn)?;
+        Ok(fold)
+    }
+
+    /// Forgets all that is not in the database.
+    pub(crate) fn forget(&mut self, conn: &Connection) -> Result<(), StoreError> {
+        self.cache.clear();
+        self.nodes.clear();
+        self.names.clear();
+        self.runs.clear();
+        self.firings.clear();
+        let last = conn.query_row("SELECT coalesce(max(num), 0) FROM nodes", [], |row| row.get(0))?;
+        self.last_num = (last, last);
+        Ok(())
+    }
+
+    /// The request is accepted.
+    pub(crate) fn keep_request(&mut self) {
+        self.nodes.keep_request();
+        self.names.keep_request();
+        self.runs.keep_request();
+        self.firings.keep_request();
+        self.last_num.0 = self.last_num.1;
+    }
+
+    /// The request is refused: as if it had never been looked at.
+    pub(crate) fn drop_request(&mut self) {
+        self.nodes.drop_request();
+        self.names.drop_request();
+        self.runs.drop_request();
+        self.firings.drop_request();
+        self.last_num.1 = self.last_num.0;
+    }
+
+    /// The group is in the database: what it changed is what the cache should know.
+    pub(crate) fn committed(&mut self) {
+        for (id, entry) in self.nodes.take() {
+            let entry = Entry {
+                unsaved: Unsaved::Marks,
+                ..entry
+            };
+            let weight = entry.weight.saturating_add(size_of::<Entry>());
+            self.cache.put(id, entry, weight);
+        }
+        self.names.clear();
+        self.runs.clear();
+        self.firings.clear();
+    }
+
+    /// Applies one event, and says which was the last one before it of the same Worknode
+    /// ([`Hlc::ZERO`] when there was none). When it is refused, the request must be dropped.
+    pub(crate) fn apply(&mut self, conn: &Connection, record: &Record) -> Result<Hlc, AppendError> {
+        if let Event::NodeCreated { node } = &record.event {
+            self.create(conn, record, node)?;
+            return Ok(Hlc::ZERO);
+        }
+        let mut entry = self.existing(conn, record.node)?;
+        if record.event.changes_node() {
+            let next = entry.node.apply(record)?;
+            let unsaved = if next.status() == entry.node.status() {
+                Unsaved::State
+            } else {
+                Unsaved::Status
+            };
+            entry.unsaved = entry.unsaved.max(unsaved);
+            entry.node = Arc::new(next);
+        }
+        let before = std::mem::replace(&mut entry.updated, record.at);
+        self.nodes.put(record.node, entry);
+        if let Some(run) = record.event.run() {
+            self.apply_to_run(conn, run, record)?;
+        }
+        self.apply_to_firing(conn, record)?;
+        Ok(before)
+    }
+
+    fn create(&mut self, conn: &Connection, record: &Record, spec: &NodeSpec) -> Result<(), AppendError> {
+        let Some(node) = Node::created_by(record) else {
+            return Err(malformed("it creates nothing"));
+        };
+        check_shape(record.node, spec)?;
+        if self.entry(conn, node.id)?.is_some() {
+            return Err(exists(format!("Worknode {}", node.id)));
+        }
+        let depth = match spec.parent {
+            Some(parent) => self.adopt(conn, parent, spec)?,
+            None => 0,
+        };
+        self.claim_name(conn, spec)?;
+        self.last_num.1 = self.last_num.1.saturating_add(1);
+        let entry = Entry {
+            num: self.last_num.1,
+            updated: node.updated,
+            node: Arc::new(node),
+            depth,
+            children: 0,
+            unsaved: Unsaved::All,
+            weight: 0,
+        };
+        self.nodes.put(record.node, entry);
+        Ok(())
+    }
+
+    /// Counts a new child of `parent`, and says how deep it is.
+    fn adopt(&mut self, conn: &Connection, parent: NodeId, spec: &NodeSpec) -> Result<usize, AppendError> {
+        let mut entry = self.existing(conn, parent)?;
+        let depth = entry.depth.saturating_add(1);
+        if depth > bounds::DEPTH {
+            return Err(AppendError::LimitReached {
+                what: format!("{} `{}` would be {depth} levels below the root", spec.kind.name(), spec.name),
+                limit: bounds::DEPTH,
+            });
+        }
+        if entry.children >= bounds::CHILDREN {
+            return Err(AppendError::LimitReached {
+                what: format!("`{}` has {} children", entry.node.name, entry.children),
+                limit: bounds::CHILDREN,
+            });
+        }
+        entry.children = entry.children.saturating_add(1);
+        self.nodes.put(parent, entry);
+        Ok(depth)
+    }
+
+    fn claim_name(&mut self, conn: &Connection, spec: &NodeSpec) -> Result<(), AppendError> {
+        let name = (spec.kind, spec.name.clone(), spec.parent);
+        let taken = self.names.get(&name).is_some()
+            || conn
+                .prepare_cached("SELECT 1 FROM nodes WHERE kind = ?1 AND name = ?2 AND parent IS ?3")
+                .and_then(|mut known| {
+                    known.exists((spec.kind.name(), &spec.name, spec.parent.map(node_key)))
+                })
+                .map_err(StoreError::from)?;
+        if taken {
+            return Err(exists(format!("{} `{}`", spec.kind.name(), spec.name)));
+        }
+        self.names.put(name, ());
+        Ok(())
+    }
+
+    fn apply_to_run(&mut self, conn: &Connection, id: RunId, record: &Record) -> Result<(), AppendError> {
+        let known = match self.runs.get(&id) {
+            Some(run) => Some(run.clone()),
+            None => stored_run(conn, id, self.origin)?,
+        };
+        let next = match (known, Run::begun_by(&record.event)) {
+            (Some(_), Some(_)) => return Err(exists(format!("run {id}"))),
+            (None, None) => return Err(missing(format!("run {id}"))),
+            (None, Some(run)) => StoredRun {
+                run,
+                agent: record.node,
+                begun: record.at,
+                updated: record.at,
+            },
+            (Some(known), None) => StoredRun {
+                run: known.run.apply(&record.event, record.at.wall)?,
+                updated: record.at,
+                ..known
+            },
+        };
+        self.runs.put(id, next);
+        Ok(())
+    }
+
+    /// P6: an occurrence is recorded once, and has one outcome.
+    fn apply_to_firing(&mut self, conn: &Connection, record: &Record) -> Result<(), AppendError> {
+        let (trigger, occurrence, begins) = match &record.event {
+            Event::TriggerFired {
+                trigger,
+                occurrence,
+                due,
+            } => (trigger, occurrence, Some((*due, None))),
+            Event::TriggerSkipped {
+                trigger,
+                occurrence,
+                due,
+                reason,
+            } => (trigger, occurrence, Some((*due, Some(format!("skipped: {reason}"))))),
+            Event::TriggerActed {
+                trigger, occurrence, ..
+            } => (trigger, occurrence, None),
+            _ => return Ok(()),
+        };
+        let key = (trigger.clone(), occurrence.clone());
+        let known = match self.firings.get(&key) {
+            Some(firing) => Some(firing.clone()),
+            None => stored_firing(conn, trigger, occurrence, self.origin)?,
+        };
+        let firing = match (known, begins, &record.event) {
+            (None, Some((due, outcome)), _) => Firing {
+                trigger: trigger.clone(),
+                occurrence: occurrence.clone(),
+                node: record.node,
+                recorded: record.at,
+                due,
+                outcome,
+            },
+            (Some(known), None, Event::TriggerActed { outcome, .. }) if known.outcome.is_none() => Firing {
+                outcome: Some(outcome.clone()),
+                ..known
+            },
+            (Some(_), None, _) => return Err(exists(format!("an outcome of firing `{trigger}@{occurrence}`"))),
+            (Some(_), Some(_), _) => return Err(exists(format!("firing `{trigger}@{occurrence}`"))),
+            (None, None, _) => return Err(missing(format!("firing `{trigger}@{occurrence}`"))),
+        };
+        self.firings.put(key, firing);
+        Ok(())
+    }
+
+    fn existing(&mut self, conn: &Connection, id: NodeId) -> Result<Entry, AppendError> {
+        self.entry(conn, id)?.ok_or_else(|| missing(format!("Worknode {id}")))
+    }
+
+    fn entry(&mut self, conn: &Connection, id: NodeId) -> Result<Option<Entry>, StoreError> {
+        if let Some(entry) = self.nodes.get(&id) {
+            return Ok(Some(entry.clone()));
+        }
+        if let Some(entry) = self.cache.get(id) {
+            return Ok(Some(entry));
+        }
+        stored_entry(conn, id, self.origin)
+    }
+}
+
+fn stored_entry(conn: &Connection, id: NodeId, origin: u32) -> Result<Option<Entry>, StoreError> {
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT {}, num, depth, children FROM {} WHERE id = ?1",
+        rows::NODE,
+        rows::NODES
+    ))?;
+    let mut found = select.query([node_key(id)])?;
+    let Some(row) = found.next()? else {
+        return Ok(None);
+    };
+    let (node, weight) = rows::node(row, origin)?;
+    Ok(Some(Entry {
+        num: row.get(7)?,
+        updated: node.updated,
+        node: Arc::new(node),
+        depth: row.get(8)?,
+        children: row.get(9)?,
+        unsaved: Unsaved::Marks,
+        weight,
+    }))
+}
+
+fn stored_run(conn: &Connection, id: RunId, origin: u32) -> Result<Option<StoredRun>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("SELECT {} FROM runs WHERE id = ?1", rows::RUN))?;
+    let mut found = select.query([run_key(id)])?;
+    found.next()?.map(|row| rows::run(row, origin)).transpose()
+}
+
+fn stored_firing(
+    conn: &Connection,
+    trigger: &str,
+    occurrence: &str,
+    origin: u32,
+) -> Result<Option<Firing>, StoreError> {
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT {} FROM firings WHERE trigger_name = ?1 AND occurrence = ?2",
+        rows::FIRING
+    ))?;
+    select
+        .query_row([trigger, occurrence], |row| Ok(rows::firing(row, origin)))
+        .optional()?
+        .transpose()
+}
+
+/// What must hold of any Worknode that is created, wherever it hangs.
+fn check_shape(id: NodeId, spec: &NodeSpec) -> Result<(), AppendError> {
+    if (id == NodeId::ROOT) != spec.parent.is_none() {
+        return Err(malformed("the root, and only the root, has no parent"));
+    }
+    match (spec.kind, &spec.detail) {
+        (Kind::Task, Detail::Task(_)) | (Kind::Agent, Detail::Agent(_)) => Ok(()),
+        (Kind::Task | Kind::Agent, _) | (_, Detail::Task(_) | Detail::Agent(_)) => {
+            Err(malformed("its kind and its detail do not belong together"))
+        }
+        (_, Detail::Plain) => Ok(()),
+    }
+}
+
+fn missing(what: String) -> AppendError {
+    AppendError::NotFound { what }
+}
+
+fn exists(what: String) -> AppendError {
+    AppendError::AlreadyExists { what }
+}
+
+fn malformed(why: &str) -> AppendError {
+    AppendError::Malformed { why: why.to_owned() }
+}

@@ -1,0 +1,248 @@
+//! The handle through which everybody appends.
+
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use worknode_core::{
+    bounds,
+    event::{Draft, Event, Record},
+    hlc::Hlc,
+    node::{Detail, NodeSpec},
+    time::Clock,
+};
+
+use crate::{
+    chain,
+    error::{AppendError, OpenError, ReadError},
+    follow::Follower,
+    limits, open,
+    reader::Reader,
+    verify::VerifyReport,
+    writer::{Answer, Durability, Message, Request, Writer},
+};
+
+/// The journal of one store. Clones are handles to the same one.
+///
+/// When the last handle is gone, the writer stores what is queued and ends;
+/// [`close`](Self::close) does the same and waits for it.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    queue: mpsc::Sender<Message>,
+    room: Arc<Semaphore>,
+    committed: watch::Receiver<Hlc>,
+    reader: Reader,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, or begins one. Blocks on the disk: call it at boot.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what is wrong with the file; nothing was changed then.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let path = std::path::absolute(path).map_err(|error| OpenError::io(path, &error))?;
+        let opened = open::writer(&path, clock.now())?;
+        let reader = Reader::beside(&path, opened.origin);
+        let (committed, watch) = watch::channel(Hlc::ZERO);
+        let writer = Writer::new(path.clone(), opened, clock, committed)
+            .map_err(|reason| OpenError::store(&path, reason))?;
+        let (queue, inbox) = mpsc::channel(limits::QUEUE);
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(inbox))
+            .map_err(|error| OpenError::io(&path, &error))?;
+        Ok(Self {
+            queue,
+            room: Arc::new(Semaphore::new(limits::QUEUE_BYTES)),
+            committed: watch,
+            reader,
+        })
+    }
+
+    /// Opens the journal at `path` for reading alone: no file is made or changed, so it works
+    /// on a copy and without rights to write. For use while no daemon runs: what a daemon that
+    /// starts meanwhile writes may be missed.
+    ///
+    /// # Errors
+    /// [`OpenError`], as for [`open`](Self::open); also when there is no journal.
+    pub fn open_read_only(path: &Path) -> Result<Reader, OpenError> {
+        Reader::alone(path)
+    }
+
+    /// Appends events, all or none, in this order and with nothing between them.
+    ///
+    /// Each event is checked against the state of its Worknode, run or firing first; if one
+    /// does not fit, none is stored, and requests that are committed together with this one are
+    /// not affected. Events are bounded by [`bounds::EVENT_PAYLOAD`] bytes as stored; the prompt
+    /// of a task that is created or changed is counted apart, up to [`bounds::PROMPT`].
+    ///
+    /// When the future is dropped before it is ready, the events may be appended or not.
+    ///
+    /// # Errors
+    /// [`AppendError`]; all but [`AppendError::TimedOut`] mean that nothing was appended.
+    pub async fn append(&self, drafts: Vec<Draft>, durability: Durability) -> Result<Vec<Record>, AppendError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let drafts = encode(drafts)?;
+        let bytes = drafts.iter().map(|(_, body)| body.len()).sum::<usize>();
+        let too_large = || AppendError::LimitReached {
+            what: format!("the events of one request have {bytes} bytes"),
+            limit: limits::QUEUE_BYTES,
+        };
+        let share = u32::try_from(bytes).map_err(|_| too_large())?;
+        if bytes > limits::QUEUE_BYTES {
+            return Err(too_large());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(|bytes| {
+            Message::Append(Request {
+                drafts,
+                durability,
+                answer,
+                bytes,
+            })
+        }, share)
+        .await?;
+        answer_in_time(answered).await?
+    }
+
+    async fn enqueue(
+        &self,
+        message: impl FnOnce(tokio::sync::OwnedSemaphorePermit) -> Message,
+        share: u32,
+    ) -> Result<(), AppendError> {
+        // The usual case sets no timer.
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(share) {
+            Ok(room) => room,
+            Err(_) => within(limits::QUEUE_WAIT, Arc::clone(&self.room).acquire_many_owned(share))
+                .await
+                .ok_or(AppendError::Backpressure)?
+                .map_err(|_| AppendError::Closed)?,
+        };
+        match self.queue.try_reserve() {
+            Ok(slot) => slot.send(message(room)),
+            Err(mpsc::error::TrySendError::Closed(())) => return Err(AppendError::Closed),
+            Err(mpsc::error::TrySendError::Full(())) => within(limits::QUEUE_WAIT, self.queue.reserve())
+                .await
+                .ok_or(AppendError::Backpressure)?
+                .map_err(|_| AppendError::Closed)?
+                .send(message(room)),
+        }
+        Ok(())
+    }
+
+    /// Everything that is committed after `after`, in order, and then what comes.
+    #[must_use]
+    pub fn follow(&self, after: Hlc) -> Follower {
+        Follower::new(self.reader.clone(), self.committed.clone(), after)
+    }
+
+    /// Reads beside the writer.
+    #[must_use]
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The stamp of the last committed event; [`Hlc::ZERO`] before the first. Costs nothing.
+    #[must_use]
+    pub fn last_stamp(&self) -> Hlc {
+        *self.committed.borrow()
+    }
+
+    /// Checks the whole journal, as [`Reader::verify`] does, without blocking the caller's
+    /// thread.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it could not be read to the end; what is wrong in it is in the report.
+    pub async fn verify(&self) -> Result<VerifyReport, ReadError> {
+        self.reader.ask(Reader::verify).await
+    }
+
+    /// Stores what is queued, empties the write-ahead log, and ends the writer. Appends that
+    /// come later are refused as closed; closing again succeeds.
+    ///
+    /// # Errors
+    /// [`AppendError::TimedOut`] when the disk does not answer; closing goes on.
+    pub async fn close(&self) -> Result<(), AppendError> {
+        let (done, closed) = oneshot::channel();
+        match within(limits::ANSWER_WAIT, self.queue.send(Message::Close(done))).await {
+            None => return Err(AppendError::TimedOut),
+            // The writer has ended.
+            Some(Err(_)) => return Ok(()),
+            Some(Ok(())) => {}
+        }
+        match within(limits::ANSWER_WAIT, closed).await {
+            None => Err(AppendError::TimedOut),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+async fn answer_in_time(answered: oneshot::Receiver<Answer>) -> Result<Answer, AppendError> {
+    within(limits::ANSWER_WAIT, answered)
+        .await
+        .ok_or(AppendError::TimedOut)?
+        .map_err(|_| AppendError::Closed)
+}
+
+async fn within<T>(limit: std::time::Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, future).await.ok()
+}
+
+/// The stored text of each draft. Done by the caller, so that the writer's thread need not.
+fn encode(drafts: Vec<Draft>) -> Result<Vec<(Draft, String)>, AppendError> {
+    if drafts.len() > limits::DRAFTS {
+        return Err(AppendError::LimitReached {
+            what: format!("a request has {} events", drafts.len()),
+            limit: limits::DRAFTS,
+        });
+    }
+    drafts
+        .into_iter()
+        .map(|draft| {
+            let body = chain::encode(&draft).map_err(|error| AppendError::Malformed {
+                why: error.to_string(),
+            })?;
+            check_size(&draft.event, &body)?;
+            Ok((draft, body))
+        })
+        .collect()
+}
+
+fn check_size(event: &Event, body: &str) -> Result<(), AppendError> {
+    if body.len() <= bounds::EVENT_PAYLOAD {
+        return Ok(());
+    }
+    let prompt = prompt(event);
+    if prompt.len() > bounds::PROMPT {
+        return Err(AppendError::LimitReached {
+            what: format!("the prompt has {} bytes", prompt.len()),
+            limit: bounds::PROMPT,
+        });
+    }
+    // As stored: with its quotes escaped.
+    let prompt = serde_json::to_string(prompt).map_or(0, |text| text.len());
+    let rest = body.len().saturating_sub(prompt);
+    if rest > bounds::EVENT_PAYLOAD {
+        return Err(AppendError::LimitReached {
+            what: format!("`{}` has {rest} bytes", event.type_name()),
+            limit: bounds::EVENT_PAYLOAD,
+        });
+    }
+    Ok(())
+}
+
+fn prompt(event: &Event) -> &str {
+    match event {
+        Event::NodeCreated {
+            node: NodeSpec {
+                detail: Detail::Task(task),
+                ..
+            },
+        }
+        | Event::NodeUpdated {
+            detail: Detail::Task(task),
+        } => &task.prompt,
+        _ => "",
+    }
+}

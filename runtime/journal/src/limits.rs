@@ -1,0 +1,43 @@
+//! The journal's own bounds. Those of the product are in [`worknode_core::bounds`].
+
+use std::time::Duration;
+
+/// Requests that wait before the writer. One more waits [`QUEUE_WAIT`], then `backpressure`.
+pub const QUEUE: usize = 4_096;
+/// Bytes of events that wait before the writer; a request beyond it waits like one beyond
+/// [`QUEUE`], and one that could never fit is refused.
+pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// How long an append waits for room in the queue.
+pub const QUEUE_WAIT: Duration = Duration::from_secs(2);
+/// How long an append or a close waits for the writer. Longer than any disk that works takes.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// Events of one request: a plan of [`worknode_core::bounds::PENDING_TASKS`] tasks with room
+/// to spare. A larger request is refused.
+pub const DRAFTS: usize = 16_384;
+/// Requests that are committed together. More wait for the next commit, which bounds how long
+/// the first of them waits.
+pub const GROUP: usize = 2_048;
+/// Bytes of events after which a group takes no further request.
+pub const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Rows in one page of any query. A larger `limit` is cut down to it.
+pub const PAGE: usize = 1_000;
+/// Bytes after which a page ends early: rows may carry prompts.
+pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Read connections of one journal. A reader beyond them waits [`READ_WAIT`].
+pub const READERS: usize = 4;
+/// How long a reader waits for a connection.
+pub const READ_WAIT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for a lock that another process holds.
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Pages of the write-ahead log (4 KiB each) after which it is copied into the database.
+pub const CHECKPOINT_PAGES: u32 = 1_000;
+/// Bytes of the write-ahead log beyond which readers are made to wait so that it can be cut.
+pub const WAL_BYTES: u64 = 64 * 1024 * 1024;
+/// How long the writer waits for readers to leave the log before it cuts it later.
+pub const CUT_WAIT: Duration = Duration::from_millis(50);
+/// How long the writer stays awake after a commit, in case more comes at once.
+pub const STAY_AWAKE: Duration = Duration::from_micros(0);
+/// Bytes of Worknode states that the writer keeps decoded.
+pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Damages that a verification lists. What is beyond is counted.
+pub const PROBLEMS: usize = 50;

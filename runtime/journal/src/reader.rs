@@ -1,0 +1,314 @@
+//! Questions about what is.
+//!
+//! Every answer is what one instant of the journal holds; two questions may see two instants.
+//! Reads are never authoritative about ownership: only an append that is accepted is.
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::{Connection, Params, Row, params_from_iter, types::Value};
+use worknode_core::{
+    ids::{NodeId, RunId},
+    node::{Kind, Node},
+};
+
+use crate::{
+    error::{OpenError, ReadError, StoreError},
+    limits,
+    open::{self, Access},
+    pool::Pool,
+    rows::{self, Count, Firing, StoredRun, node_key, run_key},
+    schema::{self, Identity},
+};
+
+/// Reads the journal through connections of its own; clones share them.
+///
+/// Calls block on the disk, for well under a millisecond where the answer is small.
+/// [`ask`](Self::ask) is the way from async code.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pool: Arc<Pool>,
+    origin: u32,
+}
+
+/// Which Worknodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFilter {
+    /// Those directly below this one.
+    pub parent: Option<NodeId>,
+    /// Those of this kind.
+    pub kind: Option<Kind>,
+    /// Those with this status, as [`Node::status`] names it.
+    pub status: Option<String>,
+    /// Those made after this one: the last of the page before.
+    pub after: Option<NodeId>,
+    /// At most so many; never more than [`limits::PAGE`].
+    pub limit: usize,
+}
+
+impl Default for NodeFilter {
+    fn default() -> Self {
+        Self {
+            parent: None,
+            kind: None,
+            status: None,
+            after: None,
+            limit: limits::PAGE,
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn beside(path: &Path, origin: u32) -> Self {
+        Self {
+            pool: Arc::new(Pool::new(path.to_owned(), Access::Beside)),
+            origin,
+        }
+    }
+
+    pub(crate) fn alone(path: &Path) -> Result<Self, OpenError> {
+        let path = std::path::absolute(path).map_err(|error| OpenError::io(path, &error))?;
+        let access = open::access(&path)?;
+        let conn = open::reader(&path, &access).map_err(|reason| OpenError::store(&path, reason))?;
+        if schema::identify(&conn, &path)? == Identity::Fresh {
+            return Err(OpenError::NotFound { path });
+        }
+        let origin = schema::origin(&conn).map_err(|reason| OpenError::store(&path, reason))?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(path, access)),
+            origin,
+        })
+    }
+
+    pub(crate) const fn origin(&self) -> u32 {
+        self.origin
+    }
+
+    pub(crate) fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        self.pool.with(read)
+    }
+
+    /// Does `read` on a thread that may block: `reader.ask(move |reader| reader.node(id)).await`.
+    ///
+    /// # Errors
+    /// What `read` answers; [`ReadError::Closed`] when the async runtime is shutting down.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let reader = self.clone();
+        tokio::task::spawn_blocking(move || read(&reader))
+            .await
+            .unwrap_or(Err(ReadError::Closed))
+    }
+
+    /// One Worknode.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn node(&self, id: NodeId) -> Result<Option<Node>, ReadError> {
+        self.one(NODES, "id = ?1", [node_key(id)])
+    }
+
+    /// The child of `parent` that has this name: at most one per kind.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn child(&self, parent: NodeId, kind: Kind, name: &str) -> Result<Option<Node>, ReadError> {
+        let matching = "kind = ?1 AND name = ?2 AND parent = ?3";
+        self.one(NODES, matching, (kind.name(), name, node_key(parent)))
+    }
+
+    /// All Worknodes of a kind that have this name, wherever they hang; oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn named(&self, kind: Kind, name: &str, limit: usize) -> Result<Vec<Node>, ReadError> {
+        let matching = "kind = ?1 AND name = ?2 ORDER BY num LIMIT ?3";
+        self.page(NODES, matching, (kind.name(), name, page(limit)))
+    }
+
+    /// The children of `parent`, oldest first, from the one after `after`.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn children(
+        &self,
+        parent: NodeId,
+        after: Option<NodeId>,
+        limit: usize,
+    ) -> Result<Vec<Node>, ReadError> {
+        self.nodes(&NodeFilter {
+            parent: Some(parent),
+            after,
+            limit,
+            ..NodeFilter::default()
+        })
+    }
+
+    /// One page of Worknodes, oldest first. It may end before its limit (at
+    /// [`limits::PAGE_BYTES`]); only an empty page is the end.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn nodes(&self, filter: &NodeFilter) -> Result<Vec<Node>, ReadError> {
+        let mut matching = String::from("true");
+        let mut values = Vec::new();
+        let mut also = |condition: &str, value: Value| {
+            matching.push_str(" AND ");
+            matching.push_str(condition);
+            values.push(value);
+        };
+        let blob = |id| Value::Blob(node_key(id).to_vec());
+        if let Some(parent) = filter.parent {
+            also("parent = ?", blob(parent));
+        }
+        if let Some(kind) = filter.kind {
+            also("kind = ?", Value::Text(kind.name().to_owned()));
+        }
+        if let Some(status) = &filter.status {
+            also("status = ?", Value::Text(status.clone()));
+        }
+        if let Some(after) = filter.after {
+            also("num > (SELECT num FROM nodes WHERE id = ?)", blob(after));
+        }
+        values.push(Value::Integer(page(filter.limit)));
+        matching.push_str(" ORDER BY num LIMIT ?");
+        self.page(NODES, &matching, params_from_iter(values))
+    }
+
+    /// How many Worknodes of each kind are in each status.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn counts(&self) -> Result<Vec<Count>, ReadError> {
+        self.with(|conn| {
+            let mut select =
+                conn.prepare_cached("SELECT kind, status, count(*) FROM nodes GROUP BY kind, status")?;
+            let mut found = select.query([])?;
+            let mut counts = Vec::new();
+            while let Some(row) = found.next()? {
+                counts.push(Count {
+                    kind: rows::kind(rows::text(row, 0)?)?,
+                    status: row.get(1)?,
+                    nodes: row.get(2)?,
+                });
+            }
+            Ok(counts)
+        })
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn run(&self, id: RunId) -> Result<Option<StoredRun>, ReadError> {
+        self.one(RUNS, "id = ?1", [run_key(id)])
+    }
+
+    /// The runs of an agent, newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn runs_of(&self, agent: NodeId, limit: usize) -> Result<Vec<StoredRun>, ReadError> {
+        let matching = "agent = ?1 ORDER BY begun DESC LIMIT ?2";
+        self.page(RUNS, matching, (node_key(agent), page(limit)))
+    }
+
+    /// The runs that are not over, oldest first; at most [`limits::PAGE`].
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn live_runs(&self) -> Result<Vec<StoredRun>, ReadError> {
+        let matching = "status <> 'exited' ORDER BY begun LIMIT ?1";
+        self.page(RUNS, matching, [page(limits::PAGE)])
+    }
+
+    /// One occurrence of a trigger, if it was recorded.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn firing(&self, trigger: &str, occurrence: &str) -> Result<Option<Firing>, ReadError> {
+        self.one(FIRINGS, "trigger_name = ?1 AND occurrence = ?2", [trigger, occurrence])
+    }
+
+    /// The recorded occurrences of a trigger, the last in the order of their texts first: of a
+    /// schedule that is the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn firings_of(&self, trigger: &str, limit: usize) -> Result<Vec<Firing>, ReadError> {
+        let matching = "trigger_name = ?1 ORDER BY occurrence DESC LIMIT ?2";
+        self.page(FIRINGS, matching, (trigger, page(limit)))
+    }
+
+    /// The firings whose outcome was never recorded, oldest first: what a daemon that died left
+    /// half done.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn open_firings(&self, limit: usize) -> Result<Vec<Firing>, ReadError> {
+        let matching = "outcome IS NULL ORDER BY recorded LIMIT ?1";
+        self.page(FIRINGS, matching, [page(limit)])
+    }
+
+    fn one<T>(&self, table: Table<T>, matching: &str, values: impl Params) -> Result<Option<T>, ReadError> {
+        Ok(self.page(table, matching, values)?.into_iter().next())
+    }
+
+    fn page<T>(&self, table: Table<T>, matching: &str, values: impl Params) -> Result<Vec<T>, ReadError> {
+        let Table {
+            name,
+            columns,
+            decode,
+        } = table;
+        self.with(|conn| {
+            let mut select = conn.prepare_cached(&format!("SELECT {columns} FROM {name} WHERE {matching}"))?;
+            let mut found = select.query(values)?;
+            let mut page = Vec::new();
+            let mut bytes = 0_usize;
+            while bytes < limits::PAGE_BYTES
+                && let Some(row) = found.next()?
+            {
+                let (value, size) = decode(row, self.origin)?;
+                bytes = bytes.saturating_add(size);
+                page.push(value);
+            }
+            Ok(page)
+        })
+    }
+}
+
+/// How rows of one table are read: what of it, and as what. With each comes its size.
+struct Table<T> {
+    name: &'static str,
+    columns: &'static str,
+    decode: fn(&Row<'_>, u32) -> Result<(T, usize), StoreError>,
+}
+
+const NODES: Table<Node> = Table {
+    name: rows::NODES,
+    columns: rows::NODE,
+    decode: rows::node,
+};
+
+const RUNS: Table<StoredRun> = Table {
+    name: "runs",
+    columns: rows::RUN,
+    decode: |row, origin| Ok((rows::run(row, origin)?, SMALL)),
+};
+
+const FIRINGS: Table<Firing> = Table {
+    name: "firings",
+    columns: rows::FIRING,
+    decode: |row, origin| Ok((rows::firing(row, origin)?, SMALL)),
+};
+
+/// Runs and firings hold no long texts: no page of theirs comes near [`limits::PAGE_BYTES`].
+const SMALL: usize = 0;
+
+fn page(limit: usize) -> i64 {
+    i64::try_from(limit.min(limits::PAGE)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,131 @@
+//! Rows of the projections and what they mean.
+
+use rusqlite::Row;
+use serde::{Deserialize, de::IntoDeserializer, de::value};
+use uuid::Uuid;
+use worknode_core::{
+    hlc::Hlc,
+    ids::{NodeId, RunId},
+    node::{Kind, Node, NodeState},
+    run::Run,
+    time::Timestamp,
+};
+
+use crate::{error::StoreError, stamp};
+
+/// A run as the journal knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRun {
+    /// The run.
+    pub run: Run,
+    /// Whose it is.
+    pub agent: NodeId,
+    /// The event that queued it.
+    pub begun: Hlc,
+    /// The event that made it what it is now.
+    pub updated: Hlc,
+}
+
+/// One occurrence of a trigger, acted on at most once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// Name of the trigger.
+    pub trigger: String,
+    /// Which occurrence of it.
+    pub occurrence: String,
+    /// Whose event it is.
+    pub node: NodeId,
+    /// The event that recorded it.
+    pub recorded: Hlc,
+    /// When it was due.
+    pub due: Timestamp,
+    /// What came of it; `None` until that is recorded, `skipped: …` of one that was skipped.
+    pub outcome: Option<String>,
+}
+
+/// How many Worknodes of one kind are in one status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The kind.
+    pub kind: Kind,
+    /// The status, as [`Node::status`] names it.
+    pub status: String,
+    /// How many.
+    pub nodes: u64,
+}
+
+/// An id as it is stored.
+pub(crate) fn node_key(id: NodeId) -> [u8; 16] {
+    *id.as_uuid().as_bytes()
+}
+
+/// An id as it is stored.
+pub(crate) fn run_key(id: RunId) -> [u8; 16] {
+    *id.as_uuid().as_bytes()
+}
+
+pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
+    Uuid::from_bytes(bytes).into()
+}
+
+/// Where [`node`] reads.
+pub(crate) const NODES: &str = "nodes JOIN marks USING (num)";
+/// The columns that [`node`] reads, in its order.
+pub(crate) const NODE: &str = "id, parent, kind, name, created, updated, state";
+
+/// A Worknode, and how many bytes its state takes.
+pub(crate) fn node(row: &Row<'_>, origin: u32) -> Result<(Node, usize), StoreError> {
+    let id = node_id(row.get(0)?);
+    let state: &str = text(row, 6)?;
+    let node = Node {
+        id,
+        parent: row.get::<_, Option<[u8; 16]>>(1)?.map(node_id),
+        kind: kind(text(row, 2)?)?,
+        name: row.get(3)?,
+        created: stamp::stamp(row.get(4)?, origin),
+        updated: stamp::stamp(row.get(5)?, origin),
+        state: serde_json::from_str::<NodeState>(state)
+            .map_err(|error| StoreError::corrupt(format!("the state of Worknode {id} cannot be read: {error}")))?,
+    };
+    Ok((node, state.len()))
+}
+
+/// The columns that [`run`] reads, in its order.
+pub(crate) const RUN: &str = "agent, begun, updated, state";
+
+pub(crate) fn run(row: &Row<'_>, origin: u32) -> Result<StoredRun, StoreError> {
+    let begun = stamp::stamp(row.get(1)?, origin);
+    Ok(StoredRun {
+        agent: node_id(row.get(0)?),
+        begun,
+        updated: stamp::stamp(row.get(2)?, origin),
+        run: serde_json::from_str(text(row, 3)?).map_err(|error| {
+            StoreError::corrupt(format!("the run that was queued at {begun} cannot be read: {error}"))
+        })?,
+    })
+}
+
+/// The columns that [`firing`] reads, in its order.
+pub(crate) const FIRING: &str = "trigger_name, occurrence, node, recorded, due, outcome";
+
+pub(crate) fn firing(row: &Row<'_>, origin: u32) -> Result<Firing, StoreError> {
+    Ok(Firing {
+        trigger: row.get(0)?,
+        occurrence: row.get(1)?,
+        node: node_id(row.get(2)?),
+        recorded: stamp::stamp(row.get(3)?, origin),
+        due: Timestamp::from_millis(row.get(4)?),
+        outcome: row.get(5)?,
+    })
+}
+
+pub(crate) fn kind(name: &str) -> Result<Kind, StoreError> {
+    let name: value::StrDeserializer<'_, value::Error> = name.into_deserializer();
+    Kind::deserialize(name).map_err(|error| StoreError::corrupt(error.to_string()))
+}
+
+pub(crate) fn text<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row str, StoreError> {
+    row.get_ref(column)?
+        .as_str()
+        .map_err(|error| StoreError::corrupt(format!("a column that should be text is not: {error}")))
+}

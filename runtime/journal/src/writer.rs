@@ -1,0 +1,323 @@
+//! The one thread that writes.
+//!
+//! It takes what is queued, applies it, commits it once, and then answers everybody. While it
+//! waits for the disk, the next group gathers by itself: the slower the disk, the larger the
+//! groups.
+
+use std::{fs::File, path::PathBuf, sync::Arc, time::{Duration, Instant}};
+
+use rusqlite::Connection;
+use tokio::sync::{
+    OwnedSemaphorePermit,
+    mpsc::{self, error::TryRecvError},
+    oneshot, watch,
+};
+use worknode_core::{
+    bounds,
+    event::{Draft, Record, SCHEMA_VERSION},
+    hlc::{Hlc, HlcClock},
+    time::Clock,
+};
+
+use crate::{
+    error::{AppendError, StoreError},
+    fold::Fold,
+    limits,
+    open::{Opened, beside},
+    schema::{self, Head},
+    stamp,
+    tables::{self, EventRow},
+};
+
+/// When an append is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// After the events are on the disk: they survive any crash (P5).
+    Durable,
+    /// Once they are accepted, stamped and in the group that is being committed. A crash, or a
+    /// disk that refuses that commit, may lose them; their stamps are then never used again.
+    /// For progress, usage and heartbeats.
+    Local,
+}
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Append, all or none.
+    Append(Request),
+    /// Append what is queued, and end.
+    Close(oneshot::Sender<()>),
+}
+
+/// Events that are appended together.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// What happened, each with the text that will be stored.
+    pub(crate) drafts: Vec<(Draft, String)>,
+    pub(crate) durability: Durability,
+    pub(crate) answer: oneshot::Sender<Answer>,
+    /// Its share of [`limits::QUEUE_BYTES`].
+    pub(crate) bytes: OwnedSemaphorePermit,
+}
+
+/// What an append comes to.
+pub(crate) type Answer = Result<Vec<Record>, AppendError>;
+
+/// An answer that may be given once the group is on the disk.
+type Waiting = (oneshot::Sender<Answer>, Answer);
+
+/// Owner of the connection, the clock and the chain.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    path: PathBuf,
+    conn: Connection,
+    clock: Arc<dyn Clock>,
+    hlc: HlcClock,
+    origin: u32,
+    head: Head,
+    fold: Fold,
+    /// Set when a group failed: what is in memory may not be what is in the file.
+    doubtful: bool,
+    /// The length at which the write-ahead log is cut next.
+    cut_log_at: u64,
+    committed: watch::Sender<Hlc>,
+    _lock: File,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        path: PathBuf,
+        opened: Opened,
+        clock: Arc<dyn Clock>,
+        committed: watch::Sender<Hlc>,
+    ) -> Result<Self, StoreError> {
+        let Opened {
+            conn,
+            origin,
+            head,
+            lock,
+        } = opened;
+        let last = schema::last_stamp(head, origin);
+        committed.send_replace(last);
+        Ok(Self {
+            fold: Fold::load(&conn, origin)?,
+            hlc: HlcClock::resume(origin, last, bounds::CLOCK_DRIFT),
+            path,
+            conn,
+            clock,
+            origin,
+            head,
+            doubtful: false,
+            cut_log_at: limits::WAL_BYTES,
+            committed,
+            _lock: lock,
+        })
+    }
+
+    /// Works until it is told to close, or until nobody is left who could ask for anything.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut closing = Vec::new();
+        while let Some(first) = next(&mut queue) {
+            let group = gather(first, &mut queue, &mut closing);
+            self.commit(group);
+            if !closing.is_empty() {
+                // What was queued before this moment is still written; nothing new comes in.
+                queue.close();
+            }
+        }
+        self.finish();
+        for done in closing {
+            // Whoever stopped waiting needs no answer.
+            let _ = done.send(());
+        }
+    }
+
+    /// Appends the requests of one group in one transaction and answers each.
+    pub(crate) fn commit(&mut self, group: Vec<Request>) {
+        let mut waiting = Vec::with_capacity(group.len());
+        let result = self.write(group, &mut waiting);
+        match result {
+            Ok(()) => {
+                // Nobody may be told of events before a follower could see them.
+                self.committed.send_if_modified(|last| {
+                    let now = schema::last_stamp(self.head, self.origin);
+                    std::mem::replace(last, now) != now
+                });
+                for (answer, outcome) in waiting {
+                    let _ = answer.send(outcome);
+                }
+                self.bound_log();
+            }
+            Err(reason) => {
+                tracing::error!(%reason, requests = waiting.len(), "a group of events could not be stored");
+                self.doubtful = true;
+                for (answer, _) in waiting {
+                    let _ = answer.send(Err(reason.clone().into()));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, group: Vec<Request>, waiting: &mut Vec<Waiting>) -> Result<(), StoreError> {
+        let mut requests = group.into_iter();
+        let result = self.write_in_transaction(&mut requests, waiting);
+        if result.is_err() {
+            // Those that were not even looked at failed with the group.
+            waiting.extend(requests.map(|request| (request.answer, Ok(Vec::new()))));
+            if !self.conn.is_autocommit() {
+                // When even this fails, the next group begins with the same failure.
+                let _ = self.conn.execute_batch("ROLLBACK");
+            }
+        }
+        result
+    }
+
+    fn write_in_transaction(
+        &mut self,
+        requests: &mut impl Iterator<Item = Request>,
+        waiting: &mut Vec<Waiting>,
+    ) -> Result<(), StoreError> {
+        if self.doubtful {
+            self.recover()?;
+        }
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut rows = Vec::new();
+        for request in requests {
+            let before = rows.len();
+            let outcome = self.stage(request.drafts, &mut rows);
+            if outcome.is_ok() {
+                self.fold.keep_request();
+            } else {
+                self.fold.drop_request();
+                rows.truncate(before);
+            }
+            drop(request.bytes);
+            match (request.durability, &outcome) {
+                (Durability::Local, Ok(_)) => {
+                    let _ = request.answer.send(outcome);
+                }
+                // A refusal may rest on what this very group changes, so it waits too.
+                (Durability::Local, Err(_)) | (Durability::Durable, _) => {
+                    waiting.push((request.answer, outcome));
+                }
+            }
+        }
+        let head = tables::append(&self.conn, self.head, self.origin, &rows)?;
+        tables::save(&self.conn, &mut self.fold)?;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.head = head;
+        self.fold.committed();
+        Ok(())
+    }
+
+    /// Stamps the events of one request and applies them to the projections in memory.
+    fn stage(&mut self, drafts: Vec<(Draft, String)>, rows: &mut Vec<EventRow>) -> Answer {
+        let now = self.clock.now();
+        let mut records = Vec::with_capacity(drafts.len());
+        for (draft, body) in drafts {
+            let at = self.hlc.tick(now);
+            let key = stamp::key(at);
+            if key == i64::MAX || key <= rows.last().map_or(self.head.key, |row| row.key) {
+                return Err(AppendError::Malformed {
+                    why: format!("the clock of this machine says {now}, after which no stamp fits"),
+                });
+            }
+            let record = Record {
+                at,
+                node: draft.node,
+                by: draft.by,
+                cause: draft.cause,
+                version: SCHEMA_VERSION,
+                event: draft.event,
+            };
+            rows.push(EventRow {
+                key,
+                before: stamp::key(self.fold.apply(&self.conn, &record)?),
+                topic: record.event.topic().to_owned(),
+                body,
+            });
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// After a failed group: what the file holds is what counts. The clock alone goes on, so
+    /// that a stamp that was given is not given again.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        self.head = schema::head(&self.conn, self.origin)?;
+        self.fold.forget(&self.conn)?;
+        self.doubtful = false;
+        Ok(())
+    }
+
+    /// SQLite copies its log into the database by itself, but starts over at the log's beginning
+    /// only when no reader is in it. Against readers that never pause it is cut by force: new
+    /// reads wait for a moment. One long read (a verification) is not waited for; then the log
+    /// grows until that read is over.
+    fn bound_log(&mut self) {
+        let length = std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |meta| meta.len());
+        if length <= self.cut_log_at {
+            return;
+        }
+        self.cut_log_at = if self.cut_log(limits::CUT_WAIT) {
+            limits::WAL_BYTES
+        } else {
+            length.saturating_add(limits::WAL_BYTES / 4)
+        };
+    }
+
+    fn cut_log(&self, wait: Duration) -> bool {
+        let cut = self.conn.busy_timeout(wait).and_then(|()| {
+            self.conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+        });
+        // Nothing is lost either way: the log keeps what the database does not have.
+        if let Err(error) = &cut {
+            tracing::warn!(%error, "the journal's write-ahead log could not be cut");
+        }
+        let _ = self.conn.busy_timeout(limits::LOCK_WAIT);
+        cut.is_ok_and(|busy| busy == 0)
+    }
+
+    fn finish(self) {
+        self.cut_log(limits::LOCK_WAIT);
+        if let Err((_, error)) = self.conn.close() {
+            tracing::warn!(%error, "the journal was not closed cleanly; the next start repairs it");
+        }
+    }
+}
+
+/// Waits for something to do.
+///
+/// Who was just answered often asks again at once, and to wake a sleeping thread takes about as
+/// long as a commit: so before it sleeps, it stays awake for a moment. An idle writer sleeps.
+fn next(queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
+    let awake_until = Instant::now() + limits::STAY_AWAKE;
+    loop {
+        match queue.try_recv() {
+            Ok(message) => return Some(message),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if Instant::now() < awake_until => std::thread::yield_now(),
+            Err(TryRecvError::Empty) => return queue.blocking_recv(),
+        }
+    }
+}
+
+/// The next group: what is queued by now, within bounds.
+fn gather(first: Message, queue: &mut mpsc::Receiver<Message>, closing: &mut Vec<oneshot::Sender<()>>) -> Vec<Request> {
+    let mut group = Vec::new();
+    let mut bytes = 0_usize;
+    let mut next = Some(first);
+    while let Some(message) = next {
+        match message {
+            Message::Append(request) => {
+                bytes = bytes.saturating_add(request.drafts.iter().map(|(_, body)| body.len()).sum());
+                group.push(request);
+            }
+            Message::Close(done) => closing.push(done),
+        }
+        let room = group.len() < limits::GROUP && bytes < limits::GROUP_BYTES;
+        next = if room { queue.try_recv().ok() } else { None };
+    }
+    group
+}
