@@ -117,3 +117,9 @@ impl TeamDefinition {
         nodes
     }
 }
+
+/// Name of the agent that a trigger brings with it when it names only a profile.
+#[must_use]
+pub fn trigger_agent(trigger: &str) -> String {
+    format!("trigger-{trigger}")
+}

@@ -12,7 +12,7 @@ use worknode_core::{
     event::{Draft, Event, Principal},
     node::{Detail, Kind, Node, NodeSpec},
     run::StopCause,
-    task::{TaskCommand, TaskStatus},
+    task::TaskStatus,
 };
 use worknode_journal::{Durability, StoredRun};
 
@@ -100,7 +100,7 @@ impl Runtime {
     }
 
     /// Stops in order: no new work, then every run, then the actors; the store stays open.
-    pub async fn shutdown(self, reason: &str) {
+    pub async fn shutdown(&self, reason: &str) {
         let (reply, quiet) = oneshot::channel();
         if self.root.send_message(SupervisorMsg::Quiesce(reply)).is_ok() {
             let _ = tokio::time::timeout(STOP_MARGIN, quiet).await;
@@ -197,10 +197,4 @@ fn dropped_from_plan(system: &System) -> Result<Vec<Draft>, Error> {
             event: Event::TaskCancelled { reason: "it is no longer in the plan".to_owned() },
         })
         .collect())
-}
-
-/// Cancels a task in somebody's name; its run is stopped by the team once the event is stored.
-#[must_use]
-pub fn cancel(reason: &str) -> Command {
-    Command::Task(TaskCommand::Cancel { reason: reason.to_owned() })
 }

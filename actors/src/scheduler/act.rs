@@ -21,7 +21,7 @@ use worknode_triggers::{
 };
 
 use super::{DueNow, State};
-use crate::{store::all_of_kind, system::System};
+use crate::{definition::trigger_agent, store::all_of_kind, system::System};
 
 /// Open firings that are settled at a start at the most; there are never more than were
 /// begun at the moment of the crash.
@@ -263,12 +263,6 @@ impl DueNow {
             about: self.about,
         }
     }
-}
-
-/// Name of the agent that a trigger brings with it when it names only a profile.
-#[must_use]
-pub fn trigger_agent(trigger: &str) -> String {
-    format!("trigger-{trigger}")
 }
 
 fn fired(now: &DueNow) -> Event {

@@ -35,7 +35,7 @@ fn claude_code_is_started_as_measured() {
     assert_eq!(line.program, "claude");
     assert_eq!(
         line.args.join(" "),
-        "-p --output-format stream-json --verbose --model sonnet --permission-mode acceptEdits \
+        "-p --output-format stream-json --verbose --model sonnet --permission-mode acceptEdits --allowedTools Bash \
          --session-id 5c8d0d2e-0000-7000-8000-000000000000 -- Do it."
     );
     let env: Vec<_> = line
@@ -63,7 +63,7 @@ fn what_stands_for_nothing_goes_with_its_option() {
     let line = shipped("claude-code").command_line(&[], &none).unwrap();
     assert_eq!(
         line.args.join(" "),
-        "-p --output-format stream-json --verbose --permission-mode acceptEdits -- Do it."
+        "-p --output-format stream-json --verbose --permission-mode acceptEdits --allowedTools Bash -- Do it."
     );
     for (own, expected) in [
         (&["x", "--model={model}", "end"][..], &["end"][..]),

@@ -17,7 +17,11 @@ mkdir -p docs
     echo 'Run `app/guestbook.cgi` behind a web server that speaks CGI. It answers these requests:'
     echo
     design Routes | while read -r method path status; do
-        echo "- \`$method $path\`, status $status: \`curl -X $method http://localhost/guestbook.cgi$path\`"
+        case $method in
+            POST) options=" -d '$(design Fields | awk '{ printf "%s%s=...", between, $1; between = "&" }')'" ;;
+            *) options= ;;
+        esac
+        echo "- \`$method $path\`, status $status: \`curl$options http://localhost/guestbook.cgi$path\`"
     done
     echo
     echo 'A new entry has these fields:'

@@ -1,1 +1,87 @@
-fn main() {}
+//! `worknode`: the one program. The terminal's side of everything, and the daemon itself.
+
+mod args;
+mod client;
+mod commands;
+mod events;
+mod output;
+mod place;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use worknode_core::error::{Code, Error};
+use worknode_daemon::telemetry::{self, LogFormat};
+
+use crate::{
+    args::{Cli, Command, LogForm},
+    output::Form,
+    place::Place,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let form = if cli.json { Form::Json } else { Form::Text };
+    let format = match cli.log_format {
+        LogForm::Text => LogFormat::Text,
+        LogForm::Json => LogFormat::Json,
+    };
+    telemetry::init(format, default_level(&cli.command));
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(dispatch(cli, form)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error, form);
+            ExitCode::from(error.code.exit_code())
+        }
+    }
+}
+
+/// A daemon in the background tells its log what it does; at a terminal the screen does.
+const fn default_level(command: &Command) -> &'static str {
+    match command {
+        Command::Up(_) => "info",
+        Command::Run(_) | Command::Demo(_) => "error",
+        _ => "warn",
+    }
+}
+
+/// Every command, by its name. The file below `commands` has the same.
+async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
+    match cli.command {
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "worknode", &mut std::io::stdout());
+            return Ok(());
+        }
+        Command::Schema(args) => return commands::schema::schema(args.of),
+        Command::Demo(args) => return commands::demo::demo(cli.dir.as_deref(), &args, form).await,
+        Command::Doctor => return commands::doctor::doctor(form).await,
+        Command::Init(args) => return commands::init::init(&Place::here(cli.dir.as_deref())?, &args, form),
+        _ => {}
+    }
+    let place = Place::find(cli.dir.as_deref())?;
+    match cli.command {
+        Command::Check => commands::check::check(&place, form),
+        Command::Run(args) => commands::run::run(&place, &args.overrides, form).await,
+        Command::Up(args) => commands::up::up(&place, &args, form).await,
+        Command::Down(args) => commands::down::down(&place, &args.reason, form).await,
+        Command::Status => commands::status::status(&place, form).await,
+        Command::Ps => commands::ps::ps(&place, form).await,
+        Command::Tree => commands::tree::tree(&place, form).await,
+        Command::Task(task) => commands::task::task(&place, task, form).await,
+        Command::Agent(agent) => commands::agent::agent(&place, agent, form).await,
+        Command::Kill(args) => commands::kill::kill(&place, args, form).await,
+        Command::Logs(args) => commands::logs::logs(&place, &args).await,
+        Command::Events(args) => commands::events::events(&place, &args, form).await,
+        Command::Emit(args) => commands::emit::emit(&place, args, form).await,
+        Command::Approve(args) => commands::review::approve(&place, &args, form).await,
+        Command::Reject(args) => commands::review::reject(&place, &args, form).await,
+        Command::Audit(audit) => commands::audit::audit(&place, &audit, form).await,
+        Command::Init(_) | Command::Demo(_) | Command::Doctor | Command::Schema(_) | Command::Completions(_) => Ok(()),
+    }
+}

@@ -1,1 +1,19 @@
-//! .
+//! The composition root: everything below is put together here and given to the world.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`] | reads the configuration, and finds every mistake in it at once |
+//! | [`daemon`] | takes charge of a directory, and lets go of it, in order |
+//! | `http`, [`door`] | the API, and where it listens |
+//! | [`view`] | what people and programs see of the tree |
+//! | [`lock`], [`keys`] | one daemon per store; its keys |
+//! | [`telemetry`] | logs |
+
+pub mod config;
+pub mod daemon;
+pub mod door;
+mod http;
+pub mod keys;
+pub mod lock;
+pub mod telemetry;
+pub mod view;

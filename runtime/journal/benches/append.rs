@@ -37,7 +37,7 @@ impl Clock for Running {
 
 fn main() -> Result<(), Failure> {
     let dir = tempfile::tempdir()?;
-    let runtime = if std::env::var("CT").is_ok() { tokio::runtime::Builder::new_current_thread().enable_all().build()? } else { tokio::runtime::Builder::new_multi_thread().worker_threads(std::env::var("WT").ok().and_then(|s| s.parse().ok()).unwrap_or(2)).enable_all().build()? };
+    let runtime = tokio::runtime::Runtime::new()?;
     let journal = Journal::open(&dir.path().join("journal.db"), Arc::new(Running(Instant::now())))?;
     let plain = plain_log(&dir.path().join("plain.db"))?;
     runtime.block_on(journal.append(vec![created(NodeId::ROOT)], Durability::Durable))?;

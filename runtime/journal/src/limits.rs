@@ -30,13 +30,15 @@ pub const READ_WAIT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a lock that another process holds.
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Pages of the write-ahead log (4 KiB each) after which it is copied into the database.
-pub const CHECKPOINT_PAGES: u32 = 1_000;
+pub const CHECKPOINT_PAGES: u32 = 4_000;
 /// Bytes of the write-ahead log beyond which readers are made to wait so that it can be cut.
 pub const WAL_BYTES: u64 = 64 * 1024 * 1024;
+/// Commits between two looks at the length of the log. A look is not free: once a file's times
+/// have been read, the kernel gives its next write a time of its own, and the next sync has one
+/// block more to write.
+pub const LOOK_AT_LOG: u32 = 1_000;
 /// How long the writer waits for readers to leave the log before it cuts it later.
 pub const CUT_WAIT: Duration = Duration::from_millis(50);
-/// How long the writer stays awake after a commit, in case more comes at once.
-pub const STAY_AWAKE: Duration = Duration::from_micros(0);
 /// Bytes of Worknode states that the writer keeps decoded.
 pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Damages that a verification lists. What is beyond is counted.

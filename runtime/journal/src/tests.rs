@@ -1,1 +1,10 @@
+//! The journal through its public face, on real files.
 
+mod append;
+mod crash;
+mod files;
+mod follow;
+mod histories;
+mod load;
+mod support;
+mod tamper;

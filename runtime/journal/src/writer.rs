@@ -4,14 +4,10 @@
 //! waits for the disk, the next group gathers by itself: the slower the disk, the larger the
 //! groups.
 
-use std::{fs::File, path::PathBuf, sync::Arc, time::{Duration, Instant}};
+use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    mpsc::{self, error::TryRecvError},
-    oneshot, watch,
-};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use worknode_core::{
     bounds,
     event::{Draft, Record, SCHEMA_VERSION},
@@ -80,6 +76,8 @@ pub(crate) struct Writer {
     doubtful: bool,
     /// The length at which the write-ahead log is cut next.
     cut_log_at: u64,
+    /// Commits since its length was looked at.
+    unwatched: u32,
     committed: watch::Sender<Hlc>,
     _lock: File,
 }
@@ -109,6 +107,7 @@ impl Writer {
             head,
             doubtful: false,
             cut_log_at: limits::WAL_BYTES,
+            unwatched: 0,
             committed,
             _lock: lock,
         })
@@ -117,7 +116,7 @@ impl Writer {
     /// Works until it is told to close, or until nobody is left who could ask for anything.
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut closing = Vec::new();
-        while let Some(first) = next(&mut queue) {
+        while let Some(first) = queue.blocking_recv() {
             let group = gather(first, &mut queue, &mut closing);
             self.commit(group);
             if !closing.is_empty() {
@@ -255,6 +254,11 @@ impl Writer {
     /// reads wait for a moment. One long read (a verification) is not waited for; then the log
     /// grows until that read is over.
     fn bound_log(&mut self) {
+        self.unwatched = self.unwatched.saturating_add(1);
+        if self.unwatched < limits::LOOK_AT_LOG {
+            return;
+        }
+        self.unwatched = 0;
         let length = std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |meta| meta.len());
         if length <= self.cut_log_at {
             return;
@@ -283,22 +287,6 @@ impl Writer {
         self.cut_log(limits::LOCK_WAIT);
         if let Err((_, error)) = self.conn.close() {
             tracing::warn!(%error, "the journal was not closed cleanly; the next start repairs it");
-        }
-    }
-}
-
-/// Waits for something to do.
-///
-/// Who was just answered often asks again at once, and to wake a sleeping thread takes about as
-/// long as a commit: so before it sleeps, it stays awake for a moment. An idle writer sleeps.
-fn next(queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
-    let awake_until = Instant::now() + limits::STAY_AWAKE;
-    loop {
-        match queue.try_recv() {
-            Ok(message) => return Some(message),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) if Instant::now() < awake_until => std::thread::yield_now(),
-            Err(TryRecvError::Empty) => return queue.blocking_recv(),
         }
     }
 }

@@ -1,0 +1,433 @@
+//! The command line: every command, every flag, and what it says about itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use worknode_core::{
+    git::CommitId,
+    hlc::Hlc,
+    time::{Span, Timestamp},
+};
+
+/// Runs teams of AI coding agents as supervised processes.
+#[derive(Debug, Parser)]
+#[command(name = "worknode", version, about, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 conflict, 6 gate failed, \
+    7 daemon not reachable, 8 timed out.\nStart with `worknode demo`, or `worknode init` in a repository of yours.")]
+pub(crate) struct Cli {
+    /// The team's directory [default: the nearest one above with a worknode.toml].
+    #[arg(short = 'C', long = "dir", global = true, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How log lines look (they go to standard error; RUST_LOG chooses which).
+    #[arg(long, global = true, value_enum, default_value_t = LogForm::Text, value_name = "FORM")]
+    pub(crate) log_format: LogForm,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a worknode.toml and a plan here.
+    Init(Init),
+    /// Check the configuration and the plan; change nothing.
+    Check,
+    /// Run the team in the foreground until its plan is worked off.
+    Run(Run),
+    /// Start the daemon, and keep it running when the plan is done.
+    Up(Up),
+    /// Stop the daemon and every agent.
+    Down(Down),
+    /// Show the team at a glance.
+    Status,
+    /// List the agents and what each is doing.
+    Ps,
+    /// Show the tree of Worknodes.
+    Tree,
+    /// Look at tasks, add them, and report on them.
+    #[command(subcommand)]
+    Task(Task),
+    /// Look at agents, and let stopped ones work again.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Stop agents, tasks or runs, whole process groups, and prove it.
+    Kill(Kill),
+    /// Show what an agent wrote.
+    Logs(Logs),
+    /// Show what happened.
+    Events(Events),
+    /// Record an event of your own, on which triggers may act.
+    Emit(Emit),
+    /// Approve a submission.
+    Approve(Approve),
+    /// Reject a submission.
+    Reject(Reject),
+    /// Check the event journal: its hash chain, and what follows from it.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// See a scripted team build a small web application.
+    Demo(Demo),
+    /// Check what this machine offers.
+    Doctor,
+    /// Print the JSON Schema of a file.
+    Schema(Schema),
+    /// Print the completions of a shell.
+    Completions(Completions),
+}
+
+/// `init`
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// What to begin with.
+    #[arg(long, value_enum, default_value_t = Template::Minimal)]
+    pub(crate) template: Template,
+    /// Replace files that exist.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What `init` can begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// One agent, one task.
+    Minimal,
+    /// A team that builds a web application with Claude Code.
+    WebappClaude,
+}
+
+/// Values that override the configuration.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Overrides {
+    /// Branch that approved work lands on.
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) base: Option<String>,
+    /// Agents that may be alive at once.
+    #[arg(long, value_name = "N")]
+    pub(crate) agents: Option<u32>,
+    /// Also listen on this loopback address, as in 127.0.0.1:7878.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+}
+
+/// `run`
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+}
+
+/// `up`
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Return as soon as the daemon answers; it goes on in the background.
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+}
+
+/// `down`
+#[derive(Args, Debug)]
+pub(crate) struct Down {
+    /// Why, for the record.
+    #[arg(long, default_value = "worknode down", value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// `task`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// List the tasks.
+    List,
+    /// Show one task, with its verdicts and findings.
+    Show {
+        /// Name, id, or a unique beginning.
+        task: String,
+    },
+    /// Add a task.
+    Add(Add),
+    /// Say how far you are (for agents).
+    Progress {
+        /// The task [default: the one of this run].
+        #[arg(long, env = "WORKNODE_TASK")]
+        task: String,
+        /// Your claim [default: the one of this run].
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// How much is done.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(0..=100))]
+        percent: Option<u8>,
+        /// In words.
+        #[arg(default_value = "")]
+        message: String,
+    },
+    /// Hand in a commit of your workspace (for agents).
+    Submit {
+        /// The task [default: the one of this run].
+        #[arg(long, env = "WORKNODE_TASK")]
+        task: String,
+        /// Your claim [default: the one of this run].
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// The commit [default: HEAD of the present directory].
+        commit: Option<CommitId>,
+    },
+    /// Say that you cannot go on without help (for agents).
+    Block {
+        /// The task [default: the one of this run].
+        #[arg(long, env = "WORKNODE_TASK")]
+        task: String,
+        /// Your claim [default: the one of this run].
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// What is missing.
+        reason: String,
+    },
+    /// Give the task back (for agents).
+    Release {
+        /// The task [default: the one of this run].
+        #[arg(long, env = "WORKNODE_TASK")]
+        task: String,
+        /// Your claim [default: the one of this run].
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// Why.
+        #[arg(default_value = "")]
+        reason: String,
+    },
+    /// Cancel a task that is not wanted any more.
+    Cancel {
+        /// Name, id, or a unique beginning.
+        task: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Try a failed, blocked or cancelled task again.
+    Retry {
+        /// Name, id, or a unique beginning.
+        task: String,
+    },
+}
+
+/// `task add`
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// One line that says what is to be done.
+    pub(crate) title: String,
+    /// Its name [default: made from the title].
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// What the agent is told [default: the title]; `-` reads standard input.
+    #[arg(long)]
+    pub(crate) prompt: Option<String>,
+    /// A glob of files that may change; may be given several times.
+    #[arg(long = "file", value_name = "GLOB")]
+    pub(crate) files: Vec<String>,
+    /// A glob of files that may be deleted; may be given several times.
+    #[arg(long = "may-delete", value_name = "GLOB")]
+    pub(crate) may_delete: Vec<String>,
+    /// A task that must be completed first; may be given several times.
+    #[arg(long = "depends-on", value_name = "TASK")]
+    pub(crate) depends_on: Vec<String>,
+    /// Name or glob of the agents that may take it.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// When it should be completed.
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) deadline: Option<Timestamp>,
+    /// A gate; may be given several times [default: the team's].
+    #[arg(long = "gate", value_name = "GATE")]
+    pub(crate) gates: Vec<String>,
+    /// Higher goes first.
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    pub(crate) priority: i32,
+}
+
+/// `agent`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// List the agents (as `ps`).
+    List,
+    /// Show one agent.
+    Show {
+        /// Name, id, or a unique beginning.
+        agent: String,
+    },
+    /// Let stopped or quarantined agents work again.
+    Resume {
+        /// Names, ids, or unique beginnings.
+        #[arg(required_unless_present = "all")]
+        agents: Vec<String>,
+        /// Every agent.
+        #[arg(long, conflicts_with = "agents")]
+        all: bool,
+    },
+}
+
+/// `kill`
+#[derive(Args, Debug)]
+pub(crate) struct Kill {
+    /// Agents, tasks or runs: names, ids, or unique beginnings.
+    #[arg(required_unless_present = "all", value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Every agent.
+    #[arg(long, conflicts_with = "targets")]
+    pub(crate) all: bool,
+    /// Time between TERM and KILL [default: the run's own].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) grace: Option<Span>,
+    /// Why, for the receipt.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Only say what would be stopped.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `logs`
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    /// An agent or a task: its last run. Or a run.
+    pub(crate) of: String,
+    /// Go on until the run is over.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Standard error instead of standard output.
+    #[arg(long)]
+    pub(crate) stderr: bool,
+}
+
+/// `events`
+#[derive(Args, Debug)]
+pub(crate) struct Events {
+    /// Go on with what comes.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only what came after this stamp or time.
+    #[arg(long, value_name = "STAMP|RFC3339")]
+    pub(crate) since: Option<Since>,
+    /// Only of this task or agent.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// Only of this type; may be given several times.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    /// The last so many [default: all].
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+}
+
+/// A point in the order of events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since(pub(crate) Hlc);
+
+impl std::str::FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(stamp) = text.parse::<Hlc>() {
+            return Ok(Self(stamp));
+        }
+        let wall = text.parse::<Timestamp>().map_err(|_| {
+            format!("`{text}` is neither a stamp nor a time, as in 2026-11-21T10:24:30Z")
+        })?;
+        Ok(Self(Hlc { wall, counter: 0, origin: 0 }))
+    }
+}
+
+/// `emit`
+#[derive(Args, Debug)]
+pub(crate) struct Emit {
+    /// Type of the event, as in compilation_failed.
+    pub(crate) name: String,
+    /// What it carries, as KEY=VALUE; may be given several times.
+    #[arg(value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) data: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// `approve`
+#[derive(Args, Debug)]
+pub(crate) struct Approve {
+    /// The task.
+    pub(crate) task: String,
+    /// The submitted commit that you looked at [default: the one in review].
+    #[arg(long)]
+    pub(crate) commit: Option<CommitId>,
+    /// What you have to say.
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+}
+
+/// `reject`
+#[derive(Args, Debug)]
+pub(crate) struct Reject {
+    /// The task.
+    pub(crate) task: String,
+    /// The submitted commit that you looked at [default: the one in review].
+    #[arg(long)]
+    pub(crate) commit: Option<CommitId>,
+    /// Why: it goes into the next brief.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check the hash chain and the projections, offline.
+    Verify,
+}
+
+/// `demo`
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Do not run it, only make the directory.
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+/// `schema`
+#[derive(Args, Debug)]
+pub(crate) struct Schema {
+    /// Of which file.
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// worknode.toml
+    Config,
+    /// plan.toml
+    Plan,
+    /// agent-profiles/NAME.toml
+    Profile,
+}
+
+/// `completions`
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// For which shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,46 @@
+//! One file per command.
+
+pub(crate) mod agent;
+pub(crate) mod audit;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod emit;
+pub(crate) mod events;
+pub(crate) mod init;
+pub(crate) mod kill;
+pub(crate) mod logs;
+pub(crate) mod ps;
+pub(crate) mod review;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod task;
+pub(crate) mod tree;
+pub(crate) mod up;
+
+use std::future::Future;
+
+use worknode_core::error::{Code, Error};
+use worknode_journal::Reader;
+
+use crate::place::Place;
+
+/// Asks the daemon, or reads the store when there is none.
+pub(crate) async fn ask_or_read<T>(
+    place: &Place,
+    ask: impl Future<Output = Result<T, Error>>,
+    read: impl FnOnce(&Reader) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match ask.await {
+        Err(error) if error.code == Code::Unreachable => read(&place.reader()?),
+        answer => answer,
+    }
+}
+
+/// Now, for reading without a daemon.
+pub(crate) fn now() -> worknode_core::time::Timestamp {
+    use worknode_core::time::Clock;
+    worknode_actors::clock::SystemClock.now()
+}

@@ -1,0 +1,60 @@
+//! `worknode agent`: look at agents, and let stopped ones work again.
+
+use worknode_core::{error::Error, node::Kind};
+use worknode_daemon::view::{self, AgentView};
+
+use super::{ask_or_read, now, ps};
+use crate::{
+    args::Agent,
+    output::{self, Form},
+    place::Place,
+};
+
+pub(crate) async fn agent(place: &Place, agent: Agent, form: Form) -> Result<(), Error> {
+    match agent {
+        Agent::List => ps::ps(place, form).await,
+        Agent::Show { agent } => show(place, &agent, form).await,
+        Agent::Resume { agents, all } => resume(place, agents, all, form).await,
+    }
+}
+
+async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
+    let client = place.client()?;
+    let path = format!("/agents/{name}");
+    let agent: AgentView = ask_or_read(place, client.get(&path), |reader| {
+        let node = view::find(reader, Kind::Agent, name)?;
+        let agents = view::agents(reader, now())?;
+        let found = agents.into_iter().find(|agent| agent.id == node.id);
+        found.ok_or_else(|| Error::new(worknode_core::error::Code::NotFound, format!("there is no agent `{name}`")))
+    })
+    .await?;
+    match form {
+        Form::Json => output::json(&agent),
+        Form::Text => {
+            ps::print(&[agent], now());
+            Ok(())
+        }
+    }
+}
+
+async fn resume(place: &Place, names: Vec<String>, all: bool, form: Form) -> Result<(), Error> {
+    let client = place.client()?;
+    let names = if all {
+        let agents: Vec<AgentView> = client.get("/agents").await?;
+        agents.into_iter().map(|agent| agent.name).collect()
+    } else {
+        names
+    };
+    let mut resumed = Vec::new();
+    for name in names {
+        let agent: AgentView = client.post(&format!("/agents/{name}/resume"), &serde_json::json!({})).await?;
+        resumed.push(agent);
+    }
+    match form {
+        Form::Json => output::json(&resumed),
+        Form::Text => {
+            ps::print(&resumed, now());
+            Ok(())
+        }
+    }
+}

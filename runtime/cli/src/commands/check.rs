@@ -1,0 +1,38 @@
+//! `worknode check`: every mistake in the configuration and the plan, and nothing started.
+
+use worknode_core::error::Error;
+
+use super::run::load;
+use crate::{
+    args::Overrides,
+    output::{self, Form},
+    place::Place,
+};
+
+pub(crate) fn check(place: &Place, form: Form) -> Result<(), Error> {
+    let loaded = load(place, &Overrides::default())?;
+    let team = &loaded.definition;
+    let tasks = team.plan.iter().filter(|(_, spec)| spec.kind == worknode_core::node::Kind::Task).count();
+    match form {
+        Form::Json => output::json(&serde_json::json!({
+            "ok": true,
+            "team": team.name,
+            "agents": team.agents.len(),
+            "triggers": team.triggers.len(),
+            "tasks": tasks,
+            "warnings": loaded.warnings,
+        })),
+        Form::Text => {
+            for warning in &loaded.warnings {
+                output::line(format!("warning: {warning}"));
+            }
+            output::line(format!(
+                "{}: {} agents, {tasks} tasks, {} triggers; no mistakes found",
+                team.name,
+                team.agents.len(),
+                team.triggers.len()
+            ));
+            Ok(())
+        }
+    }
+}

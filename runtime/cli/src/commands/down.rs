@@ -1,0 +1,45 @@
+//! `worknode down`: the daemon ends, and every agent with it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use worknode_core::error::{Code, Error};
+use worknode_daemon::{daemon::lock_path, lock::Lock};
+
+use crate::{
+    output::{self, Form},
+    place::Place,
+};
+
+/// How long a daemon may take to stop its agents and itself.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) async fn down(place: &Place, reason: &str, form: Form) -> Result<(), Error> {
+    match place.client()?.post::<Value>("/shutdown", &json!({ "reason": reason })).await {
+        Ok(_) => {}
+        // Down already: that is what was asked for.
+        Err(error) if error.code == Code::Unreachable && Lock::holder(&lock_path(&place.dir)).is_none() => {
+            return said(form, "no daemon was running");
+        }
+        Err(error) => return Err(error),
+    }
+    let gone = async {
+        while Lock::holder(&lock_path(&place.dir)).is_some() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, gone).await.map_err(|_| {
+        Error::new(Code::TimedOut, "the daemon is still stopping its agents").hint("`worknode ps` shows which")
+    })?;
+    said(form, "the daemon and its agents have stopped")
+}
+
+fn said(form: Form, text: &str) -> Result<(), Error> {
+    match form {
+        Form::Json => output::json(&json!({ "down": true, "message": text })),
+        Form::Text => {
+            output::line(text);
+            Ok(())
+        }
+    }
+}

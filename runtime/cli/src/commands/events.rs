@@ -1,0 +1,126 @@
+//! `worknode events`: what happened, and with `-f` what happens.
+
+use http_body_util::BodyExt;
+use worknode_core::{
+    error::{Code, Error},
+    event::Record,
+    hlc::Hlc,
+    node::Kind,
+};
+use worknode_daemon::view;
+use worknode_journal::{EventFilter, Reader};
+
+use super::ask_or_read;
+use crate::{
+    args::Events,
+    client::Client,
+    events::Names,
+    output::{self, Form},
+    place::Place,
+};
+
+/// Events asked for at once.
+const PAGE: usize = 1_000;
+
+pub(crate) async fn events(place: &Place, args: &Events, form: Form) -> Result<(), Error> {
+    let client = place.client()?;
+    let mut names = Names::default();
+    let mut after = args.since.map_or(Hlc::ZERO, |since| since.0);
+    if let Some(last) = args.last {
+        let path = query(args, after, last, true);
+        let records = page(place, &client, args, after, last, &path).await?;
+        after = records.last().map_or(after, |record| record.at);
+        print(&records, &mut names, form)?;
+    } else {
+        loop {
+            let path = query(args, after, PAGE, false);
+            let records = page(place, &client, args, after, PAGE, &path).await?;
+            let Some(last) = records.last() else { break };
+            after = last.at;
+            print(&records, &mut names, form)?;
+        }
+    }
+    if args.follow { follow(&client, args, after, &mut names, form).await } else { Ok(()) }
+}
+
+async fn page(
+    place: &Place,
+    client: &Client,
+    args: &Events,
+    after: Hlc,
+    limit: usize,
+    path: &str,
+) -> Result<Vec<Record>, Error> {
+    ask_or_read(place, client.get(path), |reader| read(reader, args, after, limit)).await
+}
+
+fn read(reader: &Reader, args: &Events, after: Hlc, limit: usize) -> Result<Vec<Record>, Error> {
+    let node = match &args.node {
+        None => None,
+        Some(name) => {
+            let task = view::find(reader, Kind::Task, name);
+            Some(task.or_else(|_| view::find(reader, Kind::Agent, name))?.id)
+        }
+    };
+    let newest_first = args.last.is_some();
+    let filter =
+        EventFilter { after, node, types: args.types.clone(), newest_first, limit, ..EventFilter::default() };
+    let mut records = reader.events(&filter)?;
+    if newest_first {
+        records.reverse();
+    }
+    Ok(records)
+}
+
+fn query(args: &Events, after: Hlc, limit: usize, newest: bool) -> String {
+    let mut path = format!("/events?since={after}&limit={limit}&newest={newest}");
+    if let Some(node) = &args.node {
+        path.push_str(&format!("&node={}", escaped(node)));
+    }
+    if !args.types.is_empty() {
+        path.push_str(&format!("&types={}", escaped(&args.types.join(","))));
+    }
+    path
+}
+
+/// Percent-encoding of all that a query value may not hold.
+fn escaped(text: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b',');
+    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+async fn follow(client: &Client, args: &Events, after: Hlc, names: &mut Names, form: Form) -> Result<(), Error> {
+    let mut body = client.stream(&query(args, after, PAGE, false)).await?;
+    let mut pending = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let broken = |error| Error::new(Code::Unreachable, format!("the stream of events broke off: {error}"));
+        let Ok(bytes) = frame.map_err(broken)?.into_data() else { continue };
+        pending.extend_from_slice(&bytes);
+        while let Some(end) = pending.windows(2).position(|two| two == b"\n\n") {
+            let message: Vec<u8> = pending.drain(..end + 2).collect();
+            let records: Vec<Record> = String::from_utf8_lossy(&message).lines().filter_map(record).collect();
+            print(&records, names, form)?;
+        }
+    }
+    Ok(())
+}
+
+/// The record in a line of a server-sent event; comments and ids have none.
+fn record(line: &str) -> Option<Record> {
+    serde_json::from_str(line.strip_prefix("data:")?.trim_start()).ok()
+}
+
+fn print(records: &[Record], names: &mut Names, form: Form) -> Result<(), Error> {
+    for record in records {
+        names.learn(record);
+        match form {
+            // One document a line: a stream has no end.
+            Form::Json => {
+                let text = serde_json::to_string(record).map_err(|error| Error::new(Code::Failed, error.to_string()))?;
+                output::line(text);
+            }
+            Form::Text => output::line(names.line(record)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! `worknode ps`: the agents, and what each is doing.
+
+use std::time::Duration;
+
+use worknode_core::{error::Error, time::Timestamp};
+use worknode_daemon::view::{self, AgentView};
+
+use super::{ask_or_read, now};
+use crate::{
+    output::{self, Form, cell, length, state, table},
+    place::Place,
+};
+
+pub(crate) async fn ps(place: &Place, form: Form) -> Result<(), Error> {
+    let client = place.client()?;
+    let agents: Vec<AgentView> =
+        ask_or_read(place, client.get("/agents"), |reader| view::agents(reader, now())).await?;
+    match form {
+        Form::Json => output::json(&agents),
+        Form::Text => {
+            print(&agents, now());
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
+    let mut table = table(&["AGENT", "TIER", "STATUS", "SINCE", "RUN", "TASK", "PID", "TIME", "NOTE"]);
+    for agent in agents {
+        let run = agent.run.as_ref();
+        let text = |value: Option<String>| cell(value.unwrap_or_else(|| "-".to_owned()));
+        let shown = run.map_or(agent.status.as_str(), |run| run.status.as_str());
+        table.add_row([
+            cell(&agent.name),
+            cell(agent.tier.name()),
+            state(shown),
+            cell(output::ago(now, agent.since)),
+            text(run.map(|run| run.id.to_string())),
+            text(run.map(|run| run.task.clone().unwrap_or_else(|| run.purpose.clone()))),
+            text(run.and_then(|run| run.pid).map(|pid| pid.to_string())),
+            text(run.and_then(|run| run.running_ms).map(|ms| length(Duration::from_millis(ms)))),
+            cell(note(agent)),
+        ]);
+    }
+    output::line(table);
+}
+
+/// A run whose process is not there is never shown as simply running.
+fn note(agent: &AgentView) -> String {
+    let evidence = agent.run.as_ref().and_then(|run| run.evidence.as_deref());
+    match (evidence, &agent.reason) {
+        (Some("gone"), _) => "no such process: it ended unseen".to_owned(),
+        (Some("unknown"), _) => "whether it runs cannot be told".to_owned(),
+        (_, Some(reason)) => reason.clone(),
+        (_, None) => String::new(),
+    }
+}

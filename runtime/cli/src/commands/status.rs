@@ -1,0 +1,56 @@
+//! `worknode status`: the team at a glance.
+
+use worknode_core::error::Error;
+use worknode_daemon::view::{self, StatusView, TaskCounts};
+
+use super::{ask_or_read, now, ps};
+use crate::{
+    output::{self, Form, bold, colour_of, paint},
+    place::Place,
+};
+
+pub(crate) async fn status(place: &Place, form: Form) -> Result<(), Error> {
+    let client = place.client()?;
+    let status: StatusView =
+        ask_or_read(place, client.get("/status"), |reader| view::status(reader, now(), false)).await?;
+    match form {
+        Form::Json => output::json(&status),
+        Form::Text => {
+            print(&status);
+            Ok(())
+        }
+    }
+}
+
+fn print(status: &StatusView) {
+    let daemon = match &status.daemon {
+        Some(daemon) => format!("daemon {} (process {}, up {})", daemon.version, daemon.pid,
+            output::length(status.at.since(daemon.since))),
+        None => "no daemon runs; this is what is stored".to_owned(),
+    };
+    output::line(format!("{}  {daemon}", paint(&status.team, bold())));
+    output::line(format!("tasks: {}", counts(&status.tasks)));
+    if status.finished {
+        output::line("the plan is worked off as far as it goes");
+    }
+    for item in &status.attention {
+        output::line(format!("{} {item}", paint("!", colour_of("failed"))));
+    }
+    output::line("");
+    ps::print(&status.agents, status.at);
+}
+
+/// `3 of 7 completed, 2 in_progress, 2 pending`
+pub(crate) fn counts(tasks: &TaskCounts) -> String {
+    let rest = [
+        ("landing or in_review", tasks.in_review),
+        ("in_progress", tasks.in_progress + tasks.claimed),
+        ("ready", tasks.ready),
+        ("pending", tasks.pending),
+        ("blocked", tasks.blocked),
+        ("failed", tasks.failed),
+        ("cancelled", tasks.cancelled),
+    ];
+    let rest = rest.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!(", {n} {name}"));
+    format!("{} of {} completed{}", tasks.completed, tasks.total, rest.collect::<String>())
+}

@@ -1,0 +1,176 @@
+//! Events as lines for people.
+
+use std::collections::HashMap;
+
+use worknode_core::{
+    agent::ended,
+    event::{Event, Principal, Record},
+    git::CommitId,
+    ids::NodeId,
+    run::{Purpose, StopCause},
+    verdict::{Outcome, Verdict},
+};
+
+use crate::output::{bold, colour_of, dim, paint};
+
+/// The names of the Worknodes seen so far. Every Worknode begins with the event that names it.
+#[derive(Debug, Default)]
+pub(crate) struct Names(HashMap<NodeId, String>);
+
+impl Names {
+    /// Takes a name out of the event that brings it.
+    pub(crate) fn learn(&mut self, record: &Record) {
+        if let Event::NodeCreated { node } = &record.event {
+            self.0.insert(record.node, node.name.clone());
+        }
+    }
+
+    /// Adds a name that is known otherwise.
+    pub(crate) fn add(&mut self, id: NodeId, name: String) {
+        self.0.insert(id, name);
+    }
+
+    /// The name of a Worknode, or the beginning of its id.
+    pub(crate) fn of(&self, id: NodeId) -> String {
+        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string().chars().take(8).collect())
+    }
+
+    /// A whole line: when, what, whose, and the rest in words.
+    pub(crate) fn line(&self, record: &Record) -> String {
+        let by = match &record.by {
+            Principal::Runtime => String::new(),
+            other => paint(&format!("  by {other}"), dim()),
+        };
+        format!(
+            "{} {} {}  {}{by}",
+            paint(&record.at.to_string(), dim()),
+            paint(&format!("{:<17}", record.event.topic()), bold()),
+            self.of(record.node),
+            self.words(&record.event),
+        )
+    }
+
+    /// What an event says beside its type.
+    pub(crate) fn words(&self, event: &Event) -> String {
+        match event {
+            Event::NodeCreated { node } => format!("{} {}", node.kind.name(), node.name),
+            Event::NodeUpdated { .. } => "the configuration changed".to_owned(),
+            Event::TaskReady | Event::TaskRetried | Event::AgentReady | Event::AgentResumed => String::new(),
+            Event::TaskClaimed { claim } => format!("by {}, epoch {}", self.of(claim.agent), claim.epoch),
+            Event::ClaimRenewed { epoch, lease_until } => format!("epoch {epoch}, until {lease_until}"),
+            Event::TaskStarted { epoch } => format!("epoch {epoch}"),
+            Event::TaskProgressed { progress, .. } => {
+                let percent = progress.percent.map_or_else(String::new, |percent| format!("{percent} % "));
+                format!("{percent}{}", progress.message)
+            }
+            Event::TaskSubmitted { commit, epoch } => format!("commit {}, epoch {epoch}", commit.short()),
+            Event::TaskReleased { detail, epoch, .. } => format!("epoch {epoch}: {detail}"),
+            Event::TaskBlocked { reason, .. }
+            | Event::TaskFailed { reason }
+            | Event::TaskCancelled { reason }
+            | Event::LandingAbandoned { reason }
+            | Event::AgentStopRequested { reason }
+            | Event::AgentQuarantined { reason }
+            | Event::AgentStopped { reason }
+            | Event::DaemonStopped { reason } => reason.clone(),
+            Event::VerdictRecorded { verdict } => verdict_words(verdict),
+            Event::ReviewRequested { candidate } => format!("candidate {}", candidate.short()),
+            Event::TaskApproved { by, note, .. } => format!("{by}: {note}"),
+            Event::TaskRejected { findings, .. } => {
+                let all: Vec<_> = findings.iter().map(|finding| first_line(&finding.message)).collect();
+                all.join("; ")
+            }
+            Event::LandingStarted { landing } => format!("tree {}", landing.tree.short()),
+            Event::TaskCompleted { commit, tree } => landed_words(commit, tree.short()),
+            Event::RunQueued { run } => self.purpose(&run.purpose),
+            Event::RunStarting { run } | Event::RunFrozen { run } | Event::RunThawed { run } => run.to_string(),
+            Event::RunStarted { process, .. } => format!("process {}", process.pid),
+            Event::RunStopping { cause, .. } => cause_words(cause),
+            Event::RunExited { receipt, .. } => ended(receipt),
+            Event::AgentRestarting { until, restarts } => format!("restart {restarts}, at {until}"),
+            Event::TriggerFired { trigger, occurrence, .. } => format!("{trigger}@{occurrence}"),
+            Event::TriggerActed { trigger, outcome, .. } => format!("{trigger}: {outcome}"),
+            Event::TriggerSkipped { trigger, reason, .. } => format!("{trigger}: {reason}"),
+            Event::Notified { to, message } => format!("to {to}: {message}"),
+            Event::Emitted { data, .. } => {
+                let pairs: Vec<_> = data.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                pairs.join(" ")
+            }
+            Event::BaseMoved { from, to } => format!("{} to {}", from.short(), to.short()),
+            Event::PlanLoaded { tasks, .. } => format!("{tasks} tasks"),
+            Event::PlanFinished { completed, failed, open } => {
+                format!("{completed} completed, {failed} failed, {open} open")
+            }
+            Event::DaemonStarted { version, pid } => format!("{version}, process {pid}"),
+        }
+    }
+
+    fn purpose(&self, purpose: &Purpose) -> String {
+        match purpose {
+            Purpose::Work { task, .. } => format!("works on {}", self.of(*task)),
+            Purpose::Review { task } => format!("reviews {}", self.of(*task)),
+            Purpose::Standing => "for its standing duty".to_owned(),
+            Purpose::Fired { trigger, .. } => format!("for trigger {trigger}"),
+        }
+    }
+
+    /// The line for whoever watches a run, when the event is news to them.
+    pub(crate) fn news(&self, record: &Record) -> Option<String> {
+        let (who, words) = (self.of(record.node), self.words(&record.event));
+        let (what, style) = match &record.event {
+            Event::TaskClaimed { claim } => (format!("{who}: taken by {}", self.of(claim.agent)), colour_of("claimed")),
+            Event::TaskSubmitted { .. } => (format!("{who}: handed in, {words}"), colour_of("in_review")),
+            Event::VerdictRecorded { verdict } if verdict.outcome == Outcome::Failed => {
+                (format!("{who}: {words}"), colour_of("failed"))
+            }
+            Event::VerdictRecorded { .. } => (format!("{who}: {words}"), dim()),
+            Event::TaskApproved { .. } => (format!("{who}: approved by {words}"), dim()),
+            Event::TaskRejected { .. } => (format!("{who}: sent back: {words}"), colour_of("failed")),
+            Event::TaskCompleted { .. } => (format!("{who}: {words}"), colour_of("completed")),
+            Event::TaskReleased { .. } => (format!("{who}: taken back: {words}"), colour_of("blocked")),
+            Event::TaskBlocked { .. } | Event::TaskFailed { .. } | Event::TaskCancelled { .. } => {
+                (format!("{who}: {}: {words}", record.event.type_name()), colour_of("failed"))
+            }
+            Event::LandingAbandoned { .. } => (format!("{who}: not landed: {words}"), colour_of("blocked")),
+            Event::AgentRestarting { .. } => (format!("{who}: {words}"), colour_of("backoff")),
+            Event::RunStopping { .. } => (format!("{who}: being stopped: {words}"), colour_of("stopping")),
+            Event::AgentQuarantined { .. } => (format!("{who}: quarantined: {words}"), colour_of("failed")),
+            Event::AgentStopped { .. } => (format!("{who}: stopped: {words}"), dim()),
+            Event::RunExited { receipt, .. } if !receipt.is_clean() => (format!("{who}: {words}"), colour_of("blocked")),
+            Event::TriggerActed { .. } => (format!("trigger {words}"), dim()),
+            Event::Notified { .. } => (format!("message {words}"), dim()),
+            Event::BaseMoved { .. } => (format!("the base branch was moved by hand: {words}"), colour_of("blocked")),
+            _ => return None,
+        };
+        Some(paint(&what, style))
+    }
+}
+
+fn verdict_words(verdict: &Verdict) -> String {
+    let outcome = if verdict.outcome == Outcome::Passed { "passed" } else { "failed" };
+    let why = verdict.findings.first().map_or_else(String::new, |finding| {
+        let file = finding.file.as_ref().map_or_else(String::new, |file| format!(" {file}"));
+        format!(": {}{file}: {}", finding.rule, first_line(&finding.message))
+    });
+    format!("gate {} {outcome} on tree {} in {} ms{why}", verdict.gate, verdict.tree.short(), verdict.took_ms)
+}
+
+fn landed_words(commit: &CommitId, tree: &str) -> String {
+    format!("landed as {} (tree {tree})", commit.short())
+}
+
+fn cause_words(cause: &StopCause) -> String {
+    match cause {
+        StopCause::Requested { by, reason } => format!("{by}: {reason}"),
+        StopCause::TimeLimit => "time limit".to_owned(),
+        StopCause::SilenceLimit => "silent for too long".to_owned(),
+        StopCause::Shutdown => "the daemon stops".to_owned(),
+        StopCause::Strategy => "a sibling ended".to_owned(),
+        StopCause::Orphaned => "its daemon is gone".to_owned(),
+        StopCause::TaskGone => "its task was taken away".to_owned(),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,71 @@
+//! From configuration, checked, to the terms of the runtime.
+
+use std::path::PathBuf;
+
+use worknode_actors::definition::{AgentDefinition, TeamDefinition, TestsDefinition};
+use worknode_core::task::Approval;
+use worknode_policies::{
+    gate,
+    plan::{self, Defaults, Plan},
+};
+use worknode_triggers::Trigger;
+
+use super::model::Config;
+
+/// What was built while it was checked.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub repository: PathBuf,
+    pub agents: Vec<AgentDefinition>,
+    pub triggers: Vec<Trigger>,
+    pub plan: Plan,
+}
+
+/// The team that `config` means.
+pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
+    let team = &config.team;
+    let tests = config.gate.tests.as_ref();
+    let mut definition = TeamDefinition {
+        name: team.name.clone().unwrap_or_default(),
+        repository: parts.repository,
+        base: team.base.clone(),
+        live_agents: usize::try_from(config.limits.agents).unwrap_or(usize::MAX),
+        strategy: team.strategy,
+        agents: parts.agents,
+        triggers: parts.triggers,
+        plan: Vec::new(),
+        plan_digest: plan::digest(&parts.plan),
+        tests: tests.map(|tests| TestsDefinition {
+            command: tests.command.clone(),
+            timeout: tests.timeout.0,
+        }),
+        default_gates: team
+            .gates
+            .clone()
+            .unwrap_or_else(|| default_gates(tests.is_some())),
+    };
+    let by_default = if definition.has_reviewer() {
+        Approval::Validation
+    } else {
+        Approval::None
+    };
+    let defaults = Defaults {
+        gates: definition.default_gates.clone(),
+        approval: team.approval.unwrap_or(by_default),
+        ..Defaults::default()
+    };
+    let planned = plan::resolve(&parts.plan, definition.node(), &defaults);
+    definition.plan = planned
+        .into_iter()
+        .map(|planned| (planned.id, planned.spec))
+        .collect();
+    definition
+}
+
+fn default_gates(has_tests: bool) -> Vec<String> {
+    let tests = has_tests.then_some(gate::TESTS);
+    std::iter::once(gate::PLAN)
+        .chain(tests)
+        .map(str::to_owned)
+        .collect()
+}

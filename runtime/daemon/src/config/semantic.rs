@@ -1,0 +1,284 @@
+//! What the merged configuration means, and every mistake in its meaning.
+//!
+//! Checking and building are one walk, as in the triggers: what is built was checked. A part
+//! that is wrong gets a stand-in and the walk goes on; what it built is then thrown away.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use worknode_actors::definition::TeamDefinition;
+use worknode_core::bounds;
+use worknode_policies::{gate, names::Suggestions, plan, plan::Plan};
+
+use super::{
+    check::PLACEHOLDER,
+    definition::{self, Parts},
+    mistake::KEPT,
+    model::Config,
+    path::shown,
+    profiles::Profiles,
+};
+
+mod agents;
+mod programs;
+mod triggers;
+
+use programs::Programs;
+
+/// Characters of a name of an agent or a team.
+const NAME: usize = 64;
+
+/// A mistake in the meaning, or a warning.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub path: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    pub mistakes: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    pub left_out: usize,
+    mended: BTreeSet<String>,
+}
+
+impl Problems {
+    /// `mended` are the keys with mistakes that were told already.
+    pub(super) fn beside(mended: BTreeSet<String>) -> Self {
+        Self {
+            mended,
+            ..Self::default()
+        }
+    }
+
+    fn say(&mut self, path: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
+        let (path, message) = (path.into(), message.into());
+        if self.is_consequence(&path, &message) {
+            return;
+        }
+        if self.mistakes.len() >= KEPT {
+            self.left_out += 1;
+            return;
+        }
+        self.mistakes.push(Problem { path, message, hint });
+    }
+
+    fn warn(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
+        let (path, message) = (path.into(), message.into());
+        if self.warnings.len() < KEPT && !self.is_consequence(&path, &message) {
+            let hint = Some(hint.to_owned());
+            self.warnings.push(Problem { path, message, hint });
+        }
+    }
+
+    /// Is this about something that could not be read, and so was told already?
+    fn is_consequence(&self, path: &str, message: &str) -> bool {
+        let ends = path
+            .char_indices()
+            .filter(|(_, c)| matches!(c, '.' | '['))
+            .map(|(at, _)| at);
+        message.contains(PLACEHOLDER)
+            || ends
+                .chain([path.len()])
+                .any(|end| self.mended.contains(path.get(..end).unwrap_or_default()))
+    }
+}
+
+/// What is around the configuration.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    /// The directory of `worknode.toml`.
+    pub dir: &'a Path,
+    /// The variable `PATH`.
+    pub search: &'a str,
+    /// Profiles and drivers.
+    pub profiles: &'a Profiles,
+}
+
+/// Checks what `config` means and builds it. What is built is to be used only when no mistake
+/// was found.
+pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Problems) -> TeamDefinition {
+    let repository = repository(config, world, problems);
+    team(config, problems);
+    listen(config, problems);
+    let mut programs = Programs::new(&repository, world.search);
+    let agents = agents::staff(config, world.profiles, &mut programs, problems);
+    let names_known =
+        !problems.mended.contains("agent") && config.agent.iter().all(|agent| agent.name != PLACEHOLDER);
+    let names: BTreeSet<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
+    let plan = Plan {
+        phase: config.phase.clone(),
+    };
+    plan_problems(&plan, &names, names_known, problems);
+    gates(config, problems);
+    tests(config, &mut programs, problems);
+    children(config, agents.len(), problems);
+    let triggers = triggers::compiled(config, &plan, names_known.then_some(&names), problems);
+    definition::definition(
+        config,
+        Parts {
+            repository,
+            agents,
+            triggers,
+            plan,
+        },
+    )
+}
+
+fn repository(config: &Config, world: &World<'_>, problems: &mut Problems) -> PathBuf {
+    let path = world.dir.join(&config.team.repository);
+    match path.canonicalize() {
+        Ok(found) if found.is_dir() => return found,
+        Ok(_) => {
+            let message = format!("`{}` is not a directory", shown(&config.team.repository));
+            problems.say("team.repository", message, None);
+        }
+        Err(error) => {
+            let written = shown(&config.team.repository);
+            let message = match error.kind() {
+                std::io::ErrorKind::NotFound => format!("there is no directory `{written}`"),
+                _ => format!("`{written}` cannot be used: {error}"),
+            };
+            let hint = "the path is relative to the directory of worknode.toml".to_owned();
+            problems.say("team.repository", message, Some(hint));
+        }
+    }
+    path
+}
+
+fn team(config: &Config, problems: &mut Problems) {
+    if let Some(what) = config.team.name.as_deref().and_then(bad_team_name) {
+        problems.say("team.name", what, None);
+    }
+    let base = config.team.base.as_str();
+    // What git itself refuses is told when the repository is opened.
+    if base.is_empty() || base.starts_with('-') || base.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        problems.say(
+            "team.base",
+            format!("`{}` is not the name of a branch", shown(base)),
+            None,
+        );
+    }
+}
+
+/// What is wrong with the name of a team.
+pub(super) fn bad_team_name(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        Some("the name is empty")
+    } else if name.chars().count() > NAME {
+        Some("the name is longer than 64 characters")
+    } else if name.contains('/') || name.chars().any(char::is_control) {
+        Some("the name has a `/` or a control character")
+    } else {
+        None
+    }
+}
+
+fn listen(config: &Config, problems: &mut Problems) {
+    let Some(written) = &config.daemon.listen else {
+        return;
+    };
+    match written.parse::<SocketAddr>() {
+        Err(_) => {
+            let message = format!("`{}` is not an address with a port", shown(written));
+            problems.say(
+                "daemon.listen",
+                message,
+                Some("write \"127.0.0.1:7077\"".to_owned()),
+            );
+        }
+        Ok(address) if !address.ip().is_loopback() => {
+            let message = format!(
+                "`{address}` can be reached from other machines; without TLS only loopback addresses are allowed"
+            );
+            let hint = "listen on 127.0.0.1 and put a proxy with TLS before it".to_owned();
+            problems.say("daemon.listen", message, Some(hint));
+        }
+        Ok(_) => {}
+    }
+}
+
+fn plan_problems(plan: &Plan, names: &BTreeSet<&str>, names_known: bool, problems: &mut Problems) {
+    let names: Vec<&str> = names.iter().copied().collect();
+    for problem in plan::check(plan, &gate::GATES, &names) {
+        if names_known || !problem.path.ends_with(".agent") {
+            problems.say(problem.path, problem.message, problem.hint);
+        }
+    }
+}
+
+fn gates(config: &Config, problems: &mut Problems) {
+    for (at, name) in config.team.gates.iter().flatten().enumerate() {
+        known_gate(config, &format!("team.gates[{at}]"), name, problems);
+    }
+    for (at, phase) in config.phase.iter().enumerate() {
+        for (position, task) in phase.task.iter().enumerate() {
+            if task.gates.iter().flatten().any(|gate| gate == gate::TESTS) {
+                has_tests(config, &format!("phase[{at}].task[{position}].gates"), problems);
+            }
+        }
+    }
+}
+
+fn known_gate(config: &Config, path: &str, name: &str, problems: &mut Problems) {
+    match gate::check_name(name, &gate::GATES) {
+        Err(unknown) => {
+            let message = format!("there is no gate `{}`", shown(name));
+            problems.say(path, message, Some(unknown.hint));
+        }
+        Ok(()) if name == gate::TESTS => has_tests(config, path, problems),
+        Ok(()) => {}
+    }
+}
+
+fn has_tests(config: &Config, path: &str, problems: &mut Problems) {
+    if config.gate.tests.is_none() {
+        let hint = "add [gate.tests] with command = [\"program\", \"argument\"]".to_owned();
+        problems.say(path, "the gate `tests` has no command", Some(hint));
+    }
+}
+
+fn tests(config: &Config, programs: &mut Programs<'_>, problems: &mut Problems) {
+    let Some(tests) = &config.gate.tests else { return };
+    if tests.timeout.0.is_zero() {
+        problems.say("gate.tests.timeout", "tests that have no time cannot pass", None);
+    }
+    match tests.command.first() {
+        None => {
+            let hint = "write command = [\"program\", \"argument\"]".to_owned();
+            problems.say("gate.tests.command", "the command is empty", Some(hint));
+        }
+        Some(program) => {
+            if let Err(trouble) = programs.find(program) {
+                problems.say("gate.tests.command", trouble.to_string(), trouble.hint());
+            }
+        }
+    }
+    if tests.command.iter().any(|argument| argument.contains('\0')) {
+        problems.say("gate.tests.command", "an argument has a zero byte", None);
+    }
+}
+
+/// Agents and phases are the children of one Worknode; the triggers' own phase is one more.
+fn children(config: &Config, agents: usize, problems: &mut Problems) {
+    let (phases, most) = (config.phase.len(), bounds::CHILDREN);
+    if agents + phases + 1 > most {
+        let path = if agents > phases { "agent" } else { "phase" };
+        let message = format!("{agents} agents and {phases} phases are too many; at most {most} together");
+        problems.say(path, message, None);
+    }
+}
+
+/// "did you mean", or else what there is.
+fn did_you_mean(suggestions: &mut Suggestions, written: &str, known: &[&str]) -> Option<String> {
+    let few = known.len() <= 10 && !known.is_empty();
+    suggestions
+        .did_you_mean(written, known.iter().copied())
+        .or_else(|| few.then(|| format!("there are: {}", known.join(", "))))
+}

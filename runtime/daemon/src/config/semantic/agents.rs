@@ -1,0 +1,446 @@
+//! The agents of a team: those that it names, and those that triggers bring with them.
+
+use std::collections::BTreeMap;
+
+use worknode_actors::definition::AgentDefinition;
+use worknode_core::{
+    agent::{AgentSpec, StartWhen, Tier},
+    bounds,
+    time::Span,
+};
+use worknode_policies::names::Suggestions;
+use worknode_profiles::{Driver, Launch, Profile, profile::LimitsSpec};
+use worknode_triggers::TriggerSpec;
+
+use super::{NAME, Problems, did_you_mean, programs::Programs};
+use crate::config::{
+    model::{AgentEntry, AgentLimits, AgentRestart, Config, DEFAULT_PROFILE},
+    path::shown,
+    profiles::{Named, Profiles},
+};
+
+/// Names that mean somebody else in messages and events.
+const RESERVED: [&str; 4] = ["operator", "executive", "assignee", "runtime"];
+/// The driver of an agent with a command of its own.
+const COMMAND: &str = "command";
+/// Most restarts within a period: the moment of each is remembered.
+const RESTARTS: u32 = 1_000;
+
+/// The agents of the team, in the order of their start. Those of triggers come last.
+pub(super) fn staff(
+    config: &Config,
+    profiles: &Profiles,
+    programs: &mut Programs<'_>,
+    problems: &mut Problems,
+) -> Vec<AgentDefinition> {
+    let mut staff = Staff {
+        profiles,
+        programs,
+        problems,
+        suggestions: Suggestions::default(),
+        names: BTreeMap::new(),
+        agents: Vec::new(),
+    };
+    for (at, entry) in config.agent.iter().enumerate() {
+        staff.entry(&format!("agent[{at}]"), entry);
+    }
+    for (at, trigger) in config.trigger.iter().take(bounds::TRIGGERS).enumerate() {
+        staff.of_trigger(&format!("trigger[{at}]"), trigger);
+    }
+    staff.agents
+}
+
+struct Staff<'a, 'p> {
+    profiles: &'a Profiles,
+    programs: &'a mut Programs<'p>,
+    problems: &'a mut Problems,
+    suggestions: Suggestions,
+    /// Where each name stands.
+    names: BTreeMap<String, String>,
+    agents: Vec<AgentDefinition>,
+}
+
+/// An agent as it is said to be, by an entry or by a trigger.
+struct Wanted<'e> {
+    profile: Option<&'e Profile>,
+    driver: Option<&'e Driver>,
+    entry: &'e AgentEntry,
+    start: Option<StartWhen>,
+}
+
+impl<'a> Staff<'a, '_> {
+    fn entry(&mut self, path: &str, entry: &AgentEntry) {
+        let count = self.count(path, entry);
+        let profile = self.profile(&format!("{path}.profile"), &entry.profile);
+        let driver = self.driver(path, entry, profile);
+        if let Some(driver) = driver {
+            self.command(path, entry, driver);
+            self.environment(path, entry, driver);
+        }
+        self.limits(path, entry, profile);
+        if entry.prompt.len() > bounds::PROMPT {
+            let message = format!(
+                "the prompt has {} bytes; at most {}",
+                entry.prompt.len(),
+                bounds::PROMPT
+            );
+            self.problems.say(format!("{path}.prompt"), message, None);
+        }
+        let wanted = Wanted {
+            profile,
+            driver,
+            entry,
+            start: entry.start,
+        };
+        let longest = if count > 1 {
+            format!("{}-{count}", entry.name)
+        } else {
+            entry.name.clone()
+        };
+        self.name_is_fine(path, entry, &longest);
+        for number in 1..=count {
+            let name = if count > 1 {
+                format!("{}-{number}", entry.name)
+            } else {
+                entry.name.clone()
+            };
+            self.take(&format!("{path}.name"), name, &wanted);
+        }
+    }
+
+    /// The agent of a trigger that names a profile and no agent. A ladder has one for all its
+    /// steps: the firing of any of them looks for it under the name of the trigger.
+    fn of_trigger(&mut self, path: &str, trigger: &TriggerSpec) {
+        let own = trigger.spawn.iter().map(|spawn| (format!("{path}.spawn"), spawn));
+        let steps = trigger
+            .deadline
+            .iter()
+            .flat_map(|deadline| deadline.steps.iter().enumerate());
+        let of_steps = steps.filter_map(|(at, step)| {
+            Some((format!("{path}.deadline.steps[{at}].spawn"), step.spawn.as_ref()?))
+        });
+        let mut first: Option<&str> = None;
+        for (path, spawn) in own.chain(of_steps) {
+            let (Some(name), None) = (spawn.profile.as_deref(), &spawn.agent) else {
+                continue;
+            };
+            let path = format!("{path}.profile");
+            match first {
+                None => {
+                    first = Some(name);
+                    self.hire(&path, name, &trigger.name);
+                }
+                Some(first) if first != name => {
+                    let hint = "put this step into a trigger of its own, or name an agent".to_owned();
+                    let message = format!("an earlier step of this trigger spawns `{}`", shown(first));
+                    self.problems.say(path, message, Some(hint));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn hire(&mut self, path: &str, profile_name: &str, trigger: &str) {
+        let profile = self.profile(path, profile_name);
+        let entry = bare(trigger_agent(trigger), profile_name);
+        let driver = match profile.and_then(|profile| profile.driver.as_deref()) {
+            Some(name) => self.known_driver(path, name),
+            None => None,
+        };
+        let alone = driver.is_some_and(|driver| !driver.command.is_empty());
+        let known = profile.is_some_and(|profile| profile.driver.is_none()) || driver.is_some();
+        if known && !alone {
+            let message = format!(
+                "profile `{}` has no driver that starts without a command",
+                shown(profile_name)
+            );
+            let hint = "define an agent with `start = \"trigger\"` and write `agent = \"NAME\"`".to_owned();
+            self.problems.say(path, message, Some(hint));
+        }
+        if let (true, Some(driver)) = (alone, driver) {
+            self.program_of(path, driver);
+        }
+        let start = Some(StartWhen::Trigger);
+        let name = entry.name.clone();
+        self.take(
+            path,
+            name,
+            &Wanted {
+                profile,
+                driver,
+                entry: &entry,
+                start,
+            },
+        );
+    }
+
+    fn count(&mut self, path: &str, entry: &AgentEntry) -> u32 {
+        let most = u32::try_from(bounds::CHILDREN).unwrap_or(u32::MAX);
+        if entry.count > most {
+            let message = format!("{} agents are too many; at most {most}", entry.count);
+            self.problems.say(format!("{path}.count"), message, None);
+        }
+        if entry.count > most { 1 } else { entry.count }
+    }
+
+    fn name_is_fine(&mut self, path: &str, entry: &AgentEntry, longest: &str) {
+        let (name, path) = (entry.name.as_str(), format!("{path}.name"));
+        let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let all = |c: char| first(c) || matches!(c, '.' | '_' | '-');
+        if !name.starts_with(first) || !name.chars().all(all) {
+            let hint =
+                "begin with a lower-case letter or digit, go on with those, `.`, `_` or `-`".to_owned();
+            self.problems
+                .say(path, format!("`{}` cannot be a name", shown(name)), Some(hint));
+        } else if longest.len() > NAME {
+            self.problems.say(
+                path,
+                format!("`{}` is longer than {NAME} characters", shown(longest)),
+                None,
+            );
+        } else if RESERVED.contains(&name) {
+            let hint = format!("write {name}-1, or another name");
+            self.problems.say(
+                path,
+                format!("`{name}` means somebody else in messages"),
+                Some(hint),
+            );
+        }
+    }
+
+    /// Adds the agent, unless the name is taken.
+    fn take(&mut self, path: &str, name: String, wanted: &Wanted<'_>) {
+        if self.agents.len() > bounds::CHILDREN {
+            return;
+        }
+        if let Some(other) = self.names.get(&name) {
+            let message = format!("there is another agent `{}`, at {other}", shown(&name));
+            self.problems
+                .say(path, message, Some("names of agents are unique".to_owned()));
+            return;
+        }
+        self.names.insert(name.clone(), path.to_owned());
+        self.agents.push(definition(name, wanted));
+    }
+
+    fn profile(&mut self, path: &str, name: &str) -> Option<&'a Profile> {
+        match self.profiles.profile(name) {
+            Named::Known(profile) => Some(profile),
+            Named::Unread => None,
+            Named::Unknown => {
+                let hint = did_you_mean(&mut self.suggestions, name, &self.profiles.profile_names());
+                self.problems
+                    .say(path, format!("there is no profile `{}`", shown(name)), hint);
+                None
+            }
+        }
+    }
+
+    fn known_driver(&mut self, path: &str, name: &str) -> Option<&'a Driver> {
+        match self.profiles.driver(name) {
+            Named::Known(driver) => Some(driver),
+            Named::Unread => None,
+            Named::Unknown => {
+                let hint = did_you_mean(&mut self.suggestions, name, &self.profiles.driver_names());
+                self.problems
+                    .say(path, format!("there is no driver `{}`", shown(name)), hint);
+                None
+            }
+        }
+    }
+
+    fn driver(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) -> Option<&'a Driver> {
+        let of_profile = profile.and_then(|profile| profile.driver.as_deref());
+        let has_command = |name: &str| match self.profiles.driver(name) {
+            Named::Known(driver) => !driver.command.is_empty(),
+            Named::Unread | Named::Unknown => false,
+        };
+        let name = match (entry.driver.as_deref(), of_profile) {
+            (Some(name), _) => name,
+            // A command of its own is for a driver that has none.
+            (None, Some(name)) if entry.command.is_none() || !has_command(name) => name,
+            (None, _) if entry.command.is_some() => COMMAND,
+            (None, _) => {
+                if profile.is_some() {
+                    let known = self.profiles.driver_names().join(", ");
+                    let message = format!(
+                        "neither the agent nor its profile `{}` names a driver",
+                        entry.profile
+                    );
+                    let hint = Some(format!("there are: {known}"));
+                    self.problems.say(format!("{path}.driver"), message, hint);
+                }
+                return None;
+            }
+        };
+        self.known_driver(&format!("{path}.driver"), name)
+    }
+
+    fn command(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
+        let own = entry.command.as_deref().unwrap_or_default();
+        let key = format!("{path}.command");
+        let mistakes = driver.mistakes_in(own);
+        for mistake in &mistakes {
+            self.problems.say(key.clone(), mistake.to_string(), None);
+        }
+        if !mistakes.is_empty() {
+            return;
+        }
+        self.model(path, entry, driver, own);
+        match own.first() {
+            Some(program) => {
+                if let Err(trouble) = self.programs.find(program) {
+                    self.problems.say(key, trouble.to_string(), trouble.hint());
+                }
+            }
+            None => self.program_of(&format!("{path}.driver"), driver),
+        }
+    }
+
+    /// The program of a driver may be missing where a configuration is only looked at, so this
+    /// is a warning.
+    fn program_of(&mut self, path: &str, driver: &Driver) {
+        let Some(program) = driver.command.first() else {
+            return;
+        };
+        if let Err(trouble) = self.programs.find(program) {
+            let message = format!("driver `{}` cannot start: {trouble}", driver.name);
+            self.problems
+                .warn(path, message, "install it before the team is started");
+        }
+    }
+
+    fn model(&mut self, path: &str, entry: &AgentEntry, driver: &Driver, own: &[String]) {
+        let Some(model) = entry.model.as_deref() else {
+            return;
+        };
+        let launch = Launch {
+            brief: "",
+            brief_file: "",
+            model: Some(model),
+            session: None,
+        };
+        // The command itself was found to be sound, so what is wrong is the model.
+        if let Err(error) = driver.command_line(own, &launch) {
+            self.problems
+                .say(format!("{path}.model"), error.to_string(), None);
+        }
+        let texts = driver.command.iter().chain(own).chain(driver.env.values());
+        if !texts.into_iter().any(|text| text.contains("{model}")) {
+            let message = format!("driver `{}` takes no model", driver.name);
+            self.problems.warn(
+                format!("{path}.model"),
+                message,
+                "leave it out, or use {model} in the command",
+            );
+        }
+    }
+
+    fn environment(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
+        for (name, value) in &entry.env {
+            // An odd name stands in the message; in a path it would be several keys.
+            let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let key = if is_bare {
+                format!("{path}.env.{name}")
+            } else {
+                format!("{path}.env")
+            };
+            let alone = Driver {
+                env: BTreeMap::from([(name.clone(), String::new())]),
+                ..Driver::default()
+            };
+            let forbidden = || driver.mistakes_in_env(std::slice::from_ref(name));
+            let mistake = alone.mistakes().into_iter().chain(forbidden()).next();
+            if let Some(mistake) = mistake {
+                self.problems.say(key.clone(), mistake.to_string(), None);
+            }
+            if value.contains('\0') {
+                self.problems.say(key, "the value has a zero byte", None);
+            }
+        }
+        for mistake in driver.mistakes_in_env(&entry.pass_env) {
+            self.problems
+                .say(format!("{path}.pass_env"), mistake.to_string(), None);
+        }
+    }
+
+    fn limits(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) {
+        let of_profile = profile.map_or_else(LimitsSpec::default, |profile| profile.limits);
+        for (key, why) in entry.limits.over(of_profile).mistakes() {
+            self.problems.say(format!("{path}.limits.{key}"), why, None);
+        }
+        let AgentRestart {
+            period, max_restarts, ..
+        } = entry.restart;
+        if period == Some(Span::default()) {
+            let message = "a period of no time forgives every restart at once";
+            self.problems.say(format!("{path}.restart.period"), message, None);
+        }
+        if max_restarts.is_some_and(|most| most > RESTARTS) {
+            let message = format!("too many; at most {RESTARTS}");
+            self.problems
+                .say(format!("{path}.restart.max_restarts"), message, None);
+        }
+    }
+}
+
+/// Name of the agent that a trigger brings with it when it names only a profile.
+fn trigger_agent(trigger: &str) -> String {
+    format!("trigger-{trigger}")
+}
+
+/// An entry that says nothing of its own.
+fn bare(name: String, profile: &str) -> AgentEntry {
+    AgentEntry {
+        name,
+        profile: profile.to_owned(),
+        driver: None,
+        command: None,
+        count: 1,
+        model: None,
+        prompt: String::new(),
+        env: BTreeMap::new(),
+        pass_env: Vec::new(),
+        start: None,
+        limits: AgentLimits::default(),
+        restart: AgentRestart::default(),
+    }
+}
+
+/// What the entry says over what the profile says. Where one is unknown, which was told, a
+/// stand-in takes its place.
+fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
+    let stand_in = Profile {
+        name: DEFAULT_PROFILE.to_owned(),
+        description: None,
+        tier: Tier::Implementation,
+        driver: None,
+        model: None,
+        start: None,
+        restart: worknode_core::restart::RestartPolicy::default(),
+        limits: LimitsSpec::default(),
+        env: Vec::new(),
+        brief: None,
+    };
+    let profile = wanted.profile.unwrap_or(&stand_in);
+    let driver = wanted.driver.cloned().unwrap_or_default();
+    let entry = wanted.entry;
+    AgentDefinition {
+        name,
+        spec: AgentSpec {
+            profile: entry.profile.clone(),
+            driver: driver.name.clone(),
+            tier: profile.tier,
+            start: wanted.start.unwrap_or_else(|| profile.start_when()),
+            restart: entry.restart.over(profile.restart),
+            limits: entry.limits.over(profile.limits).into(),
+        },
+        driver,
+        command: entry.command.clone().unwrap_or_default(),
+        model: entry.model.clone().or_else(|| profile.model.clone()),
+        prompt: entry.prompt.clone(),
+        env: entry.env.clone(),
+        pass_env: profile.env.iter().chain(&entry.pass_env).cloned().collect(),
+        brief: profile.template().to_owned(),
+    }
+}

@@ -1,0 +1,179 @@
+//! The triggers of a team, compiled, and what they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use worknode_core::bounds;
+use worknode_policies::{
+    names::{Suggestions, fits},
+    plan::Plan,
+};
+use worknode_triggers::{
+    Trigger, TriggerSpec, compile,
+    spec::{NotifySpec, SpawnSpec, TerminateSpec},
+    trigger::Recipient,
+};
+
+use super::{Problems, did_you_mean, known_gate};
+use crate::config::{model::Config, path::shown};
+
+/// Checks all triggers and compiles them. `names` are those of the agents, when all could be
+/// read.
+pub(super) fn compiled(
+    config: &Config,
+    plan: &Plan,
+    names: Option<&BTreeSet<&str>>,
+    problems: &mut Problems,
+) -> Vec<Trigger> {
+    let count = config.trigger.len();
+    if count > bounds::TRIGGERS {
+        let message = format!("{count} triggers are too many; at most {}", bounds::TRIGGERS);
+        problems.say("trigger", message, None);
+    }
+    let mut checker = Checker {
+        config,
+        names,
+        plan,
+        problems,
+        suggestions: Suggestions::default(),
+        seen: BTreeMap::new(),
+    };
+    let triggers = config.trigger.iter().take(bounds::TRIGGERS).enumerate();
+    triggers
+        .filter_map(|(at, spec)| checker.trigger(at, spec))
+        .collect()
+}
+
+struct Checker<'a> {
+    config: &'a Config,
+    names: Option<&'a BTreeSet<&'a str>>,
+    plan: &'a Plan,
+    problems: &'a mut Problems,
+    suggestions: Suggestions,
+    /// Where each name stands first.
+    seen: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Checker<'a> {
+    fn trigger(&mut self, at: usize, spec: &'a TriggerSpec) -> Option<Trigger> {
+        let path = format!("trigger[{at}]");
+        if let Some(first) = self.seen.get(spec.name.as_str()) {
+            let message = format!(
+                "there is another trigger `{}`, at trigger[{first}]",
+                shown(&spec.name)
+            );
+            let hint = "names of triggers are unique".to_owned();
+            self.problems.say(format!("{path}.name"), message, Some(hint));
+        } else {
+            self.seen.insert(&spec.name, at);
+        }
+        self.action(
+            &path,
+            spec.spawn.as_ref(),
+            spec.terminate.as_ref(),
+            spec.notify.as_ref(),
+        );
+        if let Some(deadline) = &spec.deadline {
+            self.tasks_with_deadline(&path, &deadline.of);
+            for (step, spec) in deadline.steps.iter().enumerate() {
+                let path = format!("{path}.deadline.steps[{step}]");
+                self.action(
+                    &path,
+                    spec.spawn.as_ref(),
+                    spec.terminate.as_ref(),
+                    spec.notify.as_ref(),
+                );
+            }
+        }
+        match compile(spec) {
+            Ok(trigger) => Some(trigger),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let dot = if mistake.key.is_empty() { "" } else { "." };
+                    let key = format!("{path}{dot}{}", mistake.key);
+                    self.problems.say(key, mistake.message, mistake.hint);
+                }
+                None
+            }
+        }
+    }
+
+    fn action(
+        &mut self,
+        path: &str,
+        spawn: Option<&SpawnSpec>,
+        terminate: Option<&TerminateSpec>,
+        notify: Option<&NotifySpec>,
+    ) {
+        if let Some(agent) = spawn.and_then(|spawn| spawn.agent.as_deref()) {
+            self.agent(&format!("{path}.spawn.agent"), agent);
+        }
+        let task = spawn.and_then(|spawn| spawn.task.as_ref());
+        let gates = task
+            .into_iter()
+            .flat_map(|task| task.gates.iter().flatten())
+            .enumerate();
+        for (at, gate) in gates {
+            known_gate(
+                self.config,
+                &format!("{path}.spawn.task.gates[{at}]"),
+                gate,
+                self.problems,
+            );
+        }
+        if let Some(terminate) = terminate {
+            self.agents(&format!("{path}.terminate.agents"), &terminate.agents);
+        }
+        if let Some(Recipient::Agent(agent)) = notify.map(|notify| Recipient::from(notify.to.as_str())) {
+            self.agent(&format!("{path}.notify.to"), &agent);
+        }
+    }
+
+    fn agent(&mut self, path: &str, name: &str) {
+        let Some(names) = self.names else { return };
+        if names.contains(name) {
+            return;
+        }
+        let first = format!("{name}-1");
+        let hint = if names.contains(first.as_str()) {
+            Some(format!("did you mean `{first}`?"))
+        } else {
+            let known: Vec<&str> = names.iter().copied().collect();
+            did_you_mean(&mut self.suggestions, name, &known)
+        };
+        self.problems
+            .say(path, format!("there is no agent `{}`", shown(name)), hint);
+    }
+
+    fn agents(&mut self, path: &str, pattern: &str) {
+        if !pattern.contains(['*', '?']) {
+            return self.agent(path, pattern);
+        }
+        let Some(names) = self.names else { return };
+        if !names.iter().any(|name| fits(pattern, name)) {
+            let message = format!("`{}` fits no agent", shown(pattern));
+            let few = names.len() <= 10 && !names.is_empty();
+            let hint =
+                few.then(|| format!("there are: {}", Vec::from_iter(names.iter().copied()).join(", ")));
+            self.problems.say(path, message, hint);
+        }
+    }
+
+    /// Tasks may come later, so a pattern that fits none of the plan is no mistake.
+    fn tasks_with_deadline(&mut self, path: &str, of: &str) {
+        let Some(pattern) = of.strip_prefix("task:") else {
+            return;
+        };
+        let mut tasks = self.plan.tasks().peekable();
+        if tasks.peek().is_none() {
+            return;
+        }
+        if !tasks.any(|task| task.deadline.is_some() && fits(pattern, &task.id)) {
+            let message = format!("`{}` fits no task of the plan that has a deadline", shown(of));
+            self.problems.warn(
+                format!("{path}.deadline.of"),
+                message,
+                "give the task a deadline, or mind the name",
+            );
+        }
+    }
+}

@@ -1,0 +1,527 @@
+//! The loader as a whole: on the samples, and on whatever else may stand in a file.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use proptest::prelude::*;
+use worknode_core::{
+    agent::{StartWhen, Tier},
+    error::{Code, Error},
+    node::Detail,
+    restart::{RestartKind, Strategy},
+    task::Approval,
+    time::Span,
+};
+
+use super::*;
+
+fn samples(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(kind);
+    let mut samples: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    samples.sort();
+    assert!(!samples.is_empty());
+    samples
+}
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("samples/valid")
+        .join(name)
+}
+
+/// The sources of a sample: nothing of this machine but its programs.
+fn sources(dir: &Path) -> Sources {
+    let env = fs::read_to_string(dir.join("env")).unwrap_or_default();
+    let env = env.lines().filter_map(|line| line.split_once('='));
+    let path = ("PATH", "/usr/bin:/bin");
+    Sources {
+        dir: dir.to_owned(),
+        user_file: Some(dir.join("user.toml")),
+        env: env
+            .chain([path])
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        overrides: Overrides::default(),
+    }
+}
+
+fn loaded(dir: &Path) -> Loaded {
+    load(&sources(dir)).unwrap_or_else(|errors| panic!("{}: {errors}", dir.display()))
+}
+
+/// What is told about `files`.
+fn told(files: &[(&str, &[u8])]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    load(&sources(dir.path())).map_or_else(|errors| errors.to_string(), |_| String::new())
+}
+
+#[test]
+fn valid_samples_load() {
+    for dir in samples("valid") {
+        let loaded = loaded(&dir);
+        // Whether the programs of drivers are installed differs from machine to machine.
+        let mut warnings = loaded
+            .warnings
+            .iter()
+            .filter(|warning| !warning.message.contains("cannot start"));
+        assert_eq!(warnings.next(), None, "{}", dir.display());
+        // What was read can be written and read again.
+        let text = toml::to_string(&loaded.config).unwrap();
+        assert_eq!(
+            toml::from_str::<Config>(&text).unwrap(),
+            loaded.config,
+            "{}",
+            dir.display()
+        );
+    }
+}
+
+#[test]
+fn invalid_samples_are_told_as_expected() {
+    let mut wrong = Vec::new();
+    for dir in samples("invalid") {
+        let errors = load(&sources(&dir)).expect_err(&dir.display().to_string());
+        let told = format!("{errors}\n").replace(&dir.display().to_string(), "DIR");
+        let expected = dir.join("expected.txt");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            fs::write(&expected, &told).unwrap();
+        }
+        if fs::read_to_string(&expected).unwrap_or_default() != told {
+            wrong.push(format!("{}:\n{told}", dir.display()));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\nUPDATE_EXPECT=1 writes them anew",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn five_mistakes_in_two_files_are_five_errors() {
+    let dir = samples("invalid")
+        .into_iter()
+        .find(|dir| dir.ends_with("five-mistakes-two-files"))
+        .unwrap();
+    let errors = load(&sources(&dir)).unwrap_err();
+    let files: BTreeSet<_> = errors
+        .mistakes
+        .iter()
+        .map(|mistake| format!("{:?}", mistake.place))
+        .collect();
+    assert_eq!((errors.mistakes.len(), files.len()), (5, 5), "{errors}");
+    let error = Error::from(errors);
+    assert_eq!(error.code, Code::InvalidConfig);
+    assert!(
+        error
+            .message
+            .ends_with("5 mistakes in 2 files; nothing was started")
+    );
+}
+
+/// The keys of a schema, lists left out: `agent.limits.time`.
+fn keys_of_schema(
+    root: &serde_json::Value,
+    schema: &serde_json::Value,
+    at: &str,
+    keys: &mut BTreeSet<String>,
+) {
+    if let Some(pointer) = schema.get("$ref").and_then(|pointer| pointer.as_str()) {
+        keys_of_schema(
+            root,
+            root.pointer(pointer.trim_start_matches('#')).unwrap(),
+            at,
+            keys,
+        );
+    }
+    for choice in ["anyOf", "oneOf"]
+        .iter()
+        .filter_map(|choice| schema.get(choice)?.as_array())
+    {
+        choice
+            .iter()
+            .for_each(|form| keys_of_schema(root, form, at, keys));
+    }
+    if let Some(items) = schema.get("items") {
+        keys_of_schema(root, items, at, keys);
+    }
+    for (key, property) in schema
+        .get("properties")
+        .and_then(|p| p.as_object())
+        .into_iter()
+        .flatten()
+    {
+        let at = if at.is_empty() {
+            key.clone()
+        } else {
+            format!("{at}.{key}")
+        };
+        keys_of_schema(root, property, &at, keys);
+        keys.insert(at);
+    }
+}
+
+fn keys_of_value(value: &toml::Value, at: &str, keys: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Array(items) => items.iter().for_each(|item| keys_of_value(item, at, keys)),
+        toml::Value::Table(entries) => {
+            for (key, value) in entries {
+                let at = if at.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{at}.{key}")
+                };
+                keys_of_value(value, &at, keys);
+                keys.insert(at);
+            }
+        }
+        // A recipient alone is the short form of a table.
+        toml::Value::String(_) if at.ends_with("notify") => drop(keys.insert(format!("{at}.to"))),
+        _ => {}
+    }
+}
+
+#[test]
+fn one_sample_uses_every_documented_key() {
+    let (mut documented, mut used) = (BTreeSet::new(), BTreeSet::new());
+    let schema = schema(SchemaKind::Config);
+    keys_of_schema(&schema, &schema, "", &mut documented);
+    let text = fs::read_to_string(sample("everything").join(CONFIG_FILE)).unwrap();
+    keys_of_value(&toml::from_str(&text).unwrap(), "", &mut used);
+    // A spawn in a ladder is the same type as one beside a schedule.
+    let missing: Vec<&String> = documented
+        .difference(&used)
+        .filter(|key| !key.starts_with("trigger.deadline.steps.spawn."))
+        .collect();
+    assert!(documented.len() > 80 && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn everything_means_what_it_says() {
+    let Loaded { definition, .. } = loaded(&sample("everything"));
+    assert_eq!(
+        (definition.name.as_str(), definition.base.as_str()),
+        ("webapp", "main")
+    );
+    assert_eq!(
+        (definition.live_agents, definition.strategy),
+        (4, Strategy::RestForOne)
+    );
+    let names: Vec<&str> = definition
+        .agents
+        .iter()
+        .map(|agent| agent.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "coder-1",
+            "coder-2",
+            "trigger-daily-review",
+            "trigger-deadline-ladder"
+        ]
+    );
+    let coder = &definition.agents[0];
+    assert_eq!(
+        (coder.driver.name.as_str(), coder.model.as_deref()),
+        ("command", Some("large"))
+    );
+    assert_eq!(Span(coder.spec.limits.time), Span::secs(45 * 60));
+    assert_eq!(
+        (coder.spec.restart.kind, coder.spec.restart.max_restarts),
+        (RestartKind::Permanent, 5)
+    );
+    let of_trigger = &definition.agents[2];
+    assert_eq!(
+        (of_trigger.spec.start, of_trigger.spec.tier),
+        (StartWhen::Trigger, Tier::Validation)
+    );
+    assert_eq!(definition.triggers.len(), 6);
+    let tests = definition.tests.as_ref().unwrap();
+    assert_eq!((tests.command.len(), Span(tests.timeout)), (3, Span::secs(300)));
+    let approvals: Vec<_> = definition
+        .plan
+        .iter()
+        .filter_map(|(_, node)| match &node.detail {
+            Detail::Task(task) => Some((
+                task.key.as_str(),
+                task.approval,
+                task.gates.len(),
+                task.deadline.is_some(),
+            )),
+            Detail::Plain | Detail::Agent(_) => None,
+        })
+        .collect();
+    let expected = [
+        ("schema", Approval::Operator, 2, true),
+        ("api", Approval::Validation, 2, true),
+    ];
+    assert_eq!(approvals, expected);
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let Loaded {
+        config, definition, ..
+    } = loaded(&sample("smallest"));
+    assert_eq!(
+        (config.team.name.as_deref(), config.team.base.as_str()),
+        (Some("smallest"), "main")
+    );
+    assert_eq!(
+        (definition.live_agents, definition.default_gates),
+        (8, vec!["plan".to_owned()])
+    );
+    assert!(definition.agents.is_empty() && definition.repository.ends_with("samples/valid/smallest"));
+
+    let Loaded { definition, .. } = loaded(&sample("plan-beside"));
+    let Detail::Task(task) = &definition.plan[1].1.detail else {
+        panic!("no task")
+    };
+    assert_eq!(task.approval, Approval::Validation, "the team has a reviewer");
+    assert_eq!(definition.agents[0].spec.driver, "command", "it has a command");
+}
+
+#[test]
+fn the_team_s_own_profiles_are_used_and_what_an_agent_says_wins() {
+    let Loaded { definition, .. } = loaded(&sample("own-profiles"));
+    let [fixer, trigger] = &definition.agents[..] else {
+        panic!("two agents")
+    };
+    assert_eq!(
+        (fixer.driver.name.as_str(), fixer.brief.as_str()),
+        ("shell", "Fix: {{prompt}}")
+    );
+    assert_eq!(Span(fixer.spec.limits.time), Span::secs(300));
+    assert_eq!(Span(fixer.spec.limits.silence), Span::secs(120));
+    assert_eq!(
+        (fixer.spec.restart.kind, fixer.pass_env.as_slice()),
+        (RestartKind::Temporary, &["CI".to_owned()][..])
+    );
+    assert_eq!(
+        (trigger.name.as_str(), Span(trigger.spec.limits.time)),
+        ("trigger-broken", Span::secs(600))
+    );
+}
+
+#[test]
+fn layers_lie_over_each_other() {
+    let dir = sample("layers");
+    let mut sources = sources(&dir);
+    let loaded = load(&sources).unwrap();
+    let config = &loaded.config;
+    assert_eq!(config.limits.agents, 3, "a variable over the user's file");
+    assert_eq!(config.team.base, "develop", "a variable over the default");
+    assert_eq!(config.team.name.as_deref(), Some("42"), "a text stays a text");
+    assert_eq!(
+        config.team.gates.as_deref(),
+        Some(&["plan".to_owned()][..]),
+        "a list in a variable"
+    );
+    assert_eq!(
+        config.daemon.listen.as_deref(),
+        Some("127.0.0.1:2"),
+        "the team's file over the user's"
+    );
+    let tests = config.gate.tests.as_ref().unwrap();
+    assert_eq!(
+        (tests.command.as_slice(), tests.timeout),
+        (&["true".to_owned()][..], Span::secs(60)),
+        "tables are joined"
+    );
+    let names: Vec<&str> = config.agent.iter().map(|agent| agent.name.as_str()).collect();
+    assert_eq!(names, ["ours"], "lists are not");
+
+    sources.overrides = Overrides {
+        listen: Some("[::1]:3".to_owned()),
+        base: Some("release".to_owned()),
+        agents: Some(5),
+    };
+    let config = load(&sources).unwrap().config;
+    let listen = config.daemon.listen.as_deref();
+    assert_eq!(
+        (listen, config.team.base.as_str(), config.limits.agents),
+        (Some("[::1]:3"), "release", 5)
+    );
+}
+
+/// Loads `config` where `PATH` leads to nothing.
+fn warnings(config: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(CONFIG_FILE), config).unwrap();
+    let mut sources = sources(dir.path());
+    sources.env = Vec::new();
+    load(&sources)
+        .unwrap()
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    let told = warnings("[[agent]]\nname = \"a\"\n");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("worknode.toml:1:1: agent[0].driver: driver `claude-code` cannot start"),
+        "{told:?}"
+    );
+    let told = warnings("[[agent]]\nname = \"a\"\nmodel = \"m\"\ncommand = [\"/bin/sh\"]\n");
+    assert!(
+        told[0].starts_with("worknode.toml:3:1: agent[0].model: driver `command` takes no model"),
+        "{told:?}"
+    );
+    let told = warnings(
+        "[[trigger]]\nname = \"t\"\ndeadline = { of = \"task:x\", steps = [{ at = \"1h\", notify = \"operator\" }] }\n\
+         [[phase]]\nname = \"p\"\ntask = [{ id = \"y\", title = \"Y\", prompt = \"y\", files = [\"y\"] }]\n",
+    );
+    assert!(
+        told[0].starts_with("worknode.toml:3:14: trigger[0].deadline.of: `task:x` fits no task"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn mistakes_in_flags_name_the_flag() {
+    let mut sources = sources(&sample("smallest"));
+    sources.overrides.listen = Some("everywhere".to_owned());
+    sources.overrides.agents = Some(0);
+    let told = load(&sources).unwrap_err().to_string();
+    assert!(
+        told.starts_with("--agents: limits.agents: 0 is too small; at least 1\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\n--listen: daemon.listen: `everywhere` is not an address"),
+        "{told}"
+    );
+    assert!(
+        told.ends_with("2 mistakes in 2 flags; nothing was started"),
+        "{told}"
+    );
+}
+
+#[test]
+fn p8_files_that_are_no_text_say_why() {
+    assert!(
+        told(&[(CONFIG_FILE, b"a\nb = \"\xff\"")])
+            .starts_with("worknode.toml: the file is not UTF-8: byte 6 of line 2")
+    );
+    let large = vec![b'#'; 17 * 1024 * 1024];
+    assert!(told(&[(CONFIG_FILE, &large)]).starts_with("worknode.toml: the file is larger than 16 MiB"));
+    assert!(
+        told(&[(CONFIG_FILE, b"\xef\xbb\xbf[team]\n")]).is_empty(),
+        "a byte order mark does no harm"
+    );
+    assert!(
+        told(&[(CONFIG_FILE, b"[team]\r\nname = \"a\"\r\n")]).is_empty(),
+        "nor does the other line ending"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join(CONFIG_FILE)).unwrap();
+    let told = load(&sources(dir.path())).unwrap_err().to_string();
+    assert!(
+        told.starts_with("worknode.toml: this is a directory, not a file"),
+        "{told}"
+    );
+}
+
+#[test]
+fn p8_a_file_of_ten_megabytes_is_read_and_its_mistakes_are_bounded() {
+    let good = format!(
+        "[team]\n{}",
+        "# a comment, and nothing more than that\n".repeat(260_000)
+    );
+    assert!(told(&[(CONFIG_FILE, good.as_bytes())]).is_empty());
+    let bad: String = (0..400_000).map(|n| format!("key_number_{n} = {n}\n")).collect();
+    let told = told(&[(CONFIG_FILE, bad.as_bytes())]);
+    assert!(
+        told.ends_with("… and 399000 more\n400000 mistakes in 1 file; nothing was started"),
+        "{}",
+        told.len()
+    );
+}
+
+#[test]
+fn p8_deep_nesting_does_not_cost_the_stack() {
+    let keys = vec!["a"; 79].join(".");
+    let deep = (0..79).fold("1".to_owned(), |inner, _| format!("{{ {keys} = {inner} }}"));
+    let deep = format!("{keys} = {deep}\n");
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join(PROFILES_FOLDER)).unwrap();
+    fs::write(
+        dir.path().join(PROFILES_FOLDER).join("x.toml"),
+        format!("tier = \"executive\"\n{deep}"),
+    )
+    .unwrap();
+    fs::write(dir.path().join(CONFIG_FILE), &deep).unwrap();
+    let mut sources = sources(dir.path());
+    sources.env.push((
+        "WORKNODE_LIMITS__AGENTS".to_owned(),
+        format!("{{ {} }}", deep.trim()),
+    ));
+    let told = load(&sources).unwrap_err().to_string();
+    assert!(told.contains("nested deeper than 32 levels"), "{told}");
+}
+
+#[test]
+fn p8_a_long_name_of_a_variable_is_harmless() {
+    let mut sources = sources(&sample("smallest"));
+    sources
+        .env
+        .push((format!("WORKNODE_{}", "A__".repeat(30_000)), String::new()));
+    assert!(load(&sources).is_err());
+}
+
+/// Pieces of which text is made that comes near to a configuration.
+const PIECES: &str = "(\\[team\\]|\\[\\[agent\\]\\]|\\[\\[trigger\\]\\]|\\[\\[phase\\]\\]|\\[\\[phase.task\\]\\]|\\[gate.tests\\]\
+    |name = \"[a-z*]{0,3}\"|id = \"[a-z]{0,2}\"|command = |agent = |every = |cron = \"[0-9 */]{0,9}\"|deadline = |steps = \
+    |spawn = |profile = |limits = |count = |files = |depends_on = |title|prompt = \"x\"|env\\.|\\{|\\}|\\[|\\]|\"|'''\
+    |\"1h\"|-?[0-9]{1,20}|1\\.5|true|2026-12-01|=|,|\\.| |\n|é|\u{0}){0,30}";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_text_makes_the_loader_panic(config in PIECES, plan in PIECES, profile in ".{0,40}", value in "\\PC{0,20}") {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(PROFILES_FOLDER)).unwrap();
+        fs::write(dir.path().join(CONFIG_FILE), &config).unwrap();
+        fs::write(dir.path().join(PLAN_FILE), &plan).unwrap();
+        fs::write(dir.path().join(PROFILES_FOLDER).join("x.toml"), &profile).unwrap();
+        let mut sources = sources(dir.path());
+        sources.env.push(("WORKNODE_TEAM__GATES".to_owned(), value));
+        if let Err(errors) = load(&sources) {
+            prop_assert!(!errors.mistakes.is_empty());
+        }
+    }
+
+    /// One line of a good file, changed: it loads, or there is a mistake with a place.
+    #[test]
+    fn a_changed_line_is_fine_or_told_with_its_place(line in 0_usize..125, with in "[a-z\"=\\[\\]{},.0-9 ]{0,12}", keep in 0_usize..20) {
+        let text = fs::read_to_string(sample("everything").join(CONFIG_FILE)).unwrap();
+        let changed: Vec<String> = text
+            .lines()
+            .enumerate()
+            .map(|(at, old)| if at == line { format!("{}{with}", old.chars().take(keep).collect::<String>()) } else { old.to_owned() })
+            .collect();
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(CONFIG_FILE), changed.join("\n")).unwrap();
+        if let Err(errors) = load(&sources(dir.path())) {
+            for mistake in &errors.mistakes {
+                prop_assert!(mistake.place.to_string().starts_with("worknode.toml:"), "{}", mistake);
+                prop_assert!(!mistake.message.contains("not-read"), "{}", mistake);
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The daemon: takes the store, opens the repository, starts the runtime, opens the doors; and
+//! all that in reverse.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle};
+use worknode_actors::{
+    clock::SystemClock,
+    runtime::Runtime,
+    system::{Context, Paths, System},
+};
+use worknode_core::{
+    error::{Code, Error},
+    time::Clock,
+};
+use worknode_git::{Git, Repository, Store};
+use worknode_journal::Journal;
+
+use crate::{
+    config::Loaded,
+    door,
+    http::Api,
+    keys,
+    lock::Lock,
+};
+
+/// The directory beside `worknode.toml` in which everything is kept.
+pub const STATE: &str = ".worknode";
+/// How long open requests may take once the daemon stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Where a daemon of `dir` keeps things.
+#[must_use]
+pub fn paths(dir: &Path) -> Paths {
+    let state = dir.join(STATE);
+    Paths { socket: state.join("worknode.sock"), program: state.join("bin/worknode"), state }
+}
+
+/// The journal of `dir`.
+#[must_use]
+pub fn journal_path(dir: &Path) -> PathBuf {
+    dir.join(STATE).join("journal.db")
+}
+
+/// The lock of `dir`.
+#[must_use]
+pub fn lock_path(dir: &Path) -> PathBuf {
+    dir.join(STATE).join("worknode.lock")
+}
+
+/// A daemon in charge of a directory.
+#[derive(Debug)]
+pub struct Daemon {
+    api: Arc<Api>,
+    journal: Journal,
+    socket: PathBuf,
+    doors: Vec<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+impl Daemon {
+    /// Takes charge of `dir`. Nothing of the team runs before everything it needs is there.
+    ///
+    /// # Errors
+    /// Whatever is in the way, said once and for people.
+    pub async fn start(dir: &Path, loaded: Loaded) -> Result<Self, Error> {
+        let paths = paths(dir);
+        make_state_dir(&paths.state)?;
+        let lock = Lock::take(&lock_path(dir))?;
+        let repository = open_repository(&loaded.definition.repository, &loaded.definition.base).await?;
+        let store = Store::open(&paths.state.join("repo.git"), &repository).await.map_err(failed)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let journal = open_journal(dir, Arc::clone(&clock)).await?;
+        let keys = keys::load_or_create(&paths.state.join("keys"))?;
+        link_program(&paths.program)?;
+        let unix = door::listen_unix(&paths.socket)?;
+        let tcp = match &loaded.config.daemon.listen {
+            Some(address) => Some(door::listen_tcp(address).await?),
+            None => None,
+        };
+        let socket = paths.socket.clone();
+        let context = Context {
+            journal: journal.clone(),
+            clock,
+            team: loaded.definition,
+            repository,
+            store,
+            keys,
+            paths,
+        };
+        let runtime = Runtime::start(context).await?;
+        let (stop, _) = watch::channel(None);
+        let api = Arc::new(Api { runtime, stop });
+        let doors = door::serve(&api, unix, tcp);
+        tracing::info!(socket = %socket.display(), "the daemon is in charge");
+        Ok(Self { api, journal, socket, doors, _lock: lock })
+    }
+
+    /// The handle through which everything is asked.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        self.api.runtime.system()
+    }
+
+    /// Resolves when somebody asked the daemon to stop, or the runtime gave up (an error).
+    ///
+    /// # Errors
+    /// Why the runtime gave up.
+    pub async fn stopped(&self) -> Result<String, Error> {
+        let mut stop = self.api.stop.subscribe();
+        tokio::select! {
+            asked = stop.wait_for(Option::is_some) => {
+                let reason = asked.ok().and_then(|reason| reason.clone());
+                Ok(reason.unwrap_or_else(|| "the daemon ends".to_owned()))
+            }
+            error = self.api.runtime.failed() => Err(error),
+        }
+    }
+
+    /// Stops in order: no new requests, no new work, every run, the journal.
+    ///
+    /// # Errors
+    /// When the last of it could not be stored.
+    pub async fn stop(self, reason: &str) -> Result<(), Error> {
+        self.api.stop.send_replace(Some(reason.to_owned()));
+        // Agents report to the socket until their runs are over, so the runtime goes first.
+        self.api.runtime.shutdown(reason).await;
+        for mut door in self.doors {
+            if tokio::time::timeout(DRAIN, &mut door).await.is_err() {
+                door.abort();
+            }
+        }
+        // A path that stays is cleared away by the next daemon.
+        let _ = std::fs::remove_file(&self.socket);
+        Ok(self.journal.close().await?)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(Code::Failed, error.to_string())
+}
+
+/// Made so that git ignores it, whoever forgot to.
+fn make_state_dir(state: &Path) -> Result<(), Error> {
+    let cannot = |error: std::io::Error| {
+        let code = if error.kind() == std::io::ErrorKind::StorageFull { Code::DiskFull } else { Code::Failed };
+        Error::new(code, format!("cannot use `{}`: {error}", state.display()))
+    };
+    std::fs::create_dir_all(state.join("runs")).map_err(cannot)?;
+    std::fs::create_dir_all(state.join("workspaces")).map_err(cannot)?;
+    let ignore = state.join(".gitignore");
+    if !ignore.exists() {
+        std::fs::write(&ignore, "*\n").map_err(cannot)?;
+    }
+    Ok(())
+}
+
+/// Opens the user's repository and refuses a base whose files somebody is changing.
+async fn open_repository(path: &Path, base: &str) -> Result<Repository, Error> {
+    let git = Git::find().await.map_err(failed)?;
+    let repository = Repository::open(&git, path).await.map_err(failed)?;
+    repository.base_tip(base).await.map_err(failed)?;
+    let dirty = repository.dirty(base).await.map_err(failed)?;
+    if !dirty.is_empty() {
+        let shown: Vec<_> = dirty.iter().take(5).map(ToString::to_string).collect();
+        let more = if dirty.len() > 5 { format!(" and {} more", dirty.len() - 5) } else { String::new() };
+        let message = format!(
+            "branch `{base}` has uncommitted changes in {}: {}{more}",
+            repository.root().display(),
+            shown.join(", ")
+        );
+        return Err(Error::new(Code::Refused, message)
+            .hint("commit or stash them: approved work lands on this branch and moves these files"));
+    }
+    Ok(repository)
+}
+
+async fn open_journal(dir: &Path, clock: Arc<dyn Clock>) -> Result<Journal, Error> {
+    let path = journal_path(dir);
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&path, clock)).await;
+    Ok(opened.map_err(failed)??)
+}
+
+/// Agents get this very program on their `PATH`, under its own name.
+fn link_program(link: &Path) -> Result<(), Error> {
+    let own = std::env::current_exe().map_err(failed)?;
+    if let Some(dir) = link.parent() {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+    }
+    if std::fs::read_link(link).is_ok_and(|target| target == own) {
+        return Ok(());
+    }
+    let _ = std::fs::remove_file(link);
+    std::os::unix::fs::symlink(&own, link).map_err(failed)
+}

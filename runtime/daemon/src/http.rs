@@ -1,0 +1,135 @@
+//! The daemon's door: JSON over HTTP, on a Unix socket and, when asked for, on loopback TCP.
+//!
+//! Every request is made by somebody: at the socket its owner is the operator, anybody with a
+//! capability is who it names, and without either there is no answer (DESIGN section 9).
+
+mod agents;
+mod auth;
+mod error;
+mod events;
+mod kill;
+mod tasks;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    routing::{get, post},
+};
+use tokio::sync::watch;
+use worknode_actors::runtime::Runtime;
+use worknode_core::ids::NodeId;
+
+pub(crate) use self::auth::{Door, Peer};
+use self::{auth::Caller, error::ApiError};
+use crate::view::{self, NodeView, RunRef, StatusView};
+
+/// Bytes of a request body; a prompt of a task is the largest thing that is sent.
+const BODY: usize = worknode_core::bounds::PROMPT + 64 * 1024;
+/// Children in one answer at the most.
+const CHILDREN: usize = 1_000;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) runtime: Runtime,
+    /// Set when somebody asks the daemon to stop.
+    pub(crate) stop: watch::Sender<Option<String>>,
+}
+
+impl Api {
+    fn reader(&self) -> &worknode_journal::Reader {
+        self.runtime.system().reader()
+    }
+}
+
+/// All routes, versioned and under the bare prefix.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let routes = Router::new()
+        .route("/status", get(status))
+        .route("/agents", get(agents::list))
+        .route("/agents/{id}", get(agents::show))
+        .route("/agents/{id}/kill", post(kill::agent))
+        .route("/agents/{id}/resume", post(agents::resume))
+        .route("/tasks", get(tasks::list).post(tasks::add))
+        .route("/tasks/{id}", get(tasks::show))
+        .route("/tasks/{id}/progress", post(tasks::progress))
+        .route("/tasks/{id}/submit", post(tasks::submit))
+        .route("/tasks/{id}/complete", post(tasks::submit))
+        .route("/tasks/{id}/release", post(tasks::release))
+        .route("/tasks/{id}/block", post(tasks::block))
+        .route("/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/tasks/{id}/retry", post(tasks::retry))
+        .route("/tasks/{id}/approve", post(tasks::approve))
+        .route("/tasks/{id}/reject", post(tasks::reject))
+        .route("/runs/{of}", get(run))
+        .route("/nodes", get(tree))
+        .route("/nodes/{id}", get(node))
+        .route("/nodes/{id}/children", get(children))
+        .route("/events", get(events::list).post(events::emit))
+        .route("/kill", post(kill::targets))
+        .route("/shutdown", post(shutdown))
+        .fallback(error::no_such_route)
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(api);
+    Router::new().nest("/api/v1", routes.clone()).nest("/api", routes).fallback(error::no_such_route)
+}
+
+async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {
+    caller.may_read()?;
+    let now = api.runtime.system().now();
+    Ok(Json(view::status(api.reader(), now, true)?))
+}
+
+async fn node(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    axum::extract::Path(id): axum::extract::Path<NodeId>,
+) -> Result<Json<NodeView>, ApiError> {
+    caller.may_read()?;
+    let found = api.reader().node(id)?;
+    let node = found.ok_or_else(|| error::not_found(format!("there is no Worknode {id}")))?;
+    Ok(Json(NodeView::from(&node)))
+}
+
+async fn tree(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Vec<NodeView>>, ApiError> {
+    caller.may_read()?;
+    Ok(Json(view::tree(api.reader())?))
+}
+
+async fn run(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    axum::extract::Path(of): axum::extract::Path<String>,
+) -> Result<Json<RunRef>, ApiError> {
+    caller.may_read()?;
+    Ok(Json(view::last_run(api.reader(), &of)?))
+}
+
+async fn children(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    axum::extract::Path(id): axum::extract::Path<NodeId>,
+) -> Result<Json<Vec<NodeView>>, ApiError> {
+    caller.may_read()?;
+    let children = api.reader().children(id, None, CHILDREN)?;
+    Ok(Json(children.iter().map(NodeView::from).collect()))
+}
+
+/// Why the daemon should stop.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Shutdown {
+    reason: Option<String>,
+}
+
+async fn shutdown(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(body): Json<Shutdown>,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    caller.is_operator()?;
+    api.stop.send_replace(Some(body.reason.unwrap_or_else(|| "asked to".to_owned())));
+    Ok(Json(serde_json::json!({ "stopping": true })))
+}

@@ -1,0 +1,109 @@
+//! Who calls.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Extension, FromRequestParts},
+    http::{header, request::Parts},
+};
+use worknode_actors::system::System;
+use worknode_core::{
+    command::Operation,
+    error::{Code, Error},
+    event::Principal,
+    run::RunStatus,
+};
+use worknode_policies::{authority::Authority, capability};
+
+use super::{Api, error::ApiError};
+
+/// Through which door a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// The Unix socket.
+    Socket,
+    /// Loopback TCP.
+    Tcp,
+}
+
+/// What is known of the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) door: Door,
+    /// Whether the kernel says that it runs as the owner of this daemon.
+    pub(crate) is_owner: bool,
+}
+
+/// Who makes a request, and what they may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(pub(crate) Arc<Authority>);
+
+impl Caller {
+    fn may(&self, operation: Operation, what: &str) -> Result<(), Error> {
+        if self.0.operations.contains(&operation) {
+            return Ok(());
+        }
+        let who = &self.0.principal;
+        Err(Error::new(Code::Forbidden, format!("{who} may not {what}"))
+            .hint("ask the operator, or an agent whose tier may"))
+    }
+
+    pub(crate) fn may_read(&self) -> Result<(), Error> {
+        self.may(Operation::Read, "read")
+    }
+
+    pub(crate) fn may_write(&self) -> Result<(), Error> {
+        self.may(Operation::Write, "create anything")
+    }
+
+    pub(crate) fn may_kill(&self) -> Result<(), Error> {
+        self.may(Operation::Kill, "stop anything")
+    }
+
+    pub(crate) fn is_operator(&self) -> Result<(), Error> {
+        if self.0.principal == Principal::Operator {
+            Ok(())
+        } else {
+            Err(Error::new(Code::Forbidden, format!("{} may not do this; only the operator may", self.0.principal)))
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let peer = Extension::<Peer>::from_request_parts(parts, api).await.ok().map(|Extension(peer)| peer);
+        let authority = match bearer(parts) {
+            Some(token) => by_capability(api.runtime.system(), token)?,
+            None => by_connection(peer)?,
+        };
+        Ok(Self(Arc::new(authority)))
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+}
+
+/// The owner of the socket is the operator.
+fn by_connection(peer: Option<Peer>) -> Result<Authority, Error> {
+    match peer {
+        Some(Peer { door: Door::Socket, is_owner: true }) => Ok(Authority::whole(Principal::Operator)),
+        _ => Err(Error::new(Code::Forbidden, "this needs a capability")
+            .hint("send `Authorization: Bearer …`; the operator's is in .worknode/keys/operator.token")),
+    }
+}
+
+/// A capability is worth what it says, while the run that it was made for lives (P4).
+fn by_capability(system: &System, token: &str) -> Result<Authority, Error> {
+    let claims = capability::verify(token, &system.context().keys.public(), system.now())?;
+    if let Principal::Agent { run, .. } = &claims.principal {
+        let stored = system.reader().run(*run)?;
+        let over = stored.is_none_or(|stored| matches!(stored.run.status, RunStatus::Exited { .. }));
+        if over {
+            return Err(Error::new(Code::Forbidden, "the run of this capability is over"));
+        }
+    }
+    Ok(claims.into())
+}

@@ -1,0 +1,209 @@
+//! Kill: an agent, a task, a run, or everything. Answers when it is over, with receipts (P4).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::Deserialize;
+use worknode_actors::store::all_of_kind;
+use worknode_core::{
+    agent::AgentCommand,
+    bounds,
+    command::Command,
+    error::{Code, Error},
+    ids::{NodeId, RunId},
+    node::Kind,
+    run::{Receipt, RunStatus, StopCause},
+    task::TaskCommand,
+    time::Span,
+};
+
+use super::{Api, auth::Caller, error::ApiError};
+use crate::view::{self, KilledView};
+
+/// What a stop may take beyond its grace before the answer says that it goes on.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// What to stop.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Kill {
+    /// Names or ids of agents, tasks or runs.
+    targets: Vec<String>,
+    /// Every agent.
+    all: bool,
+    /// Between TERM and KILL.
+    grace: Option<Span>,
+    reason: String,
+    /// Only say what would be stopped.
+    dry_run: bool,
+}
+
+/// One thing to stop.
+enum Target {
+    Agent(NodeId, String),
+    Task(NodeId, String),
+    Run(NodeId, RunId),
+}
+
+pub(super) async fn agent(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(mut body): Json<Kill>,
+) -> Result<Json<Vec<KilledView>>, ApiError> {
+    let node = view::find(api.reader(), Kind::Agent, &id)?;
+    body.targets = vec![node.name];
+    targets(State(api), caller, Json(body)).await
+}
+
+pub(super) async fn targets(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(body): Json<Kill>,
+) -> Result<Json<Vec<KilledView>>, ApiError> {
+    caller.may_kill()?;
+    let targets = resolve(&api, &body)?;
+    if body.dry_run {
+        return Ok(Json(targets.iter().map(|target| look(&api, target)).collect()));
+    }
+    // No new work first: every order is given before the first end is waited for.
+    let mut stopping = Vec::new();
+    for target in targets {
+        let before = look(&api, &target);
+        order(&api, &caller, &target, &body).await?;
+        stopping.push(before);
+    }
+    let mut killed = Vec::new();
+    for mut entry in stopping {
+        if let Some(run) = entry.run {
+            entry.receipt = Some(receipt_of(&api, run, body.grace).await?);
+        }
+        killed.push(entry);
+    }
+    Ok(Json(killed))
+}
+
+fn resolve(api: &Api, body: &Kill) -> Result<Vec<Target>, Error> {
+    if body.all {
+        let agents = all_of_kind(api.reader(), Kind::Agent)?;
+        return Ok(agents.into_iter().map(|node| Target::Agent(node.id, node.name)).collect());
+    }
+    if body.targets.is_empty() {
+        return Err(Error::new(Code::Usage, "nothing to kill was named").hint("name an agent, a task or a run, or say --all"));
+    }
+    body.targets.iter().map(|text| resolve_one(api, text)).collect()
+}
+
+fn resolve_one(api: &Api, text: &str) -> Result<Target, Error> {
+    let reader = api.reader();
+    let live = reader.live_runs()?;
+    let by_id: Vec<_> = live.iter().filter(|stored| stored.run.spec.id.to_string().starts_with(text)).collect();
+    if let ([stored], true) = (by_id.as_slice(), text.len() >= 8) {
+        return Ok(Target::Run(stored.agent, stored.run.spec.id));
+    }
+    match view::find(reader, Kind::Agent, text) {
+        Ok(node) => Ok(Target::Agent(node.id, node.name)),
+        Err(error) if error.code == Code::NotFound => match view::find(reader, Kind::Task, text) {
+            Ok(node) => Ok(Target::Task(node.id, node.name)),
+            Err(error) if error.code == Code::NotFound => over_run(api, text),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// A run that is over already is killed already.
+fn over_run(api: &Api, text: &str) -> Result<Target, Error> {
+    let stored = match text.parse::<RunId>() {
+        Ok(id) => api.reader().run(id)?,
+        Err(_) => None,
+    };
+    stored.map(|stored| Target::Run(stored.agent, stored.run.spec.id)).ok_or_else(|| {
+        Error::new(Code::NotFound, format!("there is no agent, task or run `{text}`"))
+            .hint("`worknode ps` shows the agents and their runs, `worknode task list` the tasks")
+    })
+}
+
+/// What the target is doing now.
+fn look(api: &Api, target: &Target) -> KilledView {
+    let reader = api.reader();
+    let node = |id| reader.node(id).ok().flatten();
+    match target {
+        Target::Agent(id, name) => {
+            let node = node(*id);
+            let run = node.as_ref().and_then(|node| Some(node.agent()?.status.run()?.spec.id));
+            let was = node.as_ref().map_or("", |node| node.status());
+            KilledView { target: name.clone(), kind: "agent".to_owned(), was: was.to_owned(), run, receipt: None }
+        }
+        Target::Task(id, name) => {
+            let node = node(*id);
+            let run = node.as_ref().and_then(|node| Some(node.task()?.status.claim()?.run));
+            let was = node.as_ref().map_or("", |node| node.status());
+            KilledView { target: name.clone(), kind: "task".to_owned(), was: was.to_owned(), run, receipt: None }
+        }
+        Target::Run(_, run) => {
+            let was = reader.run(*run).ok().flatten().map_or("", |stored| stored.run.status.name());
+            KilledView { target: run.to_string(), kind: "run".to_owned(), was: was.to_owned(), run: Some(*run), receipt: None }
+        }
+    }
+}
+
+async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Result<(), Error> {
+    let system = api.runtime.system();
+    let reason = if body.reason.is_empty() { "asked to".to_owned() } else { body.reason.clone() };
+    let stop = |reason: &str| {
+        let cause = StopCause::Requested { by: caller.0.principal.clone(), reason: reason.to_owned() };
+        Command::Agent(AgentCommand::StopRun { cause })
+    };
+    match target {
+        Target::Agent(id, _) => {
+            let kill = AgentCommand::Kill { reason, grace: body.grace.map(|span| span.0) };
+            system.ask(&caller.0, *id, Command::Agent(kill), None).await?;
+        }
+        Target::Run(agent, run) => {
+            let current = system.reader().node(*agent)?;
+            let live = current.and_then(|node| Some(node.agent()?.status.run()?.spec.id));
+            if live == Some(*run) {
+                system.ask(&caller.0, *agent, stop(&reason), None).await?;
+            }
+        }
+        Target::Task(id, _) => {
+            let Some(node) = system.reader().node(*id)? else { return Ok(()) };
+            let Some(task) = node.task() else { return Ok(()) };
+            if task.status.is_terminal() {
+                return Ok(());
+            }
+            let holder = task.status.claim().cloned();
+            let cancel = TaskCommand::Cancel { reason: reason.clone() };
+            system.ask(&caller.0, *id, Command::Task(cancel), None).await?;
+            if let Some(claim) = holder {
+                system.ask(&caller.0, claim.agent, stop(&reason), None).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the end of the run, within its grace and a margin.
+async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receipt, Error> {
+    let system = api.runtime.system();
+    let mut follower = system.journal().follow(system.journal().last_stamp());
+    let waited = async {
+        loop {
+            let stored = system.reader().run(run)?;
+            match stored.map(|stored| stored.run.status) {
+                Some(RunStatus::Exited { receipt }) => return Ok(receipt),
+                Some(_) => drop(follower.next(64).await?),
+                None => return Err(Error::new(Code::NotFound, format!("there is no run {run}"))),
+            }
+        }
+    };
+    let limit = grace.map_or(bounds::STOP_GRACE, |span| span.0).max(bounds::STOP_GRACE) + MARGIN;
+    tokio::time::timeout(limit, waited).await.unwrap_or_else(|_| {
+        Err(Error::new(Code::TimedOut, format!("run {run} has not ended yet; the stop goes on"))
+            .hint("`worknode ps` shows when it is over"))
+    })
+}

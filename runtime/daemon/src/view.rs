@@ -1,0 +1,538 @@
+//! What people and programs see of the tree: built from the store when it is asked for, so that
+//! it is as true as the facts are, and says how old they are (P11).
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use worknode_actors::store::all_of_kind;
+use worknode_core::{
+    agent::{Agent, AgentStatus, Tier},
+    error::{Code, Error},
+    event::Event,
+    hlc::Hlc,
+    ids::{NodeId, RunId},
+    node::{Kind, Node},
+    run::{Purpose, Receipt, Run, RunStatus},
+    task::{Approval, Progress, Task, TaskStatus},
+    time::{Timestamp, millis},
+    verdict::{Finding, Outcome},
+};
+use worknode_journal::{EventFilter, Reader, StoredRun};
+use worknode_process::{Identify, Liveness};
+
+/// How many events are looked through for the last start of a daemon.
+const RECENT: usize = 500;
+
+/// The whole team at a glance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The team's name.
+    pub team: String,
+    /// When this was true.
+    pub at: Timestamp,
+    /// The daemon that answered; `None` when the store was read without one.
+    pub daemon: Option<DaemonView>,
+    /// Tasks by status.
+    pub tasks: TaskCounts,
+    /// Whether nothing goes on by itself any more.
+    pub finished: bool,
+    /// What waits for a person.
+    pub attention: Vec<String>,
+    /// The agents.
+    pub agents: Vec<AgentView>,
+}
+
+/// The daemon in charge.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DaemonView {
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Tasks by status.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the states of a task")]
+pub struct TaskCounts {
+    pub total: usize,
+    pub pending: usize,
+    pub ready: usize,
+    pub claimed: usize,
+    pub in_progress: usize,
+    pub in_review: usize,
+    pub completed: usize,
+    pub blocked: usize,
+    pub failed: usize,
+    pub cancelled: usize,
+}
+
+/// One agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AgentView {
+    /// Its Worknode.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Its tier.
+    pub tier: Tier,
+    /// Its profile.
+    pub profile: String,
+    /// Its driver.
+    pub driver: String,
+    /// Where it stands.
+    pub status: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why it stands there, when there is more to say.
+    pub reason: Option<String>,
+    /// Restarts that still count.
+    pub restarts: usize,
+    /// Its live run.
+    pub run: Option<RunView>,
+}
+
+/// One live run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunView {
+    /// Its identity.
+    pub id: RunId,
+    /// Where it stands.
+    pub status: String,
+    /// What it is for: `work`, `review`, `standing` or `fired`.
+    pub purpose: String,
+    /// The task that it is about.
+    pub task: Option<String>,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Whether that process was there when this was asked: `alive`, `gone` or `unknown`.
+    pub evidence: Option<String>,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// How long it has run, in milliseconds.
+    pub running_ms: Option<u64>,
+    /// How long it may run, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// One task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TaskView {
+    /// Its Worknode.
+    pub id: NodeId,
+    /// Its name in the plan.
+    pub key: String,
+    /// One line.
+    pub title: String,
+    /// The phase that it is in.
+    pub phase: String,
+    /// Where it stands.
+    pub status: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who holds it, or handed it in.
+    pub agent: Option<String>,
+    /// Its highest epoch.
+    pub epoch: u64,
+    /// Attempts used.
+    pub attempts: u32,
+    /// Attempts allowed.
+    pub max_attempts: u32,
+    /// Tasks that come first.
+    pub depends_on: Vec<String>,
+    /// When it should be completed.
+    pub deadline: Option<Timestamp>,
+    /// What its holder last said.
+    pub progress: Option<Progress>,
+    /// Objections to its last submission.
+    pub findings: Vec<Finding>,
+    /// Verdicts on the submission in review.
+    pub verdicts: Vec<VerdictView>,
+    /// The submitted or landed commit.
+    pub commit: Option<String>,
+    /// Why it stands there, when there is more to say.
+    pub reason: Option<String>,
+}
+
+/// One verdict.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerdictView {
+    /// Which gate.
+    pub gate: String,
+    /// What it decided.
+    pub outcome: Outcome,
+    /// On which tree.
+    pub tree: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What became of one thing that was to be stopped.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KilledView {
+    /// Its name, or the id of a run.
+    pub target: String,
+    /// `agent`, `task` or `run`.
+    pub kind: String,
+    /// Where it stood before.
+    pub was: String,
+    /// The run that was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The proof; absent when nothing ran, and in a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+}
+
+/// One Worknode of the tree.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its identity.
+    pub id: NodeId,
+    /// The Worknode above.
+    pub parent: Option<NodeId>,
+    /// What sort of thing it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Where it stands; empty for kinds that have no state.
+    pub status: String,
+    /// The event that made it what it is now.
+    pub updated: Hlc,
+}
+
+impl From<&Node> for NodeView {
+    fn from(node: &Node) -> Self {
+        Self {
+            id: node.id,
+            parent: node.parent,
+            kind: node.kind,
+            name: node.name.clone(),
+            status: node.status().to_owned(),
+            updated: node.updated,
+        }
+    }
+}
+
+/// Which run something refers to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRef {
+    /// The run.
+    pub id: RunId,
+    /// Whose it is.
+    pub agent: NodeId,
+    /// Whether it is over.
+    pub over: bool,
+}
+
+/// All Worknodes of the tree, parents before children of the same kind.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn tree(reader: &Reader) -> Result<Vec<NodeView>, Error> {
+    let mut nodes = Vec::new();
+    for kind in [Kind::Organisation, Kind::Team, Kind::Project, Kind::Phase, Kind::Task, Kind::Agent] {
+        nodes.extend(all_of_kind(reader, kind)?.iter().map(NodeView::from));
+    }
+    Ok(nodes)
+}
+
+/// The run that `of` names: a run by its id, or the last one of an agent or on a task.
+///
+/// # Errors
+/// `not_found` when there is none.
+pub fn last_run(reader: &Reader, of: &str) -> Result<RunRef, Error> {
+    let stored = match of.parse::<RunId>() {
+        Ok(id) => reader.run(id)?,
+        Err(_) => match find(reader, Kind::Agent, of) {
+            Ok(agent) => reader.runs_of(agent.id, 1)?.pop(),
+            Err(error) if error.code == Code::NotFound => last_run_on(reader, &find(reader, Kind::Task, of)?)?,
+            Err(error) => return Err(error),
+        },
+    };
+    let stored = stored.ok_or_else(|| Error::new(Code::NotFound, format!("`{of}` has had no run yet")))?;
+    let over = matches!(stored.run.status, RunStatus::Exited { .. });
+    Ok(RunRef { id: stored.run.spec.id, agent: stored.agent, over })
+}
+
+fn last_run_on(reader: &Reader, task: &Node) -> Result<Option<StoredRun>, Error> {
+    let filter = EventFilter {
+        node: Some(task.id),
+        types: vec!["task_claimed".to_owned()],
+        newest_first: true,
+        limit: 1,
+        ..EventFilter::default()
+    };
+    let claimed = reader.events(&filter)?.pop();
+    match claimed.map(|record| record.event) {
+        Some(Event::TaskClaimed { claim }) => Ok(reader.run(claim.run)?),
+        _ => Ok(None),
+    }
+}
+
+/// The whole team. `live` tells whether a daemon is in charge.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn status(reader: &Reader, now: Timestamp, live: bool) -> Result<StatusView, Error> {
+    let tasks = all_of_kind(reader, Kind::Task)?;
+    let agents = agents(reader, now)?;
+    let team = all_of_kind(reader, Kind::Team)?.pop().map_or_else(String::new, |node| node.name);
+    let recent = recent(reader)?;
+    Ok(StatusView {
+        team,
+        at: now,
+        daemon: if live { recent.daemon } else { None },
+        tasks: count(&tasks),
+        finished: recent.finished,
+        attention: attention(&tasks, &agents),
+        agents,
+    })
+}
+
+/// The agents, in the order of the configuration.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn agents(reader: &Reader, now: Timestamp) -> Result<Vec<AgentView>, Error> {
+    let names: HashMap<NodeId, String> = keys(&all_of_kind(reader, Kind::Task)?);
+    let nodes = all_of_kind(reader, Kind::Agent)?;
+    Ok(nodes.iter().filter_map(|node| Some(agent_view(node, node.agent()?, &names, now))).collect())
+}
+
+/// The tasks, in the order of the plan.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn tasks(reader: &Reader) -> Result<Vec<TaskView>, Error> {
+    let nodes = all_of_kind(reader, Kind::Task)?;
+    let agents = keys(&all_of_kind(reader, Kind::Agent)?);
+    let phases = keys(&all_of_kind(reader, Kind::Phase)?);
+    let names = keys(&nodes);
+    let view = |node: &Node| Some(task_view(node, node.task()?, &names, &agents, &phases));
+    Ok(nodes.iter().filter_map(view).collect())
+}
+
+fn keys(nodes: &[Node]) -> HashMap<NodeId, String> {
+    nodes.iter().map(|node| (node.id, node.name.clone())).collect()
+}
+
+/// The Worknode of `kind` that `text` names: by its name, its id, or a unique beginning of it.
+///
+/// # Errors
+/// `not_found`, or `usage` when the beginning fits several.
+pub fn find(reader: &Reader, kind: Kind, text: &str) -> Result<Node, Error> {
+    let mut named = reader.named(kind, text, 2)?;
+    if let (1, Some(node)) = (named.len(), named.pop()) {
+        return Ok(node);
+    }
+    let mut fitting = all_of_kind(reader, kind)?;
+    fitting.retain(|node| !text.is_empty() && (node.id.to_string().starts_with(text) || node.name.starts_with(text)));
+    match (fitting.len(), fitting.pop()) {
+        (1, Some(node)) => Ok(node),
+        (0, _) => Err(Error::new(Code::NotFound, format!("there is no {} `{text}`", kind.name()))
+            .hint(listing_hint(kind))),
+        (several, _) => {
+            Err(Error::new(Code::Usage, format!("`{text}` is the beginning of {several} {}s", kind.name()))
+                .hint("give more of the name"))
+        }
+    }
+}
+
+const fn listing_hint(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Task => "`worknode task list` shows them all",
+        Kind::Agent => "`worknode ps` shows them all",
+        _ => "`worknode tree` shows what there is",
+    }
+}
+
+struct Recent {
+    daemon: Option<DaemonView>,
+    finished: bool,
+}
+
+/// What the newest events say of the daemon and the plan.
+fn recent(reader: &Reader) -> Result<Recent, Error> {
+    let types = ["daemon_started", "plan_finished", "plan_loaded", "task_ready", "task_retried"];
+    let filter = EventFilter {
+        types: types.map(str::to_owned).to_vec(),
+        newest_first: true,
+        limit: RECENT,
+        ..EventFilter::default()
+    };
+    let events = reader.events(&filter)?;
+    let finished = events.iter().find_map(|record| match record.event {
+        Event::PlanFinished { .. } => Some(true),
+        Event::PlanLoaded { .. } | Event::TaskReady | Event::TaskRetried => Some(false),
+        _ => None,
+    });
+    let daemon = events.iter().find_map(|record| match &record.event {
+        Event::DaemonStarted { version, pid } => {
+            Some(DaemonView { pid: *pid, version: version.clone(), since: record.at.wall })
+        }
+        _ => None,
+    });
+    Ok(Recent { daemon, finished: finished.unwrap_or(false) })
+}
+
+fn count(tasks: &[Node]) -> TaskCounts {
+    let mut counts = TaskCounts::default();
+    for task in tasks.iter().filter_map(Node::task) {
+        counts.total += 1;
+        *match task.status {
+            TaskStatus::Pending => &mut counts.pending,
+            TaskStatus::Ready => &mut counts.ready,
+            TaskStatus::Claimed(_) => &mut counts.claimed,
+            TaskStatus::InProgress(_) => &mut counts.in_progress,
+            TaskStatus::InReview(_) => &mut counts.in_review,
+            TaskStatus::Completed { .. } => &mut counts.completed,
+            TaskStatus::Blocked { .. } => &mut counts.blocked,
+            TaskStatus::Failed { .. } => &mut counts.failed,
+            TaskStatus::Cancelled { .. } => &mut counts.cancelled,
+        } += 1;
+    }
+    counts
+}
+
+/// What waits for a person, with what to do about it.
+fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
+    let mut list = Vec::new();
+    for task in tasks.iter().filter_map(Node::task) {
+        let key = &task.spec.key;
+        match &task.status {
+            TaskStatus::Blocked { reason } => {
+                list.push(format!("task {key} is blocked: {reason} (`worknode task retry {key}`)"));
+            }
+            TaskStatus::Failed { reason } => {
+                list.push(format!("task {key} failed: {reason} (`worknode task retry {key}`)"));
+            }
+            TaskStatus::InReview(review)
+                if task.spec.approval == Approval::Operator
+                    && review.candidate.is_some()
+                    && review.approved_by.is_none() =>
+            {
+                list.push(format!("task {key} waits for your approval (`worknode approve {key}`)"));
+            }
+            _ => {}
+        }
+    }
+    for agent in agents.iter().filter(|agent| agent.status == "quarantined") {
+        let (name, why) = (&agent.name, agent.reason.as_deref().unwrap_or_default());
+        list.push(format!("agent {name} is quarantined: {why} (`worknode agent resume {name}`)"));
+    }
+    list
+}
+
+fn agent_view(node: &Node, agent: &Agent, tasks: &HashMap<NodeId, String>, now: Timestamp) -> AgentView {
+    let reason = match &agent.status {
+        AgentStatus::Quarantined { reason } | AgentStatus::Stopped { reason } => Some(reason.clone()),
+        AgentStatus::Backoff { until } => Some(format!("starts again at {until}")),
+        AgentStatus::Idle | AgentStatus::Busy { .. } => None,
+    };
+    AgentView {
+        id: node.id,
+        name: node.name.clone(),
+        tier: agent.spec.tier,
+        profile: agent.spec.profile.clone(),
+        driver: agent.spec.driver.clone(),
+        status: agent.status.name().to_owned(),
+        since: node.updated.wall,
+        reason,
+        restarts: agent.restarts.count(&agent.spec.restart, now),
+        run: agent.status.run().map(|run| run_view(run, tasks, now)),
+    }
+}
+
+fn run_view(run: &Run, tasks: &HashMap<NodeId, String>, now: Timestamp) -> RunView {
+    let process = run.status.process();
+    let started_at = run.status.since();
+    RunView {
+        id: run.spec.id,
+        status: run.status.name().to_owned(),
+        purpose: match run.spec.purpose {
+            Purpose::Work { .. } => "work",
+            Purpose::Review { .. } => "review",
+            Purpose::Standing => "standing",
+            Purpose::Fired { .. } => "fired",
+        }
+        .to_owned(),
+        task: run.spec.purpose.task().map(|id| tasks.get(&id).cloned().unwrap_or_else(|| id.to_string())),
+        pid: process.map(|process| process.pid),
+        evidence: process.map(|process| {
+            let seen = match process.is_alive() {
+                Liveness::Alive => "alive",
+                Liveness::Gone => "gone",
+                Liveness::Unknown => "unknown",
+            };
+            seen.to_owned()
+        }),
+        started_at,
+        running_ms: started_at.filter(|_| !matches!(run.status, RunStatus::Exited { .. })).map(|at| millis(now.since(at))),
+        limit_ms: millis(run.spec.limits.time),
+    }
+}
+
+fn task_view(
+    node: &Node,
+    task: &Task,
+    names: &HashMap<NodeId, String>,
+    agents: &HashMap<NodeId, String>,
+    phases: &HashMap<NodeId, String>,
+) -> TaskView {
+    let name = |id: &NodeId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
+    let mut view = TaskView {
+        id: node.id,
+        key: task.spec.key.clone(),
+        title: task.spec.title.clone(),
+        phase: node.parent.and_then(|id| phases.get(&id).cloned()).unwrap_or_default(),
+        status: task.status.name().to_owned(),
+        since: node.updated.wall,
+        agent: task.status.claim().and_then(|claim| agents.get(&claim.agent).cloned()),
+        epoch: task.epoch,
+        attempts: task.attempts,
+        max_attempts: task.spec.max_attempts,
+        depends_on: task.spec.depends_on.iter().map(name).collect(),
+        deadline: task.spec.deadline,
+        progress: task.progress.clone(),
+        findings: task.findings.clone(),
+        verdicts: Vec::new(),
+        commit: None,
+        reason: None,
+    };
+    match &task.status {
+        TaskStatus::InReview(review) => {
+            view.agent = agents.get(&review.submission.agent).cloned();
+            view.commit = Some(review.submission.commit.to_string());
+            view.verdicts = review.verdicts.values().map(verdict_view).collect();
+            view.reason = Some(waiting_for(task.spec.approval, review).to_owned());
+        }
+        TaskStatus::Completed { commit, .. } => view.commit = Some(commit.to_string()),
+        TaskStatus::Blocked { reason } | TaskStatus::Failed { reason } | TaskStatus::Cancelled { reason } => {
+            view.reason = Some(reason.clone());
+        }
+        TaskStatus::Pending | TaskStatus::Ready | TaskStatus::Claimed(_) | TaskStatus::InProgress(_) => {}
+    }
+    view
+}
+
+fn verdict_view(verdict: &worknode_core::verdict::Verdict) -> VerdictView {
+    VerdictView {
+        gate: verdict.gate.clone(),
+        outcome: verdict.outcome,
+        tree: verdict.tree.to_string(),
+        took_ms: verdict.took_ms,
+    }
+}
+
+const fn waiting_for(approval: Approval, review: &worknode_core::task::Review) -> &'static str {
+    match (&review.landing, &review.candidate, &review.approved_by, approval) {
+        (Some(_), ..) => "landing",
+        (None, Some(_), None, Approval::Operator) => "waits for the operator",
+        (None, Some(_), None, Approval::Validation) => "waits for a reviewer",
+        (None, None, None, _) => "gates",
+        (None, _, _, _) => "about to land",
+    }
+}
