@@ -442,11 +442,13 @@ fn decide_exited(
             format!("run {run} is not the agent's present run"),
         ));
     };
-    let mut list = vec![Event::RunExited {
-        run,
-        receipt: receipt.clone(),
-    }];
-    list.extend(after_exit(agent, &current.spec.purpose, receipt, random, now));
+    let mut receipt = receipt.clone();
+    if let (None, RunStatus::Stopping { cause, .. }) = (&receipt.cause, &current.status) {
+        receipt.cause = Some(cause.clone());
+    }
+    let follow_up = after_exit(agent, &current.spec.purpose, &receipt, random, now);
+    let mut list = vec![Event::RunExited { run, receipt }];
+    list.extend(follow_up);
     Ok(events(list))
 }
 

@@ -77,7 +77,9 @@ async fn measure_journal(journal: &Journal, nodes: &[NodeId]) -> Result<f64, Fai
             tokio::spawn(async move {
                 let mut appended = 0_u32;
                 while begun.elapsed() < ROUND {
-                    journal.append(vec![emitted(node, appended)], Durability::Durable).await?;
+                    journal
+                        .append(vec![emitted(node, appended)], Durability::Durable)
+                        .await?;
                     appended += 1;
                 }
                 Ok::<_, worknode_journal::AppendError>(appended)
@@ -100,7 +102,11 @@ fn measure_plain(plain: &Connection) -> Result<f64, Failure> {
         plain.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         plain
             .prepare_cached("INSERT INTO events (node, topic, body) VALUES (?1, ?2, ?3)")?
-            .execute((node.to_string(), draft.event.topic(), serde_json::to_string(&draft.event)?))?;
+            .execute((
+                node.to_string(),
+                draft.event.topic(),
+                serde_json::to_string(&draft.event)?,
+            ))?;
         plain.prepare_cached("COMMIT")?.execute([])?;
         appended += 1;
     }
@@ -127,7 +133,11 @@ fn emitted(node: NodeId, number: u32) -> Draft {
         cause: None,
         event: Event::Emitted {
             name: "compilation_failed".to_owned(),
-            data: [("exit_code".to_owned(), number.to_string()), ("log".to_owned(), log)].into(),
+            data: [
+                ("exit_code".to_owned(), number.to_string()),
+                ("log".to_owned(), log),
+            ]
+            .into(),
         },
     }
 }

@@ -55,9 +55,9 @@ impl From<rusqlite::Error> for StoreError {
         let E::SqliteFailure(failure, _) = &error else {
             return match error {
                 // A column holds what this build never writes.
-                E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) | E::IntegralValueOutOfRange(..) => {
-                    Self::Corrupt { detail }
-                }
+                E::FromSqlConversionFailure(..)
+                | E::InvalidColumnType(..)
+                | E::IntegralValueOutOfRange(..) => Self::Corrupt { detail },
                 _ => Self::Failed { detail },
             };
         };
@@ -82,7 +82,9 @@ impl From<StoreError> for Error {
             StoreError::DiskFull { .. } => {
                 Self::new(Code::DiskFull, message).hint("make room; the journal then goes on by itself")
             }
-            StoreError::Held { .. } => Self::new(Code::Held, message).hint("close the other program and try again"),
+            StoreError::Held { .. } => {
+                Self::new(Code::Held, message).hint("close the other program and try again")
+            }
             StoreError::Failed { .. } => Self::new(Code::Failed, message),
         }
     }
@@ -173,9 +175,8 @@ impl From<OpenError> for Error {
                 Self::new(Code::Usage, message).hint("name another path for the journal")
             }
             OpenError::Newer { .. } => Self::new(Code::Refused, message).hint("use a newer `worknode`"),
-            OpenError::InUse { .. } => {
-                Self::new(Code::Held, message).hint("one daemon works on a journal at a time: `worknode status`")
-            }
+            OpenError::InUse { .. } => Self::new(Code::Held, message)
+                .hint("one daemon works on a journal at a time: `worknode status`"),
             OpenError::NeedsWriter { .. } => {
                 Self::new(Code::Refused, message).hint("start the daemon once: `worknode up`")
             }

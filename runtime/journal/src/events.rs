@@ -132,7 +132,7 @@ fn select(conn: &Connection, origin: u32, filter: &EventFilter) -> Result<Vec<Re
         bytes: 0,
     };
     let range = Range {
-        after: stamp::after(filter.after, origin),
+        after: stamp::after(filter.after, origin).max(0),
         until: filter.until.map_or(i64::MAX, stamp::key),
         filter,
     };
@@ -145,14 +145,10 @@ fn select(conn: &Connection, origin: u32, filter: &EventFilter) -> Result<Vec<Re
 
 fn of_all(conn: &Connection, range: &Range<'_>, page: &mut Page) -> Result<(), StoreError> {
     let types = serde_json::to_string(&range.filter.types).unwrap_or_default();
-    let of_types = if range.filter.types.is_empty() {
-        "?3 = ?3"
-    } else {
-        "topic IN (SELECT value FROM json_each(?3))"
-    };
     let order = if range.filter.newest_first { "DESC" } else { "ASC" };
     let mut select = conn.prepare_cached(&format!(
-        "SELECT at, body FROM events WHERE at > ?1 AND at <= ?2 AND {of_types} ORDER BY at {order}"
+        "SELECT at, body FROM events WHERE at > ?1 AND at <= ?2 \
+         AND (?3 = '[]' OR topic IN (SELECT value FROM json_each(?3))) ORDER BY at {order}"
     ))?;
     let mut rows = select.query((range.after, range.until, types))?;
     while !page.is_full()
@@ -168,7 +164,8 @@ fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) 
     let mut matching = VecDeque::new();
     let mut next = last_of(conn, node)?;
     let mut step = conn.prepare_cached("SELECT before, topic FROM events WHERE at = ?1")?;
-    while next > range.after {
+    // Zero is where a Worknode's history begins: there is no event there.
+    while next > range.after.max(0) {
         let at = next;
         let mut rows = step.query([at])?;
         let row = rows.next()?.ok_or_else(|| broken(at, page.origin))?;
@@ -207,13 +204,13 @@ fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) 
 
 fn last_of(conn: &Connection, node: NodeId) -> Result<i64, StoreError> {
     let mut select = conn.prepare_cached(&format!("SELECT updated FROM {} WHERE id = ?1", rows::NODES))?;
-    let last = select
-        .query_row([node_key(node)], |row| row.get(0))
-        .optional()?;
+    let last = select.query_row([node_key(node)], |row| row.get(0)).optional()?;
     Ok(last.unwrap_or(0))
 }
 
 fn broken(at: i64, origin: u32) -> StoreError {
     let at = stamp::stamp(at, origin);
-    StoreError::corrupt(format!("event {at} is missing, or does not follow an earlier one of its Worknode"))
+    StoreError::corrupt(format!(
+        "event {at} is missing, or does not follow an earlier one of its Worknode"
+    ))
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use worknode_core::{
     bounds,
     event::{Event, Record},
@@ -19,45 +19,12 @@ use worknode_core::{
 
 use crate::{
     cache::Cache,
+    entry::{self, Entry, Unsaved},
     error::{AppendError, StoreError},
     limits,
     pending::Pending,
-    rows::{self, Firing, StoredRun, node_key, run_key},
+    rows::{Firing, StoredRun, node_key},
 };
-
-/// A Worknode while the writer works on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    /// Its row.
-    pub(crate) num: i64,
-    /// As of its last change of state.
-    pub(crate) node: Arc<Node>,
-    /// Its last event; not always one that changed its state.
-    pub(crate) updated: Hlc,
-    /// Levels below the root.
-    pub(crate) depth: usize,
-    /// How many children it has.
-    pub(crate) children: usize,
-    /// What of it is not stored yet.
-    pub(crate) unsaved: Unsaved,
-    /// Bytes of its stored state.
-    pub(crate) weight: usize,
-}
-
-/// How much of an [`Entry`] has to be written. What need not be written is not: a long prompt
-/// is not copied for an event that only moves `updated`, and an index is not touched for a
-/// status that stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Unsaved {
-    /// `updated` and `children` at most.
-    Marks,
-    /// The state too.
-    State,
-    /// The status too.
-    Status,
-    /// It has no row.
-    All,
-}
 
 type Name = (Kind, String, Option<NodeId>);
 type FiringKey = (String, String);
@@ -196,7 +163,11 @@ impl Fold {
         let depth = entry.depth.saturating_add(1);
         if depth > bounds::DEPTH {
             return Err(AppendError::LimitReached {
-                what: format!("{} `{}` would be {depth} levels below the root", spec.kind.name(), spec.name),
+                what: format!(
+                    "{} `{}` would be {depth} levels below the root",
+                    spec.kind.name(),
+                    spec.name
+                ),
                 limit: bounds::DEPTH,
             });
         }
@@ -216,9 +187,7 @@ impl Fold {
         let taken = self.names.get(&name).is_some()
             || conn
                 .prepare_cached("SELECT 1 FROM nodes WHERE kind = ?1 AND name = ?2 AND parent IS ?3")
-                .and_then(|mut known| {
-                    known.exists((spec.kind.name(), &spec.name, spec.parent.map(node_key)))
-                })
+                .and_then(|mut known| known.exists((spec.kind.name(), &spec.name, spec.parent.map(node_key))))
                 .map_err(StoreError::from)?;
         if taken {
             return Err(exists(format!("{} `{}`", spec.kind.name(), spec.name)));
@@ -230,7 +199,7 @@ impl Fold {
     fn apply_to_run(&mut self, conn: &Connection, id: RunId, record: &Record) -> Result<(), AppendError> {
         let known = match self.runs.get(&id) {
             Some(run) => Some(run.clone()),
-            None => stored_run(conn, id, self.origin)?,
+            None => entry::run(conn, id, self.origin)?,
         };
         let next = match (known, Run::begun_by(&record.event)) {
             (Some(_), Some(_)) => return Err(exists(format!("run {id}"))),
@@ -264,7 +233,11 @@ impl Fold {
                 occurrence,
                 due,
                 reason,
-            } => (trigger, occurrence, Some((*due, Some(format!("skipped: {reason}"))))),
+            } => (
+                trigger,
+                occurrence,
+                Some((*due, Some(format!("skipped: {reason}")))),
+            ),
             Event::TriggerActed {
                 trigger, occurrence, ..
             } => (trigger, occurrence, None),
@@ -273,7 +246,7 @@ impl Fold {
         let key = (trigger.clone(), occurrence.clone());
         let known = match self.firings.get(&key) {
             Some(firing) => Some(firing.clone()),
-            None => stored_firing(conn, trigger, occurrence, self.origin)?,
+            None => entry::firing(conn, trigger, occurrence, self.origin)?,
         };
         let firing = match (known, begins, &record.event) {
             (None, Some((due, outcome)), _) => Firing {
@@ -288,7 +261,9 @@ impl Fold {
                 outcome: Some(outcome.clone()),
                 ..known
             },
-            (Some(_), None, _) => return Err(exists(format!("an outcome of firing `{trigger}@{occurrence}`"))),
+            (Some(_), None, _) => {
+                return Err(exists(format!("an outcome of firing `{trigger}@{occurrence}`")));
+            }
             (Some(_), Some(_), _) => return Err(exists(format!("firing `{trigger}@{occurrence}`"))),
             (None, None, _) => return Err(missing(format!("firing `{trigger}@{occurrence}`"))),
         };
@@ -297,7 +272,8 @@ impl Fold {
     }
 
     fn existing(&mut self, conn: &Connection, id: NodeId) -> Result<Entry, AppendError> {
-        self.entry(conn, id)?.ok_or_else(|| missing(format!("Worknode {id}")))
+        self.entry(conn, id)?
+            .ok_or_else(|| missing(format!("Worknode {id}")))
     }
 
     fn entry(&mut self, conn: &Connection, id: NodeId) -> Result<Option<Entry>, StoreError> {
@@ -307,52 +283,8 @@ impl Fold {
         if let Some(entry) = self.cache.get(id) {
             return Ok(Some(entry));
         }
-        stored_entry(conn, id, self.origin)
+        entry::load(conn, id, self.origin)
     }
-}
-
-fn stored_entry(conn: &Connection, id: NodeId, origin: u32) -> Result<Option<Entry>, StoreError> {
-    let mut select = conn.prepare_cached(&format!(
-        "SELECT {}, num, depth, children FROM {} WHERE id = ?1",
-        rows::NODE,
-        rows::NODES
-    ))?;
-    let mut found = select.query([node_key(id)])?;
-    let Some(row) = found.next()? else {
-        return Ok(None);
-    };
-    let (node, weight) = rows::node(row, origin)?;
-    Ok(Some(Entry {
-        num: row.get(7)?,
-        updated: node.updated,
-        node: Arc::new(node),
-        depth: row.get(8)?,
-        children: row.get(9)?,
-        unsaved: Unsaved::Marks,
-        weight,
-    }))
-}
-
-fn stored_run(conn: &Connection, id: RunId, origin: u32) -> Result<Option<StoredRun>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("SELECT {} FROM runs WHERE id = ?1", rows::RUN))?;
-    let mut found = select.query([run_key(id)])?;
-    found.next()?.map(|row| rows::run(row, origin)).transpose()
-}
-
-fn stored_firing(
-    conn: &Connection,
-    trigger: &str,
-    occurrence: &str,
-    origin: u32,
-) -> Result<Option<Firing>, StoreError> {
-    let mut select = conn.prepare_cached(&format!(
-        "SELECT {} FROM firings WHERE trigger_name = ?1 AND occurrence = ?2",
-        rows::FIRING
-    ))?;
-    select
-        .query_row([trigger, occurrence], |row| Ok(rows::firing(row, origin)))
-        .optional()?
-        .transpose()
 }
 
 /// What must hold of any Worknode that is created, wherever it hangs.

@@ -4,11 +4,7 @@
 use tokio::sync::watch;
 use worknode_core::{event::Record, hlc::Hlc};
 
-use crate::{
-    error::ReadError,
-    events::EventFilter,
-    reader::Reader,
-};
+use crate::{error::ReadError, events::EventFilter, reader::Reader};
 
 /// A place in the journal that moves on as it is read.
 ///

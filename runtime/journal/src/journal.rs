@@ -79,7 +79,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`AppendError`]; all but [`AppendError::TimedOut`] mean that nothing was appended.
-    pub async fn append(&self, drafts: Vec<Draft>, durability: Durability) -> Result<Vec<Record>, AppendError> {
+    pub async fn append(
+        &self,
+        drafts: Vec<Draft>,
+        durability: Durability,
+    ) -> Result<Vec<Record>, AppendError> {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
@@ -94,14 +98,17 @@ impl Journal {
             return Err(too_large());
         }
         let (answer, answered) = oneshot::channel();
-        self.enqueue(|bytes| {
-            Message::Append(Request {
-                drafts,
-                durability,
-                answer,
-                bytes,
-            })
-        }, share)
+        self.enqueue(
+            |bytes| {
+                Message::Append(Request {
+                    drafts,
+                    durability,
+                    answer,
+                    bytes,
+                })
+            },
+            share,
+        )
         .await?;
         answer_in_time(answered).await?
     }
@@ -114,10 +121,13 @@ impl Journal {
         // The usual case sets no timer.
         let room = match Arc::clone(&self.room).try_acquire_many_owned(share) {
             Ok(room) => room,
-            Err(_) => within(limits::QUEUE_WAIT, Arc::clone(&self.room).acquire_many_owned(share))
-                .await
-                .ok_or(AppendError::Backpressure)?
-                .map_err(|_| AppendError::Closed)?,
+            Err(_) => within(
+                limits::QUEUE_WAIT,
+                Arc::clone(&self.room).acquire_many_owned(share),
+            )
+            .await
+            .ok_or(AppendError::Backpressure)?
+            .map_err(|_| AppendError::Closed)?,
         };
         match self.queue.try_reserve() {
             Ok(slot) => slot.send(message(room)),
@@ -164,6 +174,8 @@ impl Journal {
     /// # Errors
     /// [`AppendError::TimedOut`] when the disk does not answer; closing goes on.
     pub async fn close(&self) -> Result<(), AppendError> {
+        // The last connection that is closed takes the log with it, if it may write.
+        self.reader.rest();
         let (done, closed) = oneshot::channel();
         match within(limits::ANSWER_WAIT, self.queue.send(Message::Close(done))).await {
             None => return Err(AppendError::TimedOut),

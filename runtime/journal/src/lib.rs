@@ -9,7 +9,7 @@
 //! | `journal` | the handle: append, follow, read, verify, close |
 //! | `writer` | the one thread that writes: group commit |
 //! | `fold` | what an event does to Worknodes, runs and firings, and which events are refused |
-//! | `pending`, `cache` | changes before they are written; states that are used often |
+//! | `entry`, `pending`, `cache` | a Worknode in the writer; changes before they are written; what is used often |
 //! | `tables`, `rows`, `schema` | how it is stored, and read again |
 //! | `chain` | the stored text of an event, and the hash that ties it to the one before |
 //! | `stamp` | stamps as row ids |
@@ -32,6 +32,7 @@
 
 mod cache;
 mod chain;
+mod entry;
 mod error;
 mod events;
 mod fold;

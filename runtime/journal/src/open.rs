@@ -33,9 +33,8 @@ pub(crate) fn writer(path: &Path, now: Timestamp) -> Result<Opened, OpenError> {
     refuse_non_file(path)?;
     let lock = lock(path)?;
     let failed = |error| OpenError::store(path, StoreError::from(error));
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags).map_err(failed)?;
     conn.busy_timeout(limits::LOCK_WAIT).map_err(failed)?;
     let identity = schema::identify(&conn, path)?;
@@ -112,7 +111,8 @@ pub(crate) fn access(path: &Path) -> Result<Access, OpenError> {
     }
     let log = match std::fs::metadata(beside(path, "-wal")) {
         Ok(meta) => meta.len(),
-        Err(error) if error.kind() == ErrorKind::NotFound => 0,
+        // Without a log there is no writer, whatever else lies there.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Access::AsItLies),
         Err(error) => return Err(OpenError::io(path, &error)),
     };
     match (log, exists(&beside(path, "-shm"))?) {
@@ -175,5 +175,37 @@ fn refuse_non_file(path: &Path) -> Result<(), OpenError> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(OpenError::io(path, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_every_commit_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = writer(&dir.path().join("journal.db"), Timestamp::default()).unwrap();
+        let pragma = |name: &str| -> String {
+            opened
+                .conn
+                .query_row(
+                    &format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"),
+                    [],
+                    |row| row.get(0),
+                )
+                .unwrap()
+        };
+        assert_eq!(pragma("synchronous"), "2", "FULL");
+        assert_eq!(pragma("journal_mode"), "wal");
+    }
+
+    #[test]
+    fn paths_with_marks_of_their_own_are_paths() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a?mode=rw#b%20 é.db");
+        drop(writer(&path, Timestamp::default()).unwrap());
+        let conn = reader(&path, &access(&path).unwrap()).unwrap();
+        assert_eq!(schema::identify(&conn, &path).unwrap(), Identity::Journal);
     }
 }

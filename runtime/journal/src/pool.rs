@@ -59,6 +59,11 @@ impl Pool {
         result
     }
 
+    /// Closes the connections that nobody uses.
+    pub(crate) fn rest(&self) {
+        self.lock().idle.clear();
+    }
+
     /// A place among those that may read, with a connection if one is idle.
     fn take(&self) -> Result<Option<Connection>, ReadError> {
         let until = Instant::now() + limits::READ_WAIT;

@@ -83,6 +83,11 @@ impl Reader {
         self.origin
     }
 
+    /// Closes the connections that nobody uses; a later read opens one again.
+    pub(crate) fn rest(&self) {
+        self.pool.rest();
+    }
+
     pub(crate) fn with<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, ReadError>,
@@ -231,7 +236,11 @@ impl Reader {
     /// # Errors
     /// [`ReadError`]
     pub fn firing(&self, trigger: &str, occurrence: &str) -> Result<Option<Firing>, ReadError> {
-        self.one(FIRINGS, "trigger_name = ?1 AND occurrence = ?2", [trigger, occurrence])
+        self.one(
+            FIRINGS,
+            "trigger_name = ?1 AND occurrence = ?2",
+            [trigger, occurrence],
+        )
     }
 
     /// The recorded occurrences of a trigger, the last in the order of their texts first: of a
@@ -265,7 +274,8 @@ impl Reader {
             decode,
         } = table;
         self.with(|conn| {
-            let mut select = conn.prepare_cached(&format!("SELECT {columns} FROM {name} WHERE {matching}"))?;
+            let mut select =
+                conn.prepare_cached(&format!("SELECT {columns} FROM {name} WHERE {matching}"))?;
             let mut found = select.query(values)?;
             let mut page = Vec::new();
             let mut bytes = 0_usize;
@@ -281,11 +291,13 @@ impl Reader {
     }
 }
 
+type Decode<T> = fn(&Row<'_>, u32) -> Result<(T, usize), StoreError>;
+
 /// How rows of one table are read: what of it, and as what. With each comes its size.
 struct Table<T> {
     name: &'static str,
     columns: &'static str,
-    decode: fn(&Row<'_>, u32) -> Result<(T, usize), StoreError>,
+    decode: Decode<T>,
 }
 
 const NODES: Table<Node> = Table {

@@ -84,8 +84,9 @@ pub(crate) fn node(row: &Row<'_>, origin: u32) -> Result<(Node, usize), StoreErr
         name: row.get(3)?,
         created: stamp::stamp(row.get(4)?, origin),
         updated: stamp::stamp(row.get(5)?, origin),
-        state: serde_json::from_str::<NodeState>(state)
-            .map_err(|error| StoreError::corrupt(format!("the state of Worknode {id} cannot be read: {error}")))?,
+        state: serde_json::from_str::<NodeState>(state).map_err(|error| {
+            StoreError::corrupt(format!("the state of Worknode {id} cannot be read: {error}"))
+        })?,
     };
     Ok((node, state.len()))
 }
@@ -100,7 +101,9 @@ pub(crate) fn run(row: &Row<'_>, origin: u32) -> Result<StoredRun, StoreError> {
         begun,
         updated: stamp::stamp(row.get(2)?, origin),
         run: serde_json::from_str(text(row, 3)?).map_err(|error| {
-            StoreError::corrupt(format!("the run that was queued at {begun} cannot be read: {error}"))
+            StoreError::corrupt(format!(
+                "the run that was queued at {begun} cannot be read: {error}"
+            ))
         })?,
     })
 }

@@ -102,7 +102,10 @@ pub(crate) enum Identity {
 /// Tells what the file behind `conn` is, without changing it.
 pub(crate) fn identify(conn: &Connection, path: &Path) -> Result<Identity, OpenError> {
     let failed = |error| OpenError::store(path, StoreError::from(error));
-    let number = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
+    let number = |sql| {
+        conn.query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(failed)
+    };
     let application = number("PRAGMA application_id")?;
     let format = number("PRAGMA user_version")?;
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
@@ -166,7 +169,9 @@ pub(crate) fn head(conn: &Connection, origin: u32) -> Result<Head, StoreError> {
         Ok(Head { key, hash })
     } else {
         let at = stamp::stamp(key, origin);
-        Err(StoreError::corrupt(format!("the last event, {at}, does not follow from the one before it")))
+        Err(StoreError::corrupt(format!(
+            "the last event, {at}, does not follow from the one before it"
+        )))
     }
 }
 

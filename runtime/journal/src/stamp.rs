@@ -9,6 +9,10 @@ use worknode_core::{hlc::Hlc, time::Timestamp};
 
 const COUNTER_BITS: u32 = 16;
 
+/// The last instant whose stamps all have a row id, in the year 6429. A machine whose clock is
+/// beyond it has no idea of the time.
+pub(crate) const LAST: Timestamp = Timestamp::from_millis((1 << (63 - COUNTER_BITS)) - 2);
+
 /// The row id of `stamp`. Past the year 6429 the number does not fit; it is then the largest
 /// there is, which is right for a bound of a search. The writer refuses such a stamp.
 pub(crate) fn key(stamp: Hlc) -> i64 {
@@ -51,7 +55,11 @@ mod tests {
 
     #[test]
     fn no_stamp_is_too_late_for_a_bound() {
-        let last = Hlc { wall: Timestamp::MAX, counter: u16::MAX, origin: 0 };
+        let last = Hlc {
+            wall: Timestamp::MAX,
+            counter: u16::MAX,
+            origin: 0,
+        };
         assert_eq!(key(last), i64::MAX);
         assert_eq!(stamp(i64::MIN, 3).wall.as_millis(), 0);
     }

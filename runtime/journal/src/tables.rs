@@ -4,8 +4,9 @@ use rusqlite::Connection;
 
 use crate::{
     chain::link,
+    entry::{Entry, Unsaved},
     error::StoreError,
-    fold::{Entry, Fold, Unsaved},
+    fold::Fold,
     rows::{node_key, run_key},
     schema::Head,
     stamp::key,
@@ -31,8 +32,8 @@ pub(crate) fn append(
     origin: u32,
     events: &[EventRow],
 ) -> Result<Head, StoreError> {
-    let mut insert =
-        conn.prepare_cached("INSERT INTO events (at, before, topic, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = conn
+        .prepare_cached("INSERT INTO events (at, before, topic, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for event in events {
         head = Head {
             key: event.key,

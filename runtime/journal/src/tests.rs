@@ -6,5 +6,6 @@ mod files;
 mod follow;
 mod histories;
 mod load;
+mod reads;
 mod support;
 mod tamper;

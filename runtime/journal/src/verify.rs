@@ -58,7 +58,10 @@ impl VerifyReport {
 
     fn problem(&mut self, at: Option<Hlc>, what: impl Into<String>) {
         if self.problems.len() < limits::PROBLEMS {
-            self.problems.push(Problem { at, what: what.into() });
+            self.problems.push(Problem {
+                at,
+                what: what.into(),
+            });
         } else {
             self.more_problems = self.more_problems.saturating_add(1);
         }
@@ -132,14 +135,22 @@ struct Walk {
 }
 
 impl Walk {
-    fn step(&mut self, scratch: &Connection, row: &Row<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
+    fn step(
+        &mut self,
+        scratch: &Connection,
+        row: &Row<'_>,
+        report: &mut VerifyReport,
+    ) -> Result<(), StoreError> {
         let key: i64 = row.get(0)?;
         let (hash, body): (Hash, &str) = (row.get(3)?, text(row, 4)?);
         let at = stamp::stamp(key, self.origin);
         report.events = report.events.saturating_add(1);
         report.last = Some(at);
         if link(&self.before, key, self.origin, body) != hash {
-            report.problem(Some(at), "the event, or the one before it, is not the one that was written");
+            report.problem(
+                Some(at),
+                "the event, or the one before it, is not the one that was written",
+            );
         }
         // Later links are checked against what is stored, so each break is told once.
         self.before = hash;
@@ -149,7 +160,10 @@ impl Walk {
         let what = match chain::decode(at, body) {
             Err(error) => error.to_string(),
             Ok(record) => match fold.apply(scratch, &record) {
-                Ok(before) if stamp::key(before) == row.get::<_, i64>(1)? && record.event.topic() == text(row, 2)? => {
+                Ok(before)
+                    if stamp::key(before) == row.get::<_, i64>(1)?
+                        && record.event.topic() == text(row, 2)? =>
+                {
                     fold.keep_request();
                     if report.events.is_multiple_of(BATCH) {
                         tables::save(scratch, fold)?;
@@ -190,7 +204,10 @@ fn compare(
             }
             _ => {
                 // One side has a row more; from here on the rows do not belong together.
-                report.problem(None, format!("`{table}` does not have the rows that the events lead to"));
+                report.problem(
+                    None,
+                    format!("`{table}` does not have the rows that the events lead to"),
+                );
                 return Ok(());
             }
         }

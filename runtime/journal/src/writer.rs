@@ -12,7 +12,7 @@ use worknode_core::{
     bounds,
     event::{Draft, Record, SCHEMA_VERSION},
     hlc::{Hlc, HlcClock},
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 
 use crate::{
@@ -192,11 +192,11 @@ impl Writer {
             }
             drop(request.bytes);
             match (request.durability, &outcome) {
-                (Durability::Local, Ok(_)) => {
+                (_, Ok(_)) => {
                     let _ = request.answer.send(outcome);
                 }
                 // A refusal may rest on what this very group changes, so it waits too.
-                (Durability::Local, Err(_)) | (Durability::Durable, _) => {
+                (_, Err(_)) => {
                     waiting.push((request.answer, outcome));
                 }
             }
@@ -212,14 +212,15 @@ impl Writer {
     /// Stamps the events of one request and applies them to the projections in memory.
     fn stage(&mut self, drafts: Vec<(Draft, String)>, rows: &mut Vec<EventRow>) -> Answer {
         let now = self.clock.now();
+        if now > stamp::LAST {
+            return Err(no_stamp_fits(now));
+        }
         let mut records = Vec::with_capacity(drafts.len());
         for (draft, body) in drafts {
             let at = self.hlc.tick(now);
             let key = stamp::key(at);
-            if key == i64::MAX || key <= rows.last().map_or(self.head.key, |row| row.key) {
-                return Err(AppendError::Malformed {
-                    why: format!("the clock of this machine says {now}, after which no stamp fits"),
-                });
+            if key <= rows.last().map_or(self.head.key, |row| row.key) {
+                return Err(no_stamp_fits(at.wall));
             }
             let record = Record {
                 at,
@@ -291,8 +292,18 @@ impl Writer {
     }
 }
 
+fn no_stamp_fits(wall: Timestamp) -> AppendError {
+    AppendError::Malformed {
+        why: format!("the clock of this machine stands at {wall}, for which there are no stamps"),
+    }
+}
+
 /// The next group: what is queued by now, within bounds.
-fn gather(first: Message, queue: &mut mpsc::Receiver<Message>, closing: &mut Vec<oneshot::Sender<()>>) -> Vec<Request> {
+fn gather(
+    first: Message,
+    queue: &mut mpsc::Receiver<Message>,
+    closing: &mut Vec<oneshot::Sender<()>>,
+) -> Vec<Request> {
     let mut group = Vec::new();
     let mut bytes = 0_usize;
     let mut next = Some(first);

@@ -19,6 +19,8 @@ use super::{
 
 mod words;
 
+pub(super) use words::placeholder;
+
 /// Stands for a text that could not be read. What is said about it is a consequence.
 pub(super) const PLACEHOLDER: &str = "not-read-0f3a";
 

@@ -49,26 +49,30 @@ impl Node {
         }
     }
 
+    /// What stands at `key` in this table.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let Value::Table(entries) = &self.value else { return None };
+        entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+    }
+
     fn step(&self, step: &Step) -> Option<&Self> {
         match (&self.value, step) {
-            (Value::Table(entries), Step::Key(key)) => {
-                entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
-            }
+            (_, Step::Key(key)) => self.get(key),
             (Value::List(items), Step::Index(index)) => items.get(*index),
             _ => None,
         }
     }
 
     /// As the merging of layers wants it. Fit after the check alone: dates are texts there.
-    pub(super) fn into_toml(self) -> toml::Value {
-        match self.value {
-            Value::Text(text) | Value::Date(text) => text.into(),
-            Value::Integer(number) => i64::try_from(number).unwrap_or(i64::MAX).into(),
-            Value::Float(number) => number.into(),
-            Value::Boolean(yes) => yes.into(),
-            Value::List(items) => items.into_iter().map(Self::into_toml).collect::<Vec<_>>().into(),
+    pub(super) fn to_toml(&self) -> toml::Value {
+        match &self.value {
+            Value::Text(text) | Value::Date(text) => text.as_str().into(),
+            Value::Integer(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+            Value::Float(number) => (*number).into(),
+            Value::Boolean(yes) => (*yes).into(),
+            Value::List(items) => toml::Value::Array(items.iter().map(Self::to_toml).collect()),
             Value::Table(entries) => {
-                let entries = entries.into_iter().map(|(key, node)| (key, node.into_toml()));
+                let entries = entries.iter().map(|(key, node)| (key.clone(), node.to_toml()));
                 toml::Value::Table(entries.collect())
             }
         }
@@ -274,7 +278,7 @@ mod tests {
         let text = "a = 1\nb = { \"ü\" = [1, 2], d = 3 }\n\n[[list]]\nx = 1\n[[list]]\n  x = 2\n";
         let documents = [document("f", text)];
         assert_eq!(at(&documents, "a"), "f:1:1");
-        assert_eq!(at(&documents, "b.ü[1]"), "f:2:14");
+        assert_eq!(at(&documents, "b.ü[1]"), "f:2:17");
         assert_eq!(at(&documents, "b.d"), "f:2:21");
         assert_eq!(at(&documents, "list[1]"), "f:6:1");
         assert_eq!(at(&documents, "list[1].x"), "f:7:3");

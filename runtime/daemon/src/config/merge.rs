@@ -3,11 +3,10 @@
 use std::path::Path as FilePath;
 
 use figment::{Figment, providers::Serialized};
-use serde_json::Value as Json;
 
 use super::{
-    check::{Checker, PLACEHOLDER},
-    document::{Document, locate},
+    check::placeholder,
+    document::{Document, Node, Value, locate},
     mistake::{Mistake, Mistakes, Place},
     model::Config,
     path::Path,
@@ -23,7 +22,7 @@ const NAMELESS: &str = "team";
 pub(super) fn merge(layers: &mut Layers, dir: &FilePath, mistakes: &mut Mistakes) -> Option<Config> {
     let mut figment = Figment::from(Serialized::defaults(defaults(dir)));
     for document in &layers.documents {
-        figment = figment.merge(Serialized::defaults(document.root.clone().into_toml()));
+        figment = figment.merge(Serialized::defaults(document.root.to_toml()));
     }
     let figment = required(figment, layers, mistakes);
     match figment.extract::<Config>() {
@@ -56,57 +55,42 @@ fn defaults(dir: &FilePath) -> Config {
     config
 }
 
-/// Notes required keys that no layer has. Those in lists were seen already: a list comes from
-/// one layer.
-fn required(figment: Figment, layers: &mut Layers, mistakes: &mut Mistakes) -> Figment {
+/// Notes required keys that no layer has, and fills them. Those in lists were seen already: a
+/// list comes from one layer.
+fn required(mut figment: Figment, layers: &mut Layers, mistakes: &mut Mistakes) -> Figment {
     let root = schema(SchemaKind::Config);
-    let Ok(merged) = figment.extract::<Json>() else {
-        return figment;
-    };
     let mut missing = Vec::new();
-    walk(&merged, Schema::root(&root), &mut Path::default(), &mut missing);
-    let mut figment = figment;
-    for (path, is_list) in missing {
+    let tables: Vec<&Node> = layers.documents.iter().map(|document| &document.root).collect();
+    walk(&tables, Schema::root(&root), &mut Path::default(), &mut missing);
+    for (path, filler) in missing {
         let key = path.to_string();
-        let filler = if is_list {
-            Json::Array(Vec::new())
-        } else {
-            PLACEHOLDER.into()
-        };
-        figment = figment.join(Serialized::default(&key, filler));
-        note(&mut layers.checker, &layers.documents, path, mistakes);
+        figment = figment.join(Serialized::default(&key, Node { at: 0, value: filler }.to_toml()));
+        layers.checker.mended.insert(key.clone());
+        let name = key.rsplit('.').next().unwrap_or_default();
+        mistakes.add(Mistake {
+            place: place(&layers.documents, &path),
+            message: format!("`{name}` is missing"),
+            hint: None,
+            key,
+        });
     }
     figment
 }
 
-fn note(checker: &mut Checker, documents: &[Document], path: Path, mistakes: &mut Mistakes) {
-    let key = path.to_string();
-    checker.mended.insert(key.clone());
-    let name = key.rsplit('.').next().unwrap_or_default();
-    mistakes.add(Mistake {
-        place: place(documents, &path),
-        message: format!("`{name}` is missing"),
-        hint: None,
-        key,
-    });
-}
-
-fn walk(value: &Json, schema: Schema<'_>, path: &mut Path, missing: &mut Vec<(Path, bool)>) {
-    let (Some(entries), Some(form)) = (value.as_object(), schema.forms().first().copied()) else {
-        return;
-    };
-    for key in form.required().filter(|key| !entries.contains_key(*key)) {
-        let is_list = form
-            .property(key)
-            .is_some_and(|property| property.kind() == "array");
+/// Looks at the tables that stand at `path` in the layers, as if they were one.
+fn walk(tables: &[&Node], schema: Schema<'_>, path: &mut Path, missing: &mut Vec<(Path, Value)>) {
+    let Some(form) = schema.forms().first().copied() else { return };
+    let inside = |key: &str| -> Vec<&Node> { tables.iter().filter_map(|table| table.get(key)).collect() };
+    for key in form.required().filter(|key| inside(key).is_empty()) {
         path.push_key(key);
-        missing.push((path.clone(), is_list));
+        missing.push((path.clone(), form.property(key).map_or(Value::Boolean(true), placeholder)));
         path.pop();
     }
     for (key, schema) in form.properties() {
-        if let Some(value) = entries.get(key) {
+        let found = inside(key);
+        if found.iter().any(|node| matches!(node.value, Value::Table(_))) {
             path.push_key(key);
-            walk(value, schema, path, missing);
+            walk(&found, schema, path, missing);
             path.pop();
         }
     }

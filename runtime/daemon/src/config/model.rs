@@ -175,6 +175,27 @@ pub struct AgentEntry {
     pub restart: AgentRestart,
 }
 
+impl AgentEntry {
+    /// An agent that says nothing of its own.
+    #[must_use]
+    pub fn bare(name: String, profile: &str) -> Self {
+        Self {
+            name,
+            profile: profile.to_owned(),
+            driver: None,
+            command: None,
+            count: one(),
+            model: None,
+            prompt: String::new(),
+            env: BTreeMap::new(),
+            pass_env: Vec::new(),
+            start: None,
+            limits: AgentLimits::default(),
+            restart: AgentRestart::default(),
+        }
+    }
+}
+
 fn default_profile() -> String {
     DEFAULT_PROFILE.to_owned()
 }

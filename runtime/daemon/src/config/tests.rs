@@ -1,4 +1,4 @@
-//! The loader as a whole: on the samples, and on whatever else may stand in a file.
+//! The loader as a whole, on the samples.
 
 use std::{
     collections::BTreeSet,
@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proptest::prelude::*;
 use worknode_core::{
     agent::{StartWhen, Tier},
     error::{Code, Error},
@@ -17,6 +16,8 @@ use worknode_core::{
 };
 
 use super::*;
+
+mod hostile;
 
 fn samples(kind: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(kind);
@@ -53,15 +54,6 @@ fn sources(dir: &Path) -> Sources {
 
 fn loaded(dir: &Path) -> Loaded {
     load(&sources(dir)).unwrap_or_else(|errors| panic!("{}: {errors}", dir.display()))
-}
-
-/// What is told about `files`.
-fn told(files: &[(&str, &[u8])]) -> String {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        fs::write(dir.path().join(name), bytes).unwrap();
-    }
-    load(&sources(dir.path())).map_or_else(|errors| errors.to_string(), |_| String::new())
 }
 
 #[test]
@@ -409,119 +401,4 @@ fn mistakes_in_flags_name_the_flag() {
         told.ends_with("2 mistakes in 2 flags; nothing was started"),
         "{told}"
     );
-}
-
-#[test]
-fn p8_files_that_are_no_text_say_why() {
-    assert!(
-        told(&[(CONFIG_FILE, b"a\nb = \"\xff\"")])
-            .starts_with("worknode.toml: the file is not UTF-8: byte 6 of line 2")
-    );
-    let large = vec![b'#'; 17 * 1024 * 1024];
-    assert!(told(&[(CONFIG_FILE, &large)]).starts_with("worknode.toml: the file is larger than 16 MiB"));
-    assert!(
-        told(&[(CONFIG_FILE, b"\xef\xbb\xbf[team]\n")]).is_empty(),
-        "a byte order mark does no harm"
-    );
-    assert!(
-        told(&[(CONFIG_FILE, b"[team]\r\nname = \"a\"\r\n")]).is_empty(),
-        "nor does the other line ending"
-    );
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join(CONFIG_FILE)).unwrap();
-    let told = load(&sources(dir.path())).unwrap_err().to_string();
-    assert!(
-        told.starts_with("worknode.toml: this is a directory, not a file"),
-        "{told}"
-    );
-}
-
-#[test]
-fn p8_a_file_of_ten_megabytes_is_read_and_its_mistakes_are_bounded() {
-    let good = format!(
-        "[team]\n{}",
-        "# a comment, and nothing more than that\n".repeat(260_000)
-    );
-    assert!(told(&[(CONFIG_FILE, good.as_bytes())]).is_empty());
-    let bad: String = (0..400_000).map(|n| format!("key_number_{n} = {n}\n")).collect();
-    let told = told(&[(CONFIG_FILE, bad.as_bytes())]);
-    assert!(
-        told.ends_with("… and 399000 more\n400000 mistakes in 1 file; nothing was started"),
-        "{}",
-        told.len()
-    );
-}
-
-#[test]
-fn p8_deep_nesting_does_not_cost_the_stack() {
-    let keys = vec!["a"; 79].join(".");
-    let deep = (0..79).fold("1".to_owned(), |inner, _| format!("{{ {keys} = {inner} }}"));
-    let deep = format!("{keys} = {deep}\n");
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join(PROFILES_FOLDER)).unwrap();
-    fs::write(
-        dir.path().join(PROFILES_FOLDER).join("x.toml"),
-        format!("tier = \"executive\"\n{deep}"),
-    )
-    .unwrap();
-    fs::write(dir.path().join(CONFIG_FILE), &deep).unwrap();
-    let mut sources = sources(dir.path());
-    sources.env.push((
-        "WORKNODE_LIMITS__AGENTS".to_owned(),
-        format!("{{ {} }}", deep.trim()),
-    ));
-    let told = load(&sources).unwrap_err().to_string();
-    assert!(told.contains("nested deeper than 32 levels"), "{told}");
-}
-
-#[test]
-fn p8_a_long_name_of_a_variable_is_harmless() {
-    let mut sources = sources(&sample("smallest"));
-    sources
-        .env
-        .push((format!("WORKNODE_{}", "A__".repeat(30_000)), String::new()));
-    assert!(load(&sources).is_err());
-}
-
-/// Pieces of which text is made that comes near to a configuration.
-const PIECES: &str = "(\\[team\\]|\\[\\[agent\\]\\]|\\[\\[trigger\\]\\]|\\[\\[phase\\]\\]|\\[\\[phase.task\\]\\]|\\[gate.tests\\]\
-    |name = \"[a-z*]{0,3}\"|id = \"[a-z]{0,2}\"|command = |agent = |every = |cron = \"[0-9 */]{0,9}\"|deadline = |steps = \
-    |spawn = |profile = |limits = |count = |files = |depends_on = |title|prompt = \"x\"|env\\.|\\{|\\}|\\[|\\]|\"|'''\
-    |\"1h\"|-?[0-9]{1,20}|1\\.5|true|2026-12-01|=|,|\\.| |\n|é|\u{0}){0,30}";
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn no_text_makes_the_loader_panic(config in PIECES, plan in PIECES, profile in ".{0,40}", value in "\\PC{0,20}") {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join(PROFILES_FOLDER)).unwrap();
-        fs::write(dir.path().join(CONFIG_FILE), &config).unwrap();
-        fs::write(dir.path().join(PLAN_FILE), &plan).unwrap();
-        fs::write(dir.path().join(PROFILES_FOLDER).join("x.toml"), &profile).unwrap();
-        let mut sources = sources(dir.path());
-        sources.env.push(("WORKNODE_TEAM__GATES".to_owned(), value));
-        if let Err(errors) = load(&sources) {
-            prop_assert!(!errors.mistakes.is_empty());
-        }
-    }
-
-    /// One line of a good file, changed: it loads, or there is a mistake with a place.
-    #[test]
-    fn a_changed_line_is_fine_or_told_with_its_place(line in 0_usize..125, with in "[a-z\"=\\[\\]{},.0-9 ]{0,12}", keep in 0_usize..20) {
-        let text = fs::read_to_string(sample("everything").join(CONFIG_FILE)).unwrap();
-        let changed: Vec<String> = text
-            .lines()
-            .enumerate()
-            .map(|(at, old)| if at == line { format!("{}{with}", old.chars().take(keep).collect::<String>()) } else { old.to_owned() })
-            .collect();
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(CONFIG_FILE), changed.join("\n")).unwrap();
-        if let Err(errors) = load(&sources(dir.path())) {
-            for mistake in &errors.mistakes {
-                prop_assert!(mistake.place.to_string().starts_with("worknode.toml:"), "{}", mistake);
-                prop_assert!(!mistake.message.contains("not-read"), "{}", mistake);
-            }
-        }
-    }
 }

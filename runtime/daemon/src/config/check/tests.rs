@@ -20,7 +20,7 @@ fn check(schema: &serde_json::Value, text: &str) -> (Vec<String>, toml::Value) {
     });
     let mut told: Vec<String> = told.collect();
     told.sort();
-    (told, root.into_toml())
+    (told, root.to_toml())
 }
 
 fn config(text: &str) -> Vec<String> {

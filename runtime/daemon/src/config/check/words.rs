@@ -89,7 +89,7 @@ pub(super) fn reordered<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 /// Something that the schema allows.
-pub(super) fn placeholder(schema: Schema<'_>) -> Value {
+pub(in crate::config) fn placeholder(schema: Schema<'_>) -> Value {
     let Some(form) = schema.forms().first().copied() else {
         return Value::Boolean(true);
     };

@@ -3,28 +3,23 @@
 use std::collections::BTreeMap;
 
 use worknode_actors::definition::AgentDefinition;
-use worknode_core::{
-    agent::{AgentSpec, StartWhen, Tier},
-    bounds,
-    time::Span,
-};
+use worknode_core::{agent::StartWhen, bounds};
 use worknode_policies::names::Suggestions;
-use worknode_profiles::{Driver, Launch, Profile, profile::LimitsSpec};
+use worknode_profiles::{Driver, Profile};
 use worknode_triggers::TriggerSpec;
+
+mod build;
+mod checks;
 
 use super::{NAME, Problems, did_you_mean, programs::Programs};
 use crate::config::{
-    model::{AgentEntry, AgentLimits, AgentRestart, Config, DEFAULT_PROFILE},
+    model::{AgentEntry, Config},
     path::shown,
     profiles::{Named, Profiles},
 };
 
 /// Names that mean somebody else in messages and events.
 const RESERVED: [&str; 4] = ["operator", "executive", "assignee", "runtime"];
-/// The driver of an agent with a command of its own.
-const COMMAND: &str = "command";
-/// Most restarts within a period: the moment of each is remembered.
-const RESTARTS: u32 = 1_000;
 
 /// The agents of the team, in the order of their start. Those of triggers come last.
 pub(super) fn staff(
@@ -142,7 +137,7 @@ impl<'a> Staff<'a, '_> {
 
     fn hire(&mut self, path: &str, profile_name: &str, trigger: &str) {
         let profile = self.profile(path, profile_name);
-        let entry = bare(trigger_agent(trigger), profile_name);
+        let entry = AgentEntry::bare(trigger_agent(trigger), profile_name);
         let driver = match profile.and_then(|profile| profile.driver.as_deref()) {
             Some(name) => self.known_driver(path, name),
             None => None,
@@ -220,7 +215,7 @@ impl<'a> Staff<'a, '_> {
             return;
         }
         self.names.insert(name.clone(), path.to_owned());
-        self.agents.push(definition(name, wanted));
+        self.agents.push(build::definition(name, wanted));
     }
 
     fn profile(&mut self, path: &str, name: &str) -> Option<&'a Profile> {
@@ -248,199 +243,9 @@ impl<'a> Staff<'a, '_> {
             }
         }
     }
-
-    fn driver(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) -> Option<&'a Driver> {
-        let of_profile = profile.and_then(|profile| profile.driver.as_deref());
-        let has_command = |name: &str| match self.profiles.driver(name) {
-            Named::Known(driver) => !driver.command.is_empty(),
-            Named::Unread | Named::Unknown => false,
-        };
-        let name = match (entry.driver.as_deref(), of_profile) {
-            (Some(name), _) => name,
-            // A command of its own is for a driver that has none.
-            (None, Some(name)) if entry.command.is_none() || !has_command(name) => name,
-            (None, _) if entry.command.is_some() => COMMAND,
-            (None, _) => {
-                if profile.is_some() {
-                    let known = self.profiles.driver_names().join(", ");
-                    let message = format!(
-                        "neither the agent nor its profile `{}` names a driver",
-                        entry.profile
-                    );
-                    let hint = Some(format!("there are: {known}"));
-                    self.problems.say(format!("{path}.driver"), message, hint);
-                }
-                return None;
-            }
-        };
-        self.known_driver(&format!("{path}.driver"), name)
-    }
-
-    fn command(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
-        let own = entry.command.as_deref().unwrap_or_default();
-        let key = format!("{path}.command");
-        let mistakes = driver.mistakes_in(own);
-        for mistake in &mistakes {
-            self.problems.say(key.clone(), mistake.to_string(), None);
-        }
-        if !mistakes.is_empty() {
-            return;
-        }
-        self.model(path, entry, driver, own);
-        match own.first() {
-            Some(program) => {
-                if let Err(trouble) = self.programs.find(program) {
-                    self.problems.say(key, trouble.to_string(), trouble.hint());
-                }
-            }
-            None => self.program_of(&format!("{path}.driver"), driver),
-        }
-    }
-
-    /// The program of a driver may be missing where a configuration is only looked at, so this
-    /// is a warning.
-    fn program_of(&mut self, path: &str, driver: &Driver) {
-        let Some(program) = driver.command.first() else {
-            return;
-        };
-        if let Err(trouble) = self.programs.find(program) {
-            let message = format!("driver `{}` cannot start: {trouble}", driver.name);
-            self.problems
-                .warn(path, message, "install it before the team is started");
-        }
-    }
-
-    fn model(&mut self, path: &str, entry: &AgentEntry, driver: &Driver, own: &[String]) {
-        let Some(model) = entry.model.as_deref() else {
-            return;
-        };
-        let launch = Launch {
-            brief: "",
-            brief_file: "",
-            model: Some(model),
-            session: None,
-        };
-        // The command itself was found to be sound, so what is wrong is the model.
-        if let Err(error) = driver.command_line(own, &launch) {
-            self.problems
-                .say(format!("{path}.model"), error.to_string(), None);
-        }
-        let texts = driver.command.iter().chain(own).chain(driver.env.values());
-        if !texts.into_iter().any(|text| text.contains("{model}")) {
-            let message = format!("driver `{}` takes no model", driver.name);
-            self.problems.warn(
-                format!("{path}.model"),
-                message,
-                "leave it out, or use {model} in the command",
-            );
-        }
-    }
-
-    fn environment(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
-        for (name, value) in &entry.env {
-            // An odd name stands in the message; in a path it would be several keys.
-            let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            let key = if is_bare {
-                format!("{path}.env.{name}")
-            } else {
-                format!("{path}.env")
-            };
-            let alone = Driver {
-                env: BTreeMap::from([(name.clone(), String::new())]),
-                ..Driver::default()
-            };
-            let forbidden = || driver.mistakes_in_env(std::slice::from_ref(name));
-            let mistake = alone.mistakes().into_iter().chain(forbidden()).next();
-            if let Some(mistake) = mistake {
-                self.problems.say(key.clone(), mistake.to_string(), None);
-            }
-            if value.contains('\0') {
-                self.problems.say(key, "the value has a zero byte", None);
-            }
-        }
-        for mistake in driver.mistakes_in_env(&entry.pass_env) {
-            self.problems
-                .say(format!("{path}.pass_env"), mistake.to_string(), None);
-        }
-    }
-
-    fn limits(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) {
-        let of_profile = profile.map_or_else(LimitsSpec::default, |profile| profile.limits);
-        for (key, why) in entry.limits.over(of_profile).mistakes() {
-            self.problems.say(format!("{path}.limits.{key}"), why, None);
-        }
-        let AgentRestart {
-            period, max_restarts, ..
-        } = entry.restart;
-        if period == Some(Span::default()) {
-            let message = "a period of no time forgives every restart at once";
-            self.problems.say(format!("{path}.restart.period"), message, None);
-        }
-        if max_restarts.is_some_and(|most| most > RESTARTS) {
-            let message = format!("too many; at most {RESTARTS}");
-            self.problems
-                .say(format!("{path}.restart.max_restarts"), message, None);
-        }
-    }
 }
 
 /// Name of the agent that a trigger brings with it when it names only a profile.
 fn trigger_agent(trigger: &str) -> String {
     format!("trigger-{trigger}")
-}
-
-/// An entry that says nothing of its own.
-fn bare(name: String, profile: &str) -> AgentEntry {
-    AgentEntry {
-        name,
-        profile: profile.to_owned(),
-        driver: None,
-        command: None,
-        count: 1,
-        model: None,
-        prompt: String::new(),
-        env: BTreeMap::new(),
-        pass_env: Vec::new(),
-        start: None,
-        limits: AgentLimits::default(),
-        restart: AgentRestart::default(),
-    }
-}
-
-/// What the entry says over what the profile says. Where one is unknown, which was told, a
-/// stand-in takes its place.
-fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
-    let stand_in = Profile {
-        name: DEFAULT_PROFILE.to_owned(),
-        description: None,
-        tier: Tier::Implementation,
-        driver: None,
-        model: None,
-        start: None,
-        restart: worknode_core::restart::RestartPolicy::default(),
-        limits: LimitsSpec::default(),
-        env: Vec::new(),
-        brief: None,
-    };
-    let profile = wanted.profile.unwrap_or(&stand_in);
-    let driver = wanted.driver.cloned().unwrap_or_default();
-    let entry = wanted.entry;
-    AgentDefinition {
-        name,
-        spec: AgentSpec {
-            profile: entry.profile.clone(),
-            driver: driver.name.clone(),
-            tier: profile.tier,
-            start: wanted.start.unwrap_or_else(|| profile.start_when()),
-            restart: entry.restart.over(profile.restart),
-            limits: entry.limits.over(profile.limits).into(),
-        },
-        driver,
-        command: entry.command.clone().unwrap_or_default(),
-        model: entry.model.clone().or_else(|| profile.model.clone()),
-        prompt: entry.prompt.clone(),
-        env: entry.env.clone(),
-        pass_env: profile.env.iter().chain(&entry.pass_env).cloned().collect(),
-        brief: profile.template().to_owned(),
-    }
 }

@@ -1,0 +1,158 @@
+//! What an agent's entry says about its driver, command, environment and limits.
+
+use std::collections::BTreeMap;
+
+use worknode_core::time::Span;
+use worknode_profiles::{Driver, Launch, Profile, profile::LimitsSpec};
+
+use super::Staff;
+use crate::config::{
+    model::{AgentEntry, AgentRestart},
+    profiles::Named,
+};
+
+/// The driver of an agent with a command of its own.
+const COMMAND: &str = "command";
+/// Most restarts within a period: the moment of each is remembered.
+const RESTARTS: u32 = 1_000;
+
+impl<'a> Staff<'a, '_> {
+    pub(super) fn driver(
+        &mut self,
+        path: &str,
+        entry: &AgentEntry,
+        profile: Option<&Profile>,
+    ) -> Option<&'a Driver> {
+        let of_profile = profile.and_then(|profile| profile.driver.as_deref());
+        let has_command = |name: &str| match self.profiles.driver(name) {
+            Named::Known(driver) => !driver.command.is_empty(),
+            Named::Unread | Named::Unknown => false,
+        };
+        let name = match (entry.driver.as_deref(), of_profile) {
+            (Some(name), _) => name,
+            // A command of its own is for a driver that has none.
+            (None, Some(name)) if entry.command.is_none() || !has_command(name) => name,
+            (None, _) if entry.command.is_some() => COMMAND,
+            (None, _) => {
+                if profile.is_some() {
+                    let known = self.profiles.driver_names().join(", ");
+                    let message = format!(
+                        "neither the agent nor its profile `{}` names a driver",
+                        entry.profile
+                    );
+                    let hint = Some(format!("there are: {known}"));
+                    self.problems.say(format!("{path}.driver"), message, hint);
+                }
+                return None;
+            }
+        };
+        self.known_driver(&format!("{path}.driver"), name)
+    }
+
+    pub(super) fn command(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
+        let own = entry.command.as_deref().unwrap_or_default();
+        let key = format!("{path}.command");
+        let mistakes = driver.mistakes_in(own);
+        for mistake in &mistakes {
+            self.problems.say(key.clone(), mistake.to_string(), None);
+        }
+        if !mistakes.is_empty() {
+            return;
+        }
+        self.model(path, entry, driver, own);
+        match own.first() {
+            Some(program) => {
+                if let Err(trouble) = self.programs.find(program) {
+                    self.problems.say(key, trouble.to_string(), trouble.hint());
+                }
+            }
+            None => self.program_of(&format!("{path}.driver"), driver),
+        }
+    }
+
+    /// The program of a driver may be missing where a configuration is only looked at, so this
+    /// is a warning.
+    pub(super) fn program_of(&mut self, path: &str, driver: &Driver) {
+        let Some(program) = driver.command.first() else {
+            return;
+        };
+        if let Err(trouble) = self.programs.find(program) {
+            let message = format!("driver `{}` cannot start: {trouble}", driver.name);
+            self.problems
+                .warn(path, message, "install it before the team is started");
+        }
+    }
+
+    pub(super) fn model(&mut self, path: &str, entry: &AgentEntry, driver: &Driver, own: &[String]) {
+        let Some(model) = entry.model.as_deref() else {
+            return;
+        };
+        let launch = Launch {
+            brief: "",
+            brief_file: "",
+            model: Some(model),
+            session: None,
+        };
+        // The command itself was found to be sound, so what is wrong is the model.
+        if let Err(error) = driver.command_line(own, &launch) {
+            self.problems
+                .say(format!("{path}.model"), error.to_string(), None);
+        }
+        let texts = driver.command.iter().chain(own).chain(driver.env.values());
+        if !texts.into_iter().any(|text| text.contains("{model}")) {
+            let message = format!("driver `{}` takes no model", driver.name);
+            self.problems.warn(
+                format!("{path}.model"),
+                message,
+                "leave it out, or use {model} in the command",
+            );
+        }
+    }
+
+    pub(super) fn environment(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
+        for (name, value) in &entry.env {
+            // An odd name stands in the message; in a path it would be several keys.
+            let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let key = if is_bare {
+                format!("{path}.env.{name}")
+            } else {
+                format!("{path}.env")
+            };
+            let alone = Driver {
+                env: BTreeMap::from([(name.clone(), String::new())]),
+                ..Driver::default()
+            };
+            let forbidden = || driver.mistakes_in_env(std::slice::from_ref(name));
+            let mistake = alone.mistakes().into_iter().chain(forbidden()).next();
+            if let Some(mistake) = mistake {
+                self.problems.say(key.clone(), mistake.to_string(), None);
+            }
+            if value.contains('\0') {
+                self.problems.say(key, "the value has a zero byte", None);
+            }
+        }
+        for mistake in driver.mistakes_in_env(&entry.pass_env) {
+            self.problems
+                .say(format!("{path}.pass_env"), mistake.to_string(), None);
+        }
+    }
+
+    pub(super) fn limits(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) {
+        let of_profile = profile.map_or_else(LimitsSpec::default, |profile| profile.limits);
+        for (key, why) in entry.limits.over(of_profile).mistakes() {
+            self.problems.say(format!("{path}.limits.{key}"), why, None);
+        }
+        let AgentRestart {
+            period, max_restarts, ..
+        } = entry.restart;
+        if period == Some(Span::default()) {
+            let message = "a period of no time forgives every restart at once";
+            self.problems.say(format!("{path}.restart.period"), message, None);
+        }
+        if max_restarts.is_some_and(|most| most > RESTARTS) {
+            let message = format!("too many; at most {RESTARTS}");
+            self.problems
+                .say(format!("{path}.restart.max_restarts"), message, None);
+        }
+    }
+}

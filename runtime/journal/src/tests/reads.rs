@@ -1,0 +1,207 @@
+//! What was stored is found again.
+
+use worknode_core::{
+    event::{Draft, Event},
+    hlc::Hlc,
+    ids::NodeId,
+    node::{Kind, Node},
+    run::{Ending, Receipt},
+};
+
+use super::support::{MORNING, Store, agent, child, draft, emitted, node, queued, run_id, task, task_spec};
+use crate::{EventFilter, NodeFilter};
+
+#[tokio::test]
+async fn what_is_appended_is_read_again_also_after_a_restart() {
+    let mut store = Store::new().await;
+    let drafts = vec![
+        task(node(1), "schema"),
+        draft(node(1), Event::TaskReady),
+        Draft {
+            cause: Some(Hlc::ZERO),
+            ..emitted(node(1), 7)
+        },
+    ];
+    let records = store.append(drafts.clone()).await.unwrap();
+    store.reopen().await;
+    let reader = store.journal.reader();
+    let stored = reader.events(&EventFilter::default()).unwrap();
+    assert_eq!(stored[1..], records);
+    for (record, draft) in records.iter().zip(drafts) {
+        assert_eq!(
+            (record.node, &record.by, record.cause, &record.event),
+            (draft.node, &draft.by, draft.cause, &draft.event)
+        );
+        assert_eq!(reader.event(record.at).unwrap().as_ref(), Some(record));
+    }
+    let task = reader.node(node(1)).unwrap().unwrap();
+    assert_eq!(
+        (task.status(), task.created, task.updated),
+        ("ready", records[0].at, records[2].at)
+    );
+    assert_eq!(task.task().unwrap().spec, task_spec("schema"));
+    store.assert_sound().await;
+}
+
+#[tokio::test]
+async fn worknodes_are_found_by_place_kind_status_and_name() {
+    let store = Store::new().await;
+    let mut drafts = vec![child(node(50), NodeId::ROOT, Kind::Team, "web")];
+    drafts.extend((1..=5_u32).map(|n| child(node(n.into()), node(50), Kind::Task, &format!("t{n}"))));
+    drafts.push(draft(node(4), Event::TaskReady));
+    drafts.push(task(node(9), "t1"));
+    store.append(drafts).await.unwrap();
+    let reader = store.journal.reader();
+    let ids = |nodes: Vec<Node>| nodes.iter().map(|n| n.id).collect::<Vec<_>>();
+
+    assert_eq!(
+        ids(reader.children(node(50), None, 2).unwrap()),
+        [node(1), node(2)]
+    );
+    assert_eq!(
+        ids(reader.children(node(50), Some(node(4)), 9).unwrap()),
+        [node(5)]
+    );
+    let ready = NodeFilter {
+        kind: Some(Kind::Task),
+        status: Some("ready".into()),
+        ..NodeFilter::default()
+    };
+    assert_eq!(ids(reader.nodes(&ready).unwrap()), [node(4)]);
+    assert_eq!(
+        ids(reader.named(Kind::Task, "t1", 9).unwrap()),
+        [node(1), node(9)]
+    );
+    assert_eq!(
+        reader.child(node(50), Kind::Task, "t1").unwrap().unwrap().id,
+        node(1)
+    );
+    assert!(reader.child(node(50), Kind::Agent, "t1").unwrap().is_none());
+    let counts = reader.counts().unwrap();
+    assert!(
+        counts
+            .iter()
+            .any(|c| (c.kind, c.status.as_str(), c.nodes) == (Kind::Task, "pending", 5))
+    );
+}
+
+#[tokio::test]
+async fn runs_have_rows_of_their_own() {
+    let store = Store::new().await;
+    let receipt = Receipt {
+        ending: Ending::Code { code: 0 },
+        cause: None,
+        started_at: None,
+        ended_at: MORNING,
+        processes_ended: 1,
+        term_sent: false,
+        kill_sent: false,
+        output_bytes: 0,
+        output_dropped: 0,
+    };
+    let over = Event::RunExited {
+        run: run_id(1),
+        receipt,
+    };
+    store.append(vec![agent(node(1), "coder")]).await.unwrap();
+    store
+        .append(vec![
+            draft(node(1), queued(run_id(1))),
+            draft(node(1), Event::RunStarting { run: run_id(1) }),
+        ])
+        .await
+        .unwrap();
+    let reader = store.journal.reader();
+    assert_eq!(reader.live_runs().unwrap().len(), 1);
+    store
+        .append(vec![draft(node(1), over), draft(node(1), queued(run_id(2)))])
+        .await
+        .unwrap();
+    let runs = reader.runs_of(node(1), 9).unwrap();
+    assert_eq!(
+        runs.iter()
+            .map(|r| (r.run.spec.id, r.run.status.name()))
+            .collect::<Vec<_>>(),
+        [(run_id(2), "queued"), (run_id(1), "exited")]
+    );
+    assert_eq!(reader.live_runs().unwrap(), runs[..1]);
+    assert_eq!(reader.run(run_id(1)).unwrap().unwrap(), runs[1]);
+    assert_eq!(runs[1].agent, node(1));
+    store.assert_sound().await;
+}
+
+#[tokio::test]
+async fn events_are_filtered_by_time_worknode_and_type() {
+    let store = Store::new().await;
+    store
+        .append(vec![task(node(1), "a"), task(node(2), "b")])
+        .await
+        .unwrap();
+    let mut all = Vec::new();
+    for n in 0..30 {
+        store.clock.advance(std::time::Duration::from_millis(1));
+        all.extend(
+            store
+                .append(vec![emitted(node(1 + n as u128 % 2), n)])
+                .await
+                .unwrap(),
+        );
+    }
+    let reader = store.journal.reader();
+    for of_node in [None, Some(node(1)), Some(node(7))] {
+        for types in [
+            vec![],
+            vec!["number_1".to_owned()],
+            vec!["number_0".to_owned(), "number_2".to_owned()],
+        ] {
+            for newest_first in [false, true] {
+                for limit in [0, 1, 3, 100] {
+                    let filter = EventFilter {
+                        after: all[3].at,
+                        until: Some(all[27].at),
+                        node: of_node,
+                        types: types.clone(),
+                        newest_first,
+                        limit,
+                    };
+                    let mut expected: Vec<_> = all[4..=27]
+                        .iter()
+                        .filter(|r| of_node.is_none_or(|node| r.node == node))
+                        .filter(|r| types.is_empty() || types.iter().any(|t| t == r.event.topic()))
+                        .cloned()
+                        .collect();
+                    if newest_first {
+                        expected.reverse();
+                    }
+                    expected.truncate(limit);
+                    assert_eq!(reader.events(&filter).unwrap(), expected, "{filter:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_worknode_are_all_of_them() {
+    let store = Store::new().await;
+    let created = store.append(vec![task(node(1), "a")]).await.unwrap();
+    let of = |id| EventFilter {
+        node: Some(id),
+        ..EventFilter::default()
+    };
+    let reader = store.journal.reader();
+    assert_eq!(reader.events(&of(node(1))).unwrap(), created);
+    assert_eq!(reader.events(&of(NodeId::ROOT)).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn async_callers_read_without_blocking() {
+    let store = Store::new().await;
+    let root = store
+        .journal
+        .reader()
+        .ask(|reader| reader.node(NodeId::ROOT))
+        .await
+        .unwrap();
+    assert_eq!(root.unwrap().name, "all");
+}

@@ -1,0 +1,115 @@
+//! The arrows of the house: who may use whom, and who may use what. Read from cargo itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Each crate and the crates of ours that it may use. An arrow that is not here runs the wrong
+/// way, or has not been thought about.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("worknode-core", &[]),
+    ("worknode-triggers", &["worknode-core"]),
+    ("worknode-policies", &["worknode-core"]),
+    ("worknode-profiles", &["worknode-core"]),
+    ("worknode-journal", &["worknode-core"]),
+    ("worknode-process", &["worknode-core"]),
+    ("worknode-git", &["worknode-core", "worknode-policies"]),
+    (
+        "worknode-actors",
+        &[
+            "worknode-core",
+            "worknode-git",
+            "worknode-journal",
+            "worknode-policies",
+            "worknode-process",
+            "worknode-profiles",
+            "worknode-triggers",
+        ],
+    ),
+    (
+        "worknode-daemon",
+        &[
+            "worknode-actors",
+            "worknode-core",
+            "worknode-git",
+            "worknode-journal",
+            "worknode-policies",
+            "worknode-process",
+            "worknode-profiles",
+            "worknode-triggers",
+        ],
+    ),
+    (
+        "worknode",
+        &[
+            "worknode-actors",
+            "worknode-core",
+            "worknode-daemon",
+            "worknode-git",
+            "worknode-journal",
+            "worknode-process",
+        ],
+    ),
+];
+
+/// Libraries that only some of our crates may use, and those crates.
+const KEPT: &[(&str, &[&str])] = &[
+    ("ractor", &["worknode-actors"]),
+    ("axum", &["worknode-daemon"]),
+    ("rusqlite", &["worknode-journal"]),
+    ("libc", &["worknode-process"]),
+    ("nix", &["worknode-process"]),
+    ("rustix", &["worknode-process"]),
+    ("cron", &["worknode-triggers"]),
+    ("ed25519-dalek", &["worknode-policies"]),
+    ("clap", &["worknode"]),
+];
+
+/// Crates that must stay pure: no runtime, no files, no clock.
+const PURE: &[&str] = &["worknode-core", "worknode-triggers", "worknode-policies", "worknode-profiles"];
+const IMPURE: &[&str] = &["tokio", "ractor", "axum", "rusqlite", "rustix", "getrandom"];
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let ours = metadata.packages.into_iter();
+    let used = |package: cargo_metadata::Package| {
+        let normal = package.dependencies.into_iter().filter(|d| d.kind != DependencyKind::Development);
+        (package.name.to_string(), normal.map(|dependency| dependency.name).collect())
+    };
+    ours.map(used).collect()
+}
+
+#[test]
+fn every_arrow_runs_down() {
+    let used = dependencies();
+    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).chain(["worknode-tests"]).collect();
+    let members: BTreeSet<&str> = used.keys().map(String::as_str).collect();
+    assert_eq!(members, known, "a crate came or went: say here what it may use");
+    for (name, allowed) in ARROWS {
+        let ours = used[*name].iter().filter(|dependency| known.contains(dependency.as_str()));
+        for dependency in ours {
+            assert!(allowed.contains(&dependency.as_str()), "{name} uses {dependency}");
+        }
+    }
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    for (name, used) in dependencies() {
+        if name == "worknode-tests" {
+            continue;
+        }
+        for (library, allowed) in KEPT {
+            assert!(!used.contains(*library) || allowed.contains(&name.as_str()), "{name} uses {library}");
+        }
+    }
+}
+
+#[test]
+fn pure_crates_are_pure() {
+    let used = dependencies();
+    for name in PURE {
+        let impure: Vec<_> = IMPURE.iter().filter(|library| used[*name].contains(*library)).collect();
+        assert!(impure.is_empty(), "{name} uses {impure:?}");
+    }
+}

@@ -1,0 +1,7 @@
+//! End to end: the real program on real repositories, and runtimes on a clock that a test moves.
+//!
+//! One binary, so that it links once. One file per subject.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod layering;

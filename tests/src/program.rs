@@ -1,0 +1,104 @@
+//! The real program, started as a user would.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+/// The `worknode` program, built if need be.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(build)
+}
+
+/// Cargo offers a package's program only to that package's own tests, so it is asked for it.
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "worknode", "--message-format=json"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let built = command.stderr(Stdio::inherit()).output().unwrap();
+    assert!(built.status.success(), "the program does not build");
+    let messages = String::from_utf8(built.stdout).unwrap();
+    let executable = messages.lines().rev().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message.get("executable")?.as_str()?))
+    });
+    executable.expect("cargo says where the program is")
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub struct Done {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Done {
+    /// Its standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// Asserts that it succeeded, and hands it on.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    /// Asserts that it failed with this exit code, and hands it on.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    /// Asserts that it said all of this, wherever.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(self.stdout.contains(word) || self.stderr.contains(word), "no `{word}` in {self:#?}");
+        }
+        self
+    }
+}
+
+impl From<Output> for Done {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// The program on a directory, not yet started. Nothing of the caller's configuration or of an
+/// agent around it reaches it.
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("-C").arg(dir).stdin(Stdio::null()).current_dir(dir);
+    command.env("XDG_CONFIG_HOME", dir.join(".no-config")).env("RUST_LOG", "warn").env("NO_COLOR", "1");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WORKNODE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs the program to its end.
+pub fn worknode<S: AsRef<OsStr>>(dir: &Path, args: impl IntoIterator<Item = S>) -> Done {
+    command(dir).args(args).output().unwrap().into()
+}

@@ -1,0 +1,143 @@
+//! A directory with a repository and a team in it.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+use worknode_process::find_marked;
+
+use crate::program::{Done, worknode};
+
+/// A scratch repository with a team. What runs in it is ended when it goes away.
+#[derive(Debug)]
+pub struct Scene {
+    dir: TempDir,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scene {
+    /// An empty directory.
+    pub fn empty() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A repository with one commit on `main`, which has a README and a test that passes.
+    pub fn new() -> Self {
+        let scene = Self::empty();
+        scene.write("README.md", "# scratch\n");
+        scene.write(".gitignore", ".worknode/\n");
+        scene.write("tests/run.sh", "test -f README.md && ! test -f broken\n");
+        scene.git(&["init", "--quiet", "--initial-branch=main"]);
+        scene.commit("seed");
+        scene
+    }
+
+    /// The same with this `worknode.toml`, committed.
+    pub fn with_team(config: &str) -> Self {
+        let scene = Self::new();
+        scene.write("worknode.toml", config);
+        scene.commit("team");
+        scene
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// Writes a file, with the directories above it.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.file(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Writes an executable shell script.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        self.write(name, &format!("#!/bin/sh\n{text}\n"));
+        let path = self.file(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Reads a file.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    /// Runs git here and answers what it printed.
+    #[track_caller]
+    pub fn git(&self, args: &[&str]) -> String {
+        let done = Command::new("git")
+            .arg("-C")
+            .arg(self.path())
+            .args(["-c", "user.name=Test", "-c", "user.email=test@example.invalid"])
+            .args(args)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Commits everything.
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+    }
+
+    /// The subjects on the base branch, oldest first.
+    pub fn landed(&self) -> Vec<String> {
+        let log = self.git(&["log", "--reverse", "--format=%s", "main"]);
+        log.lines().map(str::to_owned).collect()
+    }
+
+    /// Runs the program here to its end.
+    pub fn worknode(&self, args: &[&str]) -> Done {
+        worknode(self.path(), args)
+    }
+
+    /// All events so far, as JSON.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let done = self.worknode(&["events", "--json"]).ok();
+        done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How many events of this type there are.
+    pub fn count(&self, kind: &str) -> usize {
+        self.events().iter().filter(|event| event["type"] == kind).count()
+    }
+
+    /// The processes that carry this scene's socket: agents, and what they left.
+    pub fn processes(&self) -> usize {
+        let socket = self.file(".worknode/worknode.sock").canonicalize();
+        let socket = socket.unwrap_or_else(|_| {
+            self.path().canonicalize().unwrap().join(".worknode/worknode.sock")
+        });
+        find_marked("WORKNODE_SOCKET", &socket.to_string_lossy()).len()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // A test that failed may have left a daemon; it ends itself and its agents.
+        if self.file(".worknode/worknode.sock").exists() {
+            let _ = self.worknode(&["down"]);
+        }
+    }
+}
