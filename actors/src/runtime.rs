@@ -21,6 +21,7 @@ use crate::{
     directory::DirectoryMsg,
     keeper::KeeperMsg,
     policy::PolicyMsg,
+    scheduler::SchedulerMsg,
     supervisor::{Plant, Supervisor, SupervisorMsg},
     store::all_of_kind,
     system::{Context, System},
@@ -36,6 +37,7 @@ const CHUNK: usize = 500;
 pub struct Runtime {
     system: System,
     policy: Address<PolicyMsg>,
+    scheduler: Address<SchedulerMsg>,
     root: ActorRef<SupervisorMsg>,
     failed: watch::Receiver<Option<Error>>,
 }
@@ -50,6 +52,7 @@ impl Runtime {
         let (directory_slot, directory) = address();
         let (keeper_slot, keeper) = address();
         let (policy_slot, policy) = address();
+        let (scheduler_slot, scheduler) = address();
         let system = System::new(Arc::new(context), directory, keeper);
         install(&system).await?;
         let (failed, has_failed) = watch::channel(None);
@@ -58,12 +61,13 @@ impl Runtime {
             directory: directory_slot,
             keeper: keeper_slot,
             policy: policy_slot,
+            scheduler: scheduler_slot,
             failed,
         };
         let (root, _) = Actor::spawn(None, Supervisor, plant)
             .await
             .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))?;
-        Ok(Self { system, policy, root, failed: has_failed })
+        Ok(Self { system, policy, scheduler, root, failed: has_failed })
     }
 
     /// The handle through which everything is asked.
@@ -92,6 +96,16 @@ impl Runtime {
     pub fn passivate(&self, idle: Duration) {
         // Without a directory nothing is active.
         let _ = self.system.directory().tell(DirectoryMsg::Sweep(idle));
+    }
+
+    /// Looks at the clock now instead of at the next instant at which something is due: it was
+    /// set, or the machine slept. Resolves when everything that is due has been begun.
+    pub async fn look_at_the_clock(&self) {
+        let (done, looked) = oneshot::channel();
+        if self.scheduler.tell(SchedulerMsg::LookNow(done)).is_ok() {
+            // Without a scheduler nothing is due.
+            let _ = looked.await;
+        }
     }
 
     /// Looks again at everything that waits for review: something outside has changed.

@@ -10,7 +10,7 @@ mod act;
 use std::{collections::HashMap, sync::Arc};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::task::JoinHandle;
+use tokio::{sync::oneshot, task::JoinHandle};
 use worknode_core::{
     bounds,
     error::Error,
@@ -35,6 +35,8 @@ use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};
 pub enum SchedulerMsg {
     /// Something may be due.
     Look,
+    /// The same, and answer when everything that was due has been begun.
+    LookNow(oneshot::Sender<()>),
     /// What happened.
     Feed(feed::Batch),
 }
@@ -96,6 +98,11 @@ impl Actor for Scheduler {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SchedulerMsg::Look => state.look().await,
+            SchedulerMsg::LookNow(done) => {
+                state.look().await;
+                // Who asked may have gone away.
+                let _ = done.send(());
+            }
             SchedulerMsg::Feed(batch) => state.take_notice(&batch.records).await,
         }
         state.set_alarm(&myself);

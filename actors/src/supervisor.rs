@@ -18,7 +18,7 @@ use crate::{
     directory::{Directory, DirectoryMsg},
     keeper::{Keeper, KeeperMsg},
     policy::{Policy, PolicyMsg},
-    scheduler::Scheduler,
+    scheduler::{Scheduler, SchedulerMsg},
     system::{System, random_u64},
     team::Team,
 };
@@ -55,6 +55,7 @@ pub(crate) struct Plant {
     pub(crate) directory: Slot<DirectoryMsg>,
     pub(crate) keeper: Slot<KeeperMsg>,
     pub(crate) policy: Slot<PolicyMsg>,
+    pub(crate) scheduler: Slot<SchedulerMsg>,
     /// Told when the runtime gives up.
     pub(crate) failed: watch::Sender<Option<Error>>,
 }
@@ -169,7 +170,11 @@ impl State {
                 self.plant.policy.moved_in(actor.clone());
                 actor.get_cell()
             }
-            Child::Scheduler => Actor::spawn_linked(None, Scheduler, system, myself).await?.0.get_cell(),
+            Child::Scheduler => {
+                let (actor, _) = Actor::spawn_linked(None, Scheduler, system, myself).await?;
+                self.plant.scheduler.moved_in(actor.clone());
+                actor.get_cell()
+            }
             Child::Team => Actor::spawn_linked(None, Team, system, myself).await?.0.get_cell(),
         })
     }

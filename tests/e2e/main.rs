@@ -4,4 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod crash;
+mod demo;
+mod follow_one_task;
+mod landing;
 mod layering;
+mod mailbox;
+mod schedule;

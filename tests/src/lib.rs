@@ -8,4 +8,5 @@
 
 pub mod program;
 pub mod scene;
+pub mod wait;
 pub mod within;

@@ -8,9 +8,15 @@ use std::{
 };
 
 use tempfile::TempDir;
+use worknode_actors::system::System;
+use worknode_journal::EventFilter;
+use worknode_core::run::ProcessIdentity;
 use worknode_process::find_marked;
 
-use crate::program::{Done, worknode};
+use crate::{
+    program::{Done, worknode},
+    running::send_signal,
+};
 
 /// A scratch repository with a team. What runs in it is ended when it goes away.
 #[derive(Debug)]
@@ -32,7 +38,12 @@ impl Scene {
 
     /// A repository with one commit on `main`, which has a README and a test that passes.
     pub fn new() -> Self {
-        let scene = Self::empty();
+        Self::seeded(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in a directory of the test's choice.
+    pub fn seeded(dir: TempDir) -> Self {
+        let scene = Self { dir };
         scene.write("README.md", "# scratch\n");
         scene.write(".gitignore", ".worknode/\n");
         scene.write("tests/run.sh", "test -f README.md && ! test -f broken\n");
@@ -43,10 +54,15 @@ impl Scene {
 
     /// The same with this `worknode.toml`, committed.
     pub fn with_team(config: &str) -> Self {
-        let scene = Self::new();
-        scene.write("worknode.toml", config);
-        scene.commit("team");
-        scene
+        Self::new().and_team(config)
+    }
+
+    /// Adds this `worknode.toml`, and commits it.
+    #[must_use]
+    pub fn and_team(self, config: &str) -> Self {
+        self.write("worknode.toml", config);
+        self.commit("team");
+        self
     }
 
     /// Where it is.
@@ -123,13 +139,26 @@ impl Scene {
         self.events().iter().filter(|event| event["type"] == kind).count()
     }
 
+    /// How many events of a runtime in this process have a topic of this sort.
+    pub fn count_offline(&self, system: &System, is_so: impl Fn(&str) -> bool) -> usize {
+        let mut filter = EventFilter::default();
+        let mut found = 0;
+        loop {
+            let page = system.reader().events(&filter).unwrap();
+            let Some(last) = page.last() else { return found };
+            filter.after = last.at;
+            found += page.iter().filter(|record| is_so(record.event.topic())).count();
+        }
+    }
+
     /// The processes that carry this scene's socket: agents, and what they left.
     pub fn processes(&self) -> usize {
-        let socket = self.file(".worknode/worknode.sock").canonicalize();
-        let socket = socket.unwrap_or_else(|_| {
-            self.path().canonicalize().unwrap().join(".worknode/worknode.sock")
-        });
-        find_marked("WORKNODE_SOCKET", &socket.to_string_lossy()).len()
+        self.marked().len()
+    }
+
+    fn marked(&self) -> Vec<ProcessIdentity> {
+        let socket = self.path().canonicalize().unwrap().join(".worknode/worknode.sock");
+        find_marked("WORKNODE_SOCKET", &socket.to_string_lossy())
     }
 }
 
@@ -138,6 +167,10 @@ impl Drop for Scene {
         // A test that failed may have left a daemon; it ends itself and its agents.
         if self.file(".worknode/worknode.sock").exists() {
             let _ = self.worknode(&["down"]);
+        }
+        // One that was killed has left its agents.
+        for process in self.marked() {
+            send_signal("KILL", process.pid);
         }
     }
 }

@@ -41,7 +41,7 @@ pub use profiles::FOLDER as PROFILES_FOLDER;
 pub use schema::{SchemaKind, schema};
 pub use sources::{CONFIG_FILE, Overrides, PLAN_FILE, Sources};
 
-use document::{Document, Origin, Value};
+use document::{Document, Origin};
 use mistake::Mistakes;
 use path::Path;
 use profiles::Profiles;
@@ -141,10 +141,7 @@ fn one_plan(layers: &Layers, mistakes: &mut Mistakes) {
     let place = |wanted: &str| {
         layers.documents.iter().find_map(|document| {
             let is_it = matches!(&document.origin, Origin::File { name, .. } if name == wanted);
-            let Value::Table(entries) = &document.root.value else {
-                return None;
-            };
-            let (_, plan) = entries.iter().find(|(key, _)| is_it && key == "phase")?;
+            let plan = document.root.get("phase").filter(|_| is_it)?;
             Some(document.origin.place(plan.at))
         })
     };

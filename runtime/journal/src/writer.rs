@@ -192,11 +192,11 @@ impl Writer {
             }
             drop(request.bytes);
             match (request.durability, &outcome) {
-                (_, Ok(_)) => {
+                (Durability::Local, Ok(_)) => {
                     let _ = request.answer.send(outcome);
                 }
                 // A refusal may rest on what this very group changes, so it waits too.
-                (_, Err(_)) => {
+                (Durability::Durable, _) | (Durability::Local, Err(_)) => {
                     waiting.push((request.answer, outcome));
                 }
             }

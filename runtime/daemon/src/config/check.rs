@@ -108,7 +108,7 @@ impl Checker {
     /// Notes a mistake and puts something harmless in its place.
     fn replace(&mut self, node: &mut Node, schema: Schema<'_>, message: String, hint: Option<String>) {
         self.say(node.at, message, hint);
-        node.value = words::placeholder(schema);
+        node.value = placeholder(schema);
     }
 
     fn word(&mut self, node: &mut Node, schema: Schema<'_>, forms: &[Schema<'_>]) {
@@ -172,9 +172,7 @@ impl Checker {
             for key in form.required() {
                 if kept.iter().all(|(other, _)| other != key) {
                     self.missing(at, key);
-                    let value = form
-                        .property(key)
-                        .map_or(Value::Boolean(true), words::placeholder);
+                    let value = form.property(key).map_or(Value::Boolean(true), placeholder);
                     kept.push((key.to_owned(), Node { at, value }));
                 }
             }

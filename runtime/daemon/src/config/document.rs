@@ -51,7 +51,9 @@ impl Node {
 
     /// What stands at `key` in this table.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        let Value::Table(entries) = &self.value else { return None };
+        let Value::Table(entries) = &self.value else {
+            return None;
+        };
         entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 

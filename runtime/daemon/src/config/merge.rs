@@ -79,11 +79,16 @@ fn required(mut figment: Figment, layers: &mut Layers, mistakes: &mut Mistakes) 
 
 /// Looks at the tables that stand at `path` in the layers, as if they were one.
 fn walk(tables: &[&Node], schema: Schema<'_>, path: &mut Path, missing: &mut Vec<(Path, Value)>) {
-    let Some(form) = schema.forms().first().copied() else { return };
+    let Some(form) = schema.forms().first().copied() else {
+        return;
+    };
     let inside = |key: &str| -> Vec<&Node> { tables.iter().filter_map(|table| table.get(key)).collect() };
     for key in form.required().filter(|key| inside(key).is_empty()) {
         path.push_key(key);
-        missing.push((path.clone(), form.property(key).map_or(Value::Boolean(true), placeholder)));
+        missing.push((
+            path.clone(),
+            form.property(key).map_or(Value::Boolean(true), placeholder),
+        ));
         path.pop();
     }
     for (key, schema) in form.properties() {

@@ -270,7 +270,7 @@ fn children(config: &Config, agents: usize, problems: &mut Problems) {
     let (phases, most) = (config.phase.len(), bounds::CHILDREN);
     if agents + phases + 1 > most {
         let path = if agents > phases { "agent" } else { "phase" };
-        let message = format!("{agents} agents and {phases} phases are too many; at most {most} together");
+        let message = format!("agents and phases together are at most {most}");
         problems.say(path, message, None);
     }
 }

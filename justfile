@@ -1,0 +1,25 @@
+# What is done to this repository, and how. `just` lists it.
+
+_default:
+    @just --list --unsorted
+
+# See a scripted team build a small web application.
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# All tests: units, properties, and end to end through the real program.
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# Formatting, lints, documentation, unused duplicates: nothing may be left to say.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+
+# Exactly what decides whether a change lands.
+ci: test check
+
+# Every benchmark, as one table; `just bench --json` for programs, `just bench NAME` for one.
+bench *ARGS:
+    cargo bench --package worknode-tests --bench worknode -- {{ARGS}}

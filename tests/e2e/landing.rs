@@ -1,0 +1,75 @@
+//! Landing on a branch that other people use too.
+
+use worknode_tests::{scene::Scene, wait::wait_for};
+
+const TEAM: &str = r#"
+[team]
+name = "landing"
+
+[gate.tests]
+command = ["sh", "tests/run.sh"]
+
+[[agent]]
+name = "worker"
+command = ["sh", "-c", """
+while ! test -e "$SCENE/go"; do sleep 0.1; done
+echo work > work.txt && git add . && git commit -qm work
+"""]
+pass_env = ["SCENE"]
+
+[[phase]]
+name = "all"
+[[phase.task]]
+id = "work"
+title = "Work"
+prompt = "Write work.txt"
+files = ["work.txt"]
+"#;
+
+/// Starts the team with SCENE set, waits until its agent works, and hands over.
+fn at_work(scene: &Scene) {
+    let up = worknode_tests::program::command(scene.path()).args(["up", "-d"]).env("SCENE", scene.path()).output();
+    assert!(up.unwrap().status.success());
+    wait_for("the agent to work", || scene.count("task_started") == 1);
+}
+
+#[test]
+fn p3_a_base_that_was_moved_by_hand_is_merged_and_judged_again() {
+    let scene = Scene::with_team(TEAM);
+    at_work(&scene);
+    scene.write("by-hand.txt", "mine\n");
+    scene.commit("by hand");
+    scene.write("go", "");
+    wait_for("the work to land", || scene.count("task_completed") == 1);
+    assert_eq!(scene.landed(), ["seed", "team", "by hand", "Work"]);
+    assert_eq!(scene.read("by-hand.txt"), "mine\n");
+    assert_eq!(scene.read("work.txt"), "work\n", "the work tree follows");
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
+fn p3_work_that_fails_on_top_of_what_came_meanwhile_does_not_land() {
+    let scene = Scene::with_team(TEAM);
+    at_work(&scene);
+    scene.write("broken", "the tests fail now\n");
+    scene.commit("break the tests");
+    scene.write("go", "");
+    wait_for("the submission to be refused", || scene.count("task_rejected") >= 1);
+    assert_eq!(scene.landed(), ["seed", "team", "break the tests"]);
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
+fn p5_uncommitted_work_of_a_person_is_never_overwritten() {
+    let scene = Scene::with_team(TEAM);
+    at_work(&scene);
+    scene.write("work.txt", "precious\n");
+    scene.write("go", "");
+    wait_for("the landing to be held up", || scene.count("landing_abandoned") >= 1);
+    assert_eq!(scene.read("work.txt"), "precious\n");
+    assert_eq!(scene.landed(), ["seed", "team"]);
+    std::fs::remove_file(scene.file("work.txt")).unwrap();
+    wait_for("the work to land after all", || scene.count("task_completed") == 1);
+    assert_eq!(scene.read("work.txt"), "work\n");
+    scene.worknode(&["down"]).ok();
+}
