@@ -12,6 +12,7 @@ pub(crate) use self::land::authorship;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -33,6 +34,11 @@ use crate::{feed, store::all_of_kind, system::System};
 
 /// Submissions whose gates run at the same time.
 const JUDGED_AT_ONCE: usize = 2;
+
+/// Wait before a judgement is tried again that something outside prevented; doubles.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest such wait.
+const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// What the policy actor is told.
 #[derive(Debug)]
@@ -132,14 +138,25 @@ impl State {
         self.busy.insert(task, false);
         let (system, bench, myself) = (self.system.clone(), Arc::clone(&self.bench), myself.clone());
         self.jobs.spawn(async move {
-            if let Err(error) = advance(&system, &bench, task).await {
-                tracing::error!(%error, %task, "a submission could not be judged");
-                system.notify("operator", format!("a submission could not be judged: {error}")).await;
-            }
+            until_judged(&system, &bench, task).await;
             // A policy actor that is gone has forgotten the task already.
             let _ = myself.send_message(PolicyMsg::Done(task));
         });
         Ok(())
+    }
+}
+
+/// Judges, and goes on trying when something outside is in the way: a full disk, a repository
+/// that cannot be read. The operator is told once; the work waits where it is safe.
+async fn until_judged(system: &System, bench: &Bench, task: NodeId) {
+    let mut wait = FIRST_RETRY;
+    while let Err(error) = advance(system, bench, task).await {
+        tracing::error!(%error, %task, retry_in = ?wait, "a submission could not be judged");
+        if wait == FIRST_RETRY {
+            system.notify("operator", format!("a submission cannot be judged yet: {error}")).await;
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LAST_RETRY);
     }
 }
 

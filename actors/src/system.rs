@@ -127,6 +127,12 @@ impl System {
         self.context.clock.now()
     }
 
+    /// The runtime's own authority: for what it does in its own name.
+    #[must_use]
+    pub const fn authority(&self) -> &Arc<Authority> {
+        &self.runtime
+    }
+
     pub(crate) const fn keeper(&self) -> &Address<KeeperMsg> {
         &self.keeper
     }

@@ -4,10 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bad_input;
 mod crash;
 mod demo;
 mod follow_one_task;
 mod landing;
 mod layering;
 mod mailbox;
+mod output;
 mod schedule;

@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its scene has failed")]
 
 pub mod program;
+pub mod running;
 pub mod scene;
+pub mod tmpfs;
 pub mod wait;
 pub mod within;

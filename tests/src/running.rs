@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{program::Done, wait::wait_for};
+use crate::{program::Done, wait::until};
 
 /// A started program. Its output goes to files, so that it never waits for a reader. One that
 /// still runs when the test is over is killed.
@@ -43,7 +43,7 @@ impl Running {
     /// Waits until its standard output has this text.
     #[track_caller]
     pub fn wait_for_output(&self, text: &str) {
-        wait_for(text, || {
+        until(text, || {
             let seen = self.so_far();
             if seen.stdout.contains(text) { Ok(()) } else { Err(seen) }
         });
@@ -57,7 +57,7 @@ impl Running {
     /// Waits until it ends by itself.
     #[track_caller]
     pub fn wait(mut self) -> Done {
-        let status = wait_for("the end of a program", || {
+        let status = until("the end of a program", || {
             let status = self.child.try_wait().unwrap();
             status.ok_or_else(|| self.so_far())
         });

@@ -11,13 +11,19 @@ use serde_json::Value;
 use crate::scene::Scene;
 
 /// How long anything may take.
-pub const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Looks until there is an answer, and returns it; what was seen instead is told at the limit.
+/// Looks until it is so.
 #[track_caller]
-pub fn wait_for<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) -> T {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    until(what, || if is_so() { Ok(()) } else { Err(()) });
+}
+
+/// Looks until there is an answer, and returns it. What was seen instead is told at the limit.
+#[track_caller]
+pub fn until<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) -> T {
     let end = Instant::now() + LIMIT;
     loop {
         match look() {
@@ -32,26 +38,17 @@ impl Scene {
     /// Waits for an event that fits, the first of them.
     #[track_caller]
     pub fn wait_for_event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        wait_for(what, || {
+        until(what, || {
             let events = self.events();
             let last: Vec<String> = events.iter().rev().take(5).map(ToString::to_string).collect();
             events.into_iter().find(|event| fits(event)).ok_or(last)
         })
     }
 
-    /// Waits until there are `count` events of this type.
-    #[track_caller]
-    pub fn wait_for_count(&self, kind: &str, count: usize) {
-        wait_for(kind, || match self.count(kind) {
-            n if n >= count => Ok(()),
-            n => Err(n),
-        });
-    }
-
-    /// Waits until the task is there, and says what `task show` says.
+    /// Waits until the task stands there, and returns what `task show` says.
     #[track_caller]
     pub fn wait_for_task(&self, task: &str, status: &str) -> Value {
-        wait_for(task, || {
+        until(task, || {
             let seen = self.worknode(&["task", "show", task, "--json"]).ok().json();
             if seen["status"] == status { Ok(seen) } else { Err(seen) }
         })
@@ -60,7 +57,7 @@ impl Scene {
     /// Waits until a file is there with all of its text (which ends in a line break).
     #[track_caller]
     pub fn wait_for_file(&self, name: &str) -> String {
-        wait_for(name, || match std::fs::read_to_string(self.file(name)) {
+        until(name, || match std::fs::read_to_string(self.file(name)) {
             Ok(text) if text.ends_with('\n') => Ok(text),
             other => Err(other),
         })

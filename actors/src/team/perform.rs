@@ -13,7 +13,7 @@ use worknode_core::{
 };
 
 use super::{RUNTIME, steps::Step};
-use crate::system::System;
+use crate::{submit::submit, system::System};
 
 /// Does it, and says in the log when it could not be done. What is left undone shows in the
 /// view and is decided again.
@@ -80,27 +80,36 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
     let reader = system.reader();
     let Some(node) = reader.node(task)? else { return Ok(()) };
     let Some(claim) = node.task().and_then(|task| task.status.claim().cloned()) else { return Ok(()) };
-    let run = reader.run(claim.run)?;
-    let command = match run.map(|stored| stored.run.status) {
-        Some(RunStatus::Exited { receipt }) => after_run(system, &claim, &receipt).await?,
+    let settled = match reader.run(claim.run)?.map(|stored| stored.run.status) {
+        Some(RunStatus::Exited { receipt }) if receipt.is_clean() => submit_for(system, task, &claim).await,
+        Some(RunStatus::Exited { receipt }) => {
+            let release = release(&claim, release_cause(&receipt), ended(&receipt));
+            ask_task(system, task, release).await
+        }
         Some(_) => return Ok(()),
-        None => release(&claim, ReleaseCause::NotStarted, "the run was never started".to_owned()),
+        None => {
+            let never = release(&claim, ReleaseCause::NotStarted, "the run was never started".to_owned());
+            ask_task(system, task, never).await
+        }
     };
-    match ask_task(system, task, command).await {
+    match settled {
         // It was handed in, given back or cancelled in the meantime.
         Err(error) if matches!(error.code, Code::StaleEpoch | Code::IllegalTransition) => Ok(()),
         other => other,
     }
 }
 
-async fn after_run(system: &System, claim: &Claim, receipt: &Receipt) -> Result<TaskCommand, Error> {
-    if receipt.is_clean() {
-        return Ok(match left_behind(system, claim).await? {
-            Some(commit) => TaskCommand::Submit { epoch: claim.epoch, commit },
-            None => release(claim, ReleaseCause::NothingSubmitted, "it finished without a commit".to_owned()),
-        });
-    }
-    Ok(release(claim, release_cause(receipt), ended(receipt)))
+/// An agent that finished without a word hands in what is at the head of its clone.
+async fn submit_for(system: &System, task: NodeId, claim: &Claim) -> Result<(), Error> {
+    let detail = match left_behind(system, claim).await? {
+        None => "it finished without a commit".to_owned(),
+        Some(commit) => match submit(system, system.authority(), task, claim.epoch, commit).await {
+            // Its commit is not one that can be judged; that is the agent's doing.
+            Err(error) if error.code == Code::Refused => error.message,
+            other => return other.map(drop),
+        },
+    };
+    ask_task(system, task, release(claim, ReleaseCause::NothingSubmitted, detail)).await
 }
 
 fn release(claim: &Claim, cause: ReleaseCause, detail: String) -> TaskCommand {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use worknode_actors::definition::AgentDefinition;
+use worknode_actors::definition::trigger_agent;
 use worknode_core::{agent::StartWhen, bounds};
 use worknode_policies::names::Suggestions;
 use worknode_profiles::{Driver, Profile};
@@ -243,9 +244,4 @@ impl<'a> Staff<'a, '_> {
             }
         }
     }
-}
-
-/// Name of the agent that a trigger brings with it when it names only a profile.
-fn trigger_agent(trigger: &str) -> String {
-    format!("trigger-{trigger}")
 }

@@ -1,0 +1,133 @@
+//! Every benchmark, in one run, as one table.
+//!
+//! ```text
+//! cargo bench -p worknode-tests                 all of them, as a table
+//! cargo bench -p worknode-tests -- --json       the same for programs
+//! cargo bench -p worknode-tests -- start asks   those whose name has one of these words
+//! cargo bench -p worknode-tests -- --quick      a small load: do they still work?
+//! ```
+//!
+//! Each figure stands beside a baseline: the plainest way to do the same, measured in the same
+//! run on the same machine, in turns where the two would disturb each other. A figure alone says
+//! more about the machine than about the program.
+
+mod appends;
+mod asks;
+mod due;
+mod measure;
+mod population;
+mod report;
+mod role;
+mod scene;
+mod start;
+mod status;
+
+use std::{fmt::Display, process::ExitCode};
+
+use crate::report::{Figure, Report};
+
+/// A benchmark that cannot be carried out says why.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What every benchmark is given.
+struct Bench {
+    /// A small load: the figures mean little, the way to them is the same.
+    quick: bool,
+    tokio: tokio::runtime::Runtime,
+}
+
+impl Bench {
+    /// The load for a figure that counts, or the one that only shows that it works.
+    fn load<T>(&self, whole: T, quick: T) -> T {
+        if self.quick { quick } else { whole }
+    }
+}
+
+type Run = fn(&Bench) -> Result<Vec<Figure>, Failure>;
+
+const BENCHMARKS: [(&str, Run); 6] = [
+    ("appends", appends::run),
+    ("memory-and-activation", population::run),
+    ("due-to-exec", due::run),
+    ("start", start::run),
+    ("asks", asks::run),
+    ("status", status::run),
+];
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Wanted {
+    json: bool,
+    quick: bool,
+    words: Vec<String>,
+}
+
+impl Wanted {
+    fn parse(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        // Without `--bench` it is `cargo test --all-targets` that asks whether this still works.
+        let mut wanted = Self { quick: true, ..Self::default() };
+        let mut asked_for_quick = false;
+        for arg in args {
+            match arg.as_str() {
+                "--bench" => wanted.quick = asked_for_quick,
+                "--quick" => (wanted.quick, asked_for_quick) = (true, true),
+                "--json" => wanted.json = true,
+                flag if flag.starts_with('-') => {
+                    return Err(format!("`{flag}` is not known; there are --json, --quick and words").into());
+                }
+                word => wanted.words.push(word.to_owned()),
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.words.is_empty() || self.words.iter().any(|word| name.contains(word.as_str()))
+    }
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1).peekable();
+    let outcome = if args.next_if(|first| first == role::FLAG).is_some() {
+        role::play(args).map(|()| true)
+    } else {
+        Wanted::parse(args).and_then(|wanted| benchmark(&wanted))
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs what is wanted and prints it; false when one of them failed.
+fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
+    let bench = Bench { quick: wanted.quick, tokio: tokio::runtime::Runtime::new()? };
+    let chosen: Vec<_> = BENCHMARKS.into_iter().filter(|(name, _)| wanted.has(name)).collect();
+    if chosen.is_empty() {
+        let names = BENCHMARKS.map(|(name, _)| name).join(", ");
+        return Err(format!("no benchmark has that name; there are {names}").into());
+    }
+    let mut report = Report::begin();
+    let mut whole = true;
+    for (name, run) in chosen {
+        say(format_args!("{name} ..."));
+        match run(&bench) {
+            Ok(figures) => report.figures.extend(figures),
+            Err(error) => {
+                say(format_args!("{name} failed: {error}"));
+                whole = false;
+            }
+        }
+    }
+    if wanted.json { report.print_json()? } else { report.print_table() }
+    Ok(whole)
+}
+
+/// To people, beside the figures.
+fn say(what: impl Display) {
+    eprintln!("{what}");
+}
