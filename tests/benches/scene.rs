@@ -29,8 +29,9 @@ impl Stage {
     pub(crate) fn new(triggers: &str) -> Result<Self, Failure> {
         let scene = Scene::new();
         let stamps = scene.file(".worknode/stamps");
-        let command = [program()?.as_os_str(), role::FLAG.as_ref(), role::STAMP.as_ref(), stamps.as_os_str()];
-        let command = serde_json::to_string(&command.map(|word| word.to_string_lossy()))?;
+        let program = program()?;
+        let (program, file) = (program.to_string_lossy(), stamps.to_string_lossy());
+        let command = serde_json::to_string(&[program.as_ref(), role::FLAG, role::STAMP, file.as_ref()])?;
         // JSON's strings are TOML's too, for the paths of temporary directories.
         scene.write(
             "worknode.toml",

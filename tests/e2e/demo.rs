@@ -15,7 +15,7 @@ const SEEN: &[(&str, &[&str])] = &[
     ("an agent crashes and is restarted", &["\"agent_restarting\""]),
     ("a runaway is stopped at its time limit", &["\"time_limit\"", "\"kill_sent\":true"]),
     ("and its task is taken from it", &["\"cause\":\"limit\""]),
-    ("a cron trigger fires", &["\"type\":\"heartbeat\"", "\"trigger\":\"heartbeat\""]),
+    ("a cron trigger fires", &["\"name\":\"heartbeat\"", "\"trigger\":\"heartbeat\""]),
     ("a deadline trigger fires", &["\"trigger\":\"usage-is-due\""]),
     ("an event trigger fires", &["\"trigger\":\"refused\""]),
     ("the executive stops an idle agent", &["\"agent_stop_requested\",\"data\":{\"reason\":\"idle\"}"]),

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod capability;
 mod crash;
 mod demo;
 mod follow_one_task;
@@ -13,3 +14,4 @@ mod layering;
 mod mailbox;
 mod output;
 mod schedule;
+mod store;

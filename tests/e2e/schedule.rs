@@ -41,9 +41,8 @@ name = "all"
 [[phase.task]]
 id = "late"
 title = "Late"
-prompt = ""
+prompt = "Write it"
 files = ["late.txt"]
-agent = "nobody-*"
 deadline = "2026-03-29T01:30:00Z"
 "#;
 

@@ -1,6 +1,6 @@
 //! A runtime in this process, with a clock that the test moves.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use worknode_actors::{
     runtime::Runtime,
@@ -30,7 +30,7 @@ impl Within {
     /// Starts the team of `scene` at `now`.
     pub async fn start(scene: &Scene, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::at(now));
-        let context = context(scene, Arc::clone(&clock) as Arc<dyn Clock>).await;
+        let context = context(scene.path(), Arc::clone(&clock) as Arc<dyn Clock>).await;
         Self { runtime: Runtime::start(context).await.unwrap(), clock }
     }
 
@@ -40,21 +40,22 @@ impl Within {
     }
 }
 
-async fn context(scene: &Scene, clock: Arc<dyn Clock>) -> Context {
-    let loaded = load(&Sources { dir: scene.path().to_owned(), ..Sources::default() });
+/// What a runtime of the team in `dir` is given at its start, on any clock.
+pub async fn context(dir: &Path, clock: Arc<dyn Clock>) -> Context {
+    let loaded = load(&Sources { dir: dir.to_owned(), ..Sources::default() });
     let team = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}")).definition;
-    let Paths { state, .. } = paths(scene.path());
+    let Paths { state, .. } = paths(dir);
     std::fs::create_dir_all(state.join("runs")).unwrap();
     std::fs::create_dir_all(state.join("workspaces")).unwrap();
     let git = Git::find().await.unwrap();
-    let repository = Repository::open(&git, scene.path()).await.unwrap();
+    let repository = Repository::open(&git, dir).await.unwrap();
     Context {
-        journal: Journal::open(&journal_path(scene.path()), Arc::clone(&clock)).unwrap(),
+        journal: Journal::open(&journal_path(dir), Arc::clone(&clock)).unwrap(),
         clock,
         team,
         store: Store::open(&state.join("repo.git"), &repository).await.unwrap(),
         repository,
         keys: SigningKeys::from_seed([7; 32]),
-        paths: paths(scene.path()),
+        paths: paths(dir),
     }
 }

@@ -96,6 +96,12 @@ impl Client {
     }
 }
 
+/// Percent-encoding of all that a name in a path or a query value may not hold.
+pub(crate) fn escaped(text: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b',');
+    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(Code::Failed, error.to_string())
 }

@@ -1,6 +1,9 @@
 //! How answers look: text for people, JSON for programs.
 
-use std::io::Write;
+use std::{
+    io::{ErrorKind, Write},
+    ops::ControlFlow,
+};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, Table, presets};
@@ -22,6 +25,14 @@ pub(crate) enum Form {
 /// Writes a line to standard output. A reader that has gone away ends nothing but the output.
 pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// The same for output without an end: whether somebody still reads it.
+pub(crate) fn stream_line(text: impl std::fmt::Display) -> ControlFlow<()> {
+    match writeln!(anstream::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    }
 }
 
 /// Writes a value as one JSON document.

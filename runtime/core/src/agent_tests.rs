@@ -181,14 +181,23 @@ fn p4_kill_marks_first_then_stops_and_is_idempotent() {
 #[test]
 fn p4_the_receipt_says_why_the_run_was_stopped() {
     let busy = started(RestartKind::Transient, Purpose::Standing);
-    let (stopping, _) = step(&busy, &AgentCommand::StopRun { cause: StopCause::TimeLimit }, 3).unwrap();
+    let (stopping, _) = step(
+        &busy,
+        &AgentCommand::StopRun {
+            cause: StopCause::TimeLimit,
+        },
+        3,
+    )
+    .unwrap();
     let exit = AgentCommand::Exited {
         run: run_id(1),
         receipt: receipt(Ending::Signal { signal: 9 }, None),
         random: 0,
     };
     let decision = decide(&stopping, &exit, &Principal::Runtime, at(4)).unwrap();
-    let Some(Event::RunExited { receipt, .. }) = decision.events.first() else { panic!("{decision:?}") };
+    let Some(Event::RunExited { receipt, .. }) = decision.events.first() else {
+        panic!("{decision:?}")
+    };
     assert_eq!(receipt.cause, Some(StopCause::TimeLimit));
 }
 

@@ -77,11 +77,12 @@ impl Daemon {
         let journal = open_journal(dir, Arc::clone(&clock)).await?;
         let keys = keys::load_or_create(&paths.state.join("keys"))?;
         link_program(&paths.program)?;
-        let unix = door::listen_unix(&paths.socket)?;
+        // First the door that somebody else may have: its refusal leaves no socket behind.
         let tcp = match &loaded.config.daemon.listen {
             Some(address) => Some(door::listen_tcp(address).await?),
             None => None,
         };
+        let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
         let context = Context {
             journal: journal.clone(),

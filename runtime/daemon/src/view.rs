@@ -22,6 +22,10 @@ use worknode_process::{Identify, Liveness};
 
 /// How many events are looked through for the last start of a daemon.
 const RECENT: usize = 500;
+/// Characters of a run's id that may stand for it: fewer are only the time of its start.
+const RUN_BEGINNING: usize = 8;
+/// Runs of one agent that are looked through for a beginning of an id.
+const RUNS: usize = 1_000;
 
 /// The whole team at a glance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -244,13 +248,11 @@ pub fn tree(reader: &Reader) -> Result<Vec<NodeView>, Error> {
 /// # Errors
 /// `not_found` when there is none.
 pub fn last_run(reader: &Reader, of: &str) -> Result<RunRef, Error> {
-    let stored = match of.parse::<RunId>() {
-        Ok(id) => reader.run(id)?,
-        Err(_) => match find(reader, Kind::Agent, of) {
-            Ok(agent) => reader.runs_of(agent.id, 1)?.pop(),
-            Err(error) if error.code == Code::NotFound => last_run_on(reader, &find(reader, Kind::Task, of)?)?,
-            Err(error) => return Err(error),
-        },
+    let stored = match find_among(reader, &[Kind::Agent, Kind::Task], of) {
+        Ok(node) if node.kind == Kind::Agent => reader.runs_of(node.id, 1)?.pop(),
+        Ok(task) => last_run_on(reader, &task)?,
+        Err(error) if error.code == Code::NotFound => Some(find_run(reader, of)?.ok_or(error)?),
+        Err(error) => return Err(error),
     };
     let stored = stored.ok_or_else(|| Error::new(Code::NotFound, format!("`{of}` has had no run yet")))?;
     let over = matches!(stored.run.status, RunStatus::Exited { .. });
@@ -324,27 +326,69 @@ fn keys(nodes: &[Node]) -> HashMap<NodeId, String> {
 /// # Errors
 /// `not_found`, or `usage` when the beginning fits several.
 pub fn find(reader: &Reader, kind: Kind, text: &str) -> Result<Node, Error> {
-    let mut named = reader.named(kind, text, 2)?;
-    if let (1, Some(node)) = (named.len(), named.pop()) {
-        return Ok(node);
+    find_among(reader, &[kind], text)
+}
+
+/// The same among several kinds. A whole name of any of them counts before a mere beginning, so
+/// that what happens to a task does not depend on what the agents are called.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, Error> {
+    for kind in kinds {
+        let mut named = reader.named(*kind, text, 2)?;
+        if let (1, Some(node)) = (named.len(), named.pop()) {
+            return Ok(node);
+        }
     }
-    let mut fitting = all_of_kind(reader, kind)?;
+    let mut fitting = Vec::new();
+    for kind in kinds {
+        fitting.extend(all_of_kind(reader, *kind)?);
+    }
     fitting.retain(|node| !text.is_empty() && (node.id.to_string().starts_with(text) || node.name.starts_with(text)));
+    let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+    let names = names.join(" or ");
     match (fitting.len(), fitting.pop()) {
         (1, Some(node)) => Ok(node),
-        (0, _) => Err(Error::new(Code::NotFound, format!("there is no {} `{text}`", kind.name()))
-            .hint(listing_hint(kind))),
-        (several, _) => {
-            Err(Error::new(Code::Usage, format!("`{text}` is the beginning of {several} {}s", kind.name()))
-                .hint("give more of the name"))
+        (0, _) => {
+            Err(Error::new(Code::NotFound, format!("there is no {names} `{text}`")).hint(listing_hint(kinds)))
         }
+        (several, _) => Err(ambiguous(text, several, &names)),
     }
 }
 
-const fn listing_hint(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Task => "`worknode task list` shows them all",
-        Kind::Agent => "`worknode ps` shows them all",
+/// The run that `text` names: by its id, or at least eight characters of a unique beginning of
+/// it, whether it is over or not.
+///
+/// # Errors
+/// `usage` when the beginning fits several.
+pub fn find_run(reader: &Reader, text: &str) -> Result<Option<StoredRun>, Error> {
+    if let Ok(id) = text.parse::<RunId>() {
+        return Ok(reader.run(id)?);
+    }
+    if text.len() < RUN_BEGINNING || !text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
+        return Ok(None);
+    }
+    let mut fitting = Vec::new();
+    for agent in all_of_kind(reader, Kind::Agent)? {
+        let runs = reader.runs_of(agent.id, RUNS)?;
+        fitting.extend(runs.into_iter().filter(|stored| stored.run.spec.id.to_string().starts_with(text)));
+    }
+    if fitting.len() > 1 {
+        return Err(ambiguous(text, fitting.len(), "run"));
+    }
+    Ok(fitting.pop())
+}
+
+fn ambiguous(text: &str, several: usize, what: &str) -> Error {
+    Error::new(Code::Usage, format!("`{text}` is the beginning of {several} names or ids ({what})"))
+        .hint("give more of it")
+}
+
+const fn listing_hint(kinds: &[Kind]) -> &'static str {
+    match kinds {
+        [Kind::Task] => "`worknode task list` shows them all",
+        [Kind::Agent] => "`worknode ps` shows them all",
         _ => "`worknode tree` shows what there is",
     }
 }

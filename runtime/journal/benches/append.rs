@@ -58,7 +58,7 @@ fn main() -> Result<(), Failure> {
             ours = ours.max(runtime.block_on(measure_journal(&journal, &nodes))?);
         }
         println!(
-            r#"{{"what":"durable appends, {writers} writers","ours":{ours:.0},"baseline":{baseline:.0},"unit":"events/s","ratio":{:.2},"load":{}}}"#,
+            r#"{{"what":"durable appends, writers: {writers}","ours":{ours:.0},"baseline":{baseline:.0},"unit":"events/s","ratio":{:.2},"load":{}}}"#,
             ours / baseline,
             load()
         );

@@ -6,6 +6,7 @@ use worknode_daemon::view::{self, AgentView};
 use super::{ask_or_read, now, ps};
 use crate::{
     args::Agent,
+    client::escaped,
     output::{self, Form},
     place::Place,
 };
@@ -20,7 +21,7 @@ pub(crate) async fn agent(place: &Place, agent: Agent, form: Form) -> Result<(),
 
 async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     let client = place.client()?;
-    let path = format!("/agents/{name}");
+    let path = format!("/agents/{}", escaped(name));
     let agent: AgentView = ask_or_read(place, client.get(&path), |reader| {
         let node = view::find(reader, Kind::Agent, name)?;
         let agents = view::agents(reader, now())?;
@@ -47,7 +48,7 @@ async fn resume(place: &Place, names: Vec<String>, all: bool, form: Form) -> Res
     };
     let mut resumed = Vec::new();
     for name in names {
-        let agent: AgentView = client.post(&format!("/agents/{name}/resume"), &serde_json::json!({})).await?;
+        let agent: AgentView = client.post(&format!("/agents/{}/resume", escaped(&name)), &serde_json::json!({})).await?;
         resumed.push(agent);
     }
     match form {

@@ -1,5 +1,7 @@
 //! `worknode events`: what happened, and with `-f` what happens.
 
+use std::ops::ControlFlow;
+
 use http_body_util::BodyExt;
 use worknode_core::{
     error::{Code, Error},
@@ -13,7 +15,7 @@ use worknode_journal::{EventFilter, Reader};
 use super::ask_or_read;
 use crate::{
     args::Events,
-    client::Client,
+    client::{Client, escaped},
     events::Names,
     output::{self, Form},
     place::Place,
@@ -30,14 +32,18 @@ pub(crate) async fn events(place: &Place, args: &Events, form: Form) -> Result<(
         let path = query(args, after, last, true);
         let records = page(place, &client, args, after, last, &path).await?;
         after = records.last().map_or(after, |record| record.at);
-        print(&records, &mut names, form)?;
+        if print(&records, &mut names, form)?.is_break() {
+            return Ok(());
+        }
     } else {
         loop {
             let path = query(args, after, PAGE, false);
             let records = page(place, &client, args, after, PAGE, &path).await?;
             let Some(last) = records.last() else { break };
             after = last.at;
-            print(&records, &mut names, form)?;
+            if print(&records, &mut names, form)?.is_break() {
+                return Ok(());
+            }
         }
     }
     if args.follow { follow(&client, args, after, &mut names, form).await } else { Ok(()) }
@@ -57,10 +63,7 @@ async fn page(
 fn read(reader: &Reader, args: &Events, after: Hlc, limit: usize) -> Result<Vec<Record>, Error> {
     let node = match &args.node {
         None => None,
-        Some(name) => {
-            let task = view::find(reader, Kind::Task, name);
-            Some(task.or_else(|_| view::find(reader, Kind::Agent, name))?.id)
-        }
+        Some(name) => Some(view::find_among(reader, &[Kind::Task, Kind::Agent], name)?.id),
     };
     let newest_first = args.last.is_some();
     let filter =
@@ -83,12 +86,6 @@ fn query(args: &Events, after: Hlc, limit: usize, newest: bool) -> String {
     path
 }
 
-/// Percent-encoding of all that a query value may not hold.
-fn escaped(text: &str) -> String {
-    let keep = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b',');
-    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-}
-
 async fn follow(client: &Client, args: &Events, after: Hlc, names: &mut Names, form: Form) -> Result<(), Error> {
     let mut body = client.stream(&query(args, after, PAGE, false)).await?;
     let mut pending = Vec::new();
@@ -99,7 +96,9 @@ async fn follow(client: &Client, args: &Events, after: Hlc, names: &mut Names, f
         while let Some(end) = pending.windows(2).position(|two| two == b"\n\n") {
             let message: Vec<u8> = pending.drain(..end + 2).collect();
             let records: Vec<Record> = String::from_utf8_lossy(&message).lines().filter_map(record).collect();
-            print(&records, names, form)?;
+            if print(&records, names, form)?.is_break() {
+                return Ok(());
+            }
         }
     }
     Ok(())
@@ -110,17 +109,21 @@ fn record(line: &str) -> Option<Record> {
     serde_json::from_str(line.strip_prefix("data:")?.trim_start()).ok()
 }
 
-fn print(records: &[Record], names: &mut Names, form: Form) -> Result<(), Error> {
+/// Breaks off when nobody reads any more: `worknode events -f | head` has an end.
+fn print(records: &[Record], names: &mut Names, form: Form) -> Result<ControlFlow<()>, Error> {
     for record in records {
         names.learn(record);
-        match form {
+        let read_on = match form {
             // One document a line: a stream has no end.
             Form::Json => {
                 let text = serde_json::to_string(record).map_err(|error| Error::new(Code::Failed, error.to_string()))?;
-                output::line(text);
+                output::stream_line(text)
             }
-            Form::Text => output::line(names.line(record)),
+            Form::Text => output::stream_line(names.line(record)),
+        };
+        if read_on.is_break() {
+            return Ok(read_on);
         }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

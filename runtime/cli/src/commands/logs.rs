@@ -2,6 +2,7 @@
 
 use std::{
     io::{Seek, SeekFrom, Write},
+    ops::ControlFlow,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -14,7 +15,7 @@ use worknode_daemon::{
 };
 
 use super::ask_or_read;
-use crate::{args::Logs, place::Place};
+use crate::{args::Logs, client::escaped, place::Place};
 
 /// How often a file that grows is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -23,9 +24,12 @@ pub(crate) async fn logs(place: &Place, args: &Logs) -> Result<(), Error> {
     let mut run = last_run(place, &args.of).await?;
     let name = if args.stderr { "stderr.log" } else { "stdout.log" };
     let mut tail = Tail::of(paths(&place.dir).run(run.id).join(name));
-    tail.copy_older()?;
+    if tail.copy_older()?.is_break() {
+        return Ok(());
+    }
     loop {
-        let moved = tail.copy_new()?;
+        // `worknode logs x | head`: the reader has what it wanted.
+        let ControlFlow::Continue(moved) = tail.copy_new()? else { return Ok(()) };
         if !args.follow || (run.over && !moved) {
             return Ok(());
         }
@@ -38,7 +42,7 @@ pub(crate) async fn logs(place: &Place, args: &Logs) -> Result<(), Error> {
 
 async fn last_run(place: &Place, of: &str) -> Result<RunRef, Error> {
     let client = place.client()?;
-    let path = format!("/runs/{of}");
+    let path = format!("/runs/{}", escaped(of));
     ask_or_read(place, client.get(&path), |reader| view::last_run(reader, of)).await
 }
 
@@ -55,40 +59,42 @@ impl Tail {
     }
 
     /// What was rotated away and is still kept.
-    fn copy_older(&self) -> Result<(), Error> {
+    fn copy_older(&self) -> Result<ControlFlow<()>, Error> {
         let mut older = self.path.clone().into_os_string();
         older.push(".1");
-        copy(Path::new(&older), 0).map(drop)
+        Ok(copy(Path::new(&older), 0)?.map_continue(drop))
     }
 
     /// Copies what is new. Returns whether there was anything.
-    fn copy_new(&mut self) -> Result<bool, Error> {
-        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(false) };
+    fn copy_new(&mut self) -> Result<ControlFlow<(), bool>, Error> {
+        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(ControlFlow::Continue(false)) };
         let from = match self.at {
             Some((inode, read)) if inode == meta.ino() && read <= meta.len() => read,
             _ => 0,
         };
         let copied = copy(&self.path, from)?;
-        self.at = Some((meta.ino(), from + copied));
-        Ok(copied > 0)
+        Ok(copied.map_continue(|copied| {
+            self.at = Some((meta.ino(), from + copied));
+            copied > 0
+        }))
     }
 }
 
-fn copy(path: &Path, from: u64) -> Result<u64, Error> {
+/// How many bytes were copied; breaks off when nobody reads any more.
+fn copy(path: &Path, from: u64) -> Result<ControlFlow<(), u64>, Error> {
     let failed = |error: std::io::Error| Error::new(Code::Failed, format!("cannot read `{}`: {error}", path.display()));
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(0)),
         Err(error) => return Err(failed(error)),
     };
     file.seek(SeekFrom::Start(from)).map_err(failed)?;
     let mut out = std::io::stdout().lock();
     let copied = match std::io::copy(&mut file, &mut out) {
         Ok(copied) => copied,
-        // `worknode logs x | head`: the reader has what it wanted.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ControlFlow::Break(())),
         Err(error) => return Err(failed(error)),
     };
     let _ = out.flush();
-    Ok(copied)
+    Ok(ControlFlow::Continue(copied))
 }

@@ -169,6 +169,8 @@ struct Summary {
     /// No agent that reports its cost took part.
     cost_usd: Option<f64>,
     tasks: Vec<TaskView>,
+    /// What waits for a person.
+    attention: Vec<String>,
 }
 
 impl Summary {
@@ -188,6 +190,7 @@ impl Summary {
             commits_landed: landed.len(),
             cost_usd: None,
             tasks: view::tasks(reader)?,
+            attention: view::status(reader, daemon.system().now(), true)?.attention,
         })
     }
 
@@ -232,7 +235,9 @@ impl Summary {
             None => Ok(()),
             Some(first) => {
                 let why = first.reason.as_deref().unwrap_or(&first.status);
-                let message = format!("{} tasks were not completed; {}: {why}", left.len(), first.key);
+                let tasks = if left.len() == 1 { "task was" } else { "tasks were" };
+                let attention: String = self.attention.iter().map(|item| format!("\n  {item}")).collect();
+                let message = format!("{} {tasks} not completed; {}: {why}{attention}", left.len(), first.key);
                 Err(Error::new(Code::Failed, message)
                     .hint("`worknode status` says what waits for you, `worknode task show NAME` why"))
             }

@@ -14,6 +14,7 @@ use worknode_daemon::view::{self, TaskView};
 use super::ask_or_read;
 use crate::{
     args::{Add, Task},
+    client::escaped,
     output::{self, Form, bold, cell, dim, paint, state, table},
     place::Place,
 };
@@ -24,20 +25,20 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
         Task::Show { task } => return show(place, &task, form).await,
         Task::Add(args) => ("/tasks".to_owned(), new_task(args)?),
         Task::Progress { task, epoch, percent, message } => {
-            (format!("/tasks/{task}/progress"), json!({ "epoch": epoch, "percent": percent, "message": message }))
+            (path_of(&task, "progress"), json!({ "epoch": epoch, "percent": percent, "message": message }))
         }
         Task::Submit { task, epoch, commit } => {
             let commit = commit.map_or_else(head_here, Ok)?;
-            (format!("/tasks/{task}/submit"), json!({ "epoch": epoch, "commit": commit }))
+            (path_of(&task, "submit"), json!({ "epoch": epoch, "commit": commit }))
         }
         Task::Block { task, epoch, reason } => {
-            (format!("/tasks/{task}/block"), json!({ "epoch": epoch, "reason": reason }))
+            (path_of(&task, "block"), json!({ "epoch": epoch, "reason": reason }))
         }
         Task::Release { task, epoch, reason } => {
-            (format!("/tasks/{task}/release"), json!({ "epoch": epoch, "reason": reason }))
+            (path_of(&task, "release"), json!({ "epoch": epoch, "reason": reason }))
         }
-        Task::Cancel { task, reason } => (format!("/tasks/{task}/cancel"), json!({ "reason": reason })),
-        Task::Retry { task } => (format!("/tasks/{task}/retry"), json!({})),
+        Task::Cancel { task, reason } => (path_of(&task, "cancel"), json!({ "reason": reason })),
+        Task::Retry { task } => (path_of(&task, "retry"), json!({})),
     };
     let answer: TaskView = place.client()?.post(&path, &body).await?;
     match form {
@@ -47,6 +48,10 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
             Ok(())
         }
     }
+}
+
+fn path_of(task: &str, verb: &str) -> String {
+    format!("/tasks/{}/{verb}", escaped(task))
 }
 
 /// What this process has checked out: git runs here as the agent's own, in its own clone.
@@ -67,13 +72,7 @@ fn head_here() -> Result<CommitId, Error> {
 
 fn new_task(args: Add) -> Result<Value, Error> {
     let prompt = match args.prompt.as_deref() {
-        Some("-") => {
-            let mut text = String::new();
-            let limit = worknode_core::bounds::PROMPT as u64;
-            let read = std::io::stdin().take(limit).read_to_string(&mut text);
-            read.map_err(|error| Error::new(Code::Usage, format!("cannot read the prompt: {error}")))?;
-            text
-        }
+        Some("-") => prompt_from_input()?,
         Some(text) => text.to_owned(),
         None => String::new(),
     };
@@ -89,6 +88,19 @@ fn new_task(args: Add) -> Result<Value, Error> {
         "gates": if args.gates.is_empty() { None } else { Some(args.gates) },
         "priority": args.priority,
     }))
+}
+
+/// All of standard input; what is too long is refused, never cut.
+fn prompt_from_input() -> Result<String, Error> {
+    const LIMIT: usize = worknode_core::bounds::PROMPT;
+    let mut text = String::new();
+    let read = std::io::stdin().take(LIMIT as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| Error::new(Code::Usage, format!("cannot read the prompt: {error}")))?;
+    if text.len() > LIMIT {
+        return Err(Error::new(Code::Usage, format!("the prompt has more than {LIMIT} bytes"))
+            .hint("put what is long into a file of the repository, and name that file"));
+    }
+    Ok(text)
 }
 
 async fn list(place: &Place, form: Form) -> Result<(), Error> {
@@ -125,7 +137,7 @@ fn note(task: &TaskView) -> String {
 
 async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     let client = place.client()?;
-    let path = format!("/tasks/{name}");
+    let path = format!("/tasks/{}", escaped(name));
     let task: TaskView = ask_or_read(place, client.get(&path), |reader| {
         let node = view::find(reader, Kind::Task, name)?;
         let found = view::tasks(reader)?.into_iter().find(|task| task.id == node.id);

@@ -49,7 +49,8 @@ async fn detach(place: &Place, args: &Up, form: Form) -> Result<(), Error> {
     let file = std::fs::File::create(&log).map_err(failed)?;
     let mut command = std::process::Command::new(std::env::current_exe().map_err(failed)?);
     command
-        .args(["up", "--log-format", "json", "-C"])
+        // Its errors as JSON too: they are told again here, with their code.
+        .args(["up", "--json", "--log-format", "json", "-C"])
         .arg(&place.dir)
         .args(override_flags(args))
         .current_dir("/")
@@ -97,8 +98,12 @@ fn override_flags(args: &Up) -> Vec<String> {
 /// The last words of a daemon that did not stay.
 fn told_by(log: &std::path::Path) -> Error {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    let words = text.lines().filter(|line| !line.starts_with('{')).collect::<Vec<_>>().join("\n");
-    let words = words.trim().trim_start_matches("error: ").to_owned();
-    let message = if words.is_empty() { "the daemon ended before it answered".to_owned() } else { words };
-    Error::new(Code::Failed, message).hint(format!("its whole log is {}", log.display()))
+    let said = text.lines().rev().find_map(|line| {
+        let mut value: serde_json::Value = serde_json::from_str(line).ok()?;
+        serde_json::from_value(value.get_mut("error")?.take()).ok()
+    });
+    said.unwrap_or_else(|| {
+        Error::new(Code::Failed, "the daemon ended before it answered")
+            .hint(format!("its whole log is {}", log.display()))
+    })
 }

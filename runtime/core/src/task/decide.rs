@@ -168,6 +168,9 @@ pub fn decide(
         TaskCommand::MarkReady => vec![Event::TaskReady],
         TaskCommand::Claim { agent, run, lease } => decide_claim(task, *agent, *run, *lease, now)?,
         TaskCommand::Start { epoch } => {
+            if has_begun(task, *epoch) {
+                return Ok(TaskDecision::default());
+            }
             fence(task, *epoch)?;
             vec![Event::TaskStarted { epoch: *epoch }]
         }
@@ -185,20 +188,28 @@ pub fn decide(
                 percent,
                 message: progress.message.clone(),
             };
-            vec![Event::TaskProgressed {
-                epoch: *epoch,
-                progress,
-            }]
+            begun_and(
+                task,
+                *epoch,
+                Event::TaskProgressed {
+                    epoch: *epoch,
+                    progress,
+                },
+            )
         }
         TaskCommand::Submit { epoch, commit } => {
             if already_submitted(task, *epoch, commit) {
                 return Ok(TaskDecision::default());
             }
             fence(task, *epoch)?;
-            vec![Event::TaskSubmitted {
-                epoch: *epoch,
-                commit: commit.clone(),
-            }]
+            begun_and(
+                task,
+                *epoch,
+                Event::TaskSubmitted {
+                    epoch: *epoch,
+                    commit: commit.clone(),
+                },
+            )
         }
         TaskCommand::Release { epoch, cause, detail } => {
             fence(task, *epoch)?;
@@ -211,10 +222,14 @@ pub fn decide(
         }
         TaskCommand::Block { epoch, reason } => {
             fence(task, *epoch)?;
-            vec![Event::TaskBlocked {
-                epoch: *epoch,
-                reason: reason.clone(),
-            }]
+            begun_and(
+                task,
+                *epoch,
+                Event::TaskBlocked {
+                    epoch: *epoch,
+                    reason: reason.clone(),
+                },
+            )
         }
         TaskCommand::RecordVerdict { verdict } => vec![Event::VerdictRecorded {
             verdict: verdict.clone(),
@@ -304,6 +319,27 @@ fn decide_claim(
         lease_until: now.plus(lease),
     };
     Ok(vec![Event::TaskClaimed { claim }])
+}
+
+/// The holder's first word begins the task: a fast agent speaks before the runtime has noted
+/// that its process is there.
+fn begun_and(task: &Task, epoch: u64, event: Event) -> Vec<Event> {
+    match task.status {
+        TaskStatus::Claimed(_) => vec![Event::TaskStarted { epoch }, event],
+        _ => vec![event],
+    }
+}
+
+/// Has the holder of this claim begun, or come further already?
+const fn has_begun(task: &Task, epoch: u64) -> bool {
+    let since = matches!(
+        task.status,
+        TaskStatus::InProgress(_)
+            | TaskStatus::InReview(_)
+            | TaskStatus::Completed { .. }
+            | TaskStatus::Blocked { .. }
+    );
+    task.epoch == epoch && since
 }
 
 /// P1: a write must carry the epoch of the claim that is held now.

@@ -436,6 +436,31 @@ fn p6_submitting_twice_has_one_effect() {
 }
 
 #[test]
+fn a_fast_agent_begins_with_its_first_word() {
+    let claimed = live(&states()["claimed"], Approval::None);
+    let submit = TaskCommand::Submit {
+        epoch: 1,
+        commit: commit(1),
+    };
+    let events = decide(&claimed, &submit, &Principal::Runtime, at(1))
+        .unwrap()
+        .events;
+    let names: Vec<_> = events.iter().map(Event::type_name).collect();
+    assert_eq!(names, ["task_started", "task_submitted"]);
+    // The runtime's own note that it began comes late, and changes nothing.
+    let submitted = events
+        .iter()
+        .fold(claimed, |task, event| task.apply(event).unwrap());
+    let late = decide(
+        &submitted,
+        &TaskCommand::Start { epoch: 1 },
+        &Principal::Runtime,
+        at(2),
+    );
+    assert!(late.unwrap().events.is_empty());
+}
+
+#[test]
 fn p8_the_last_attempt_fails_the_task() {
     let mut task = Task::new(spec(Approval::None)).apply(&Event::TaskReady).unwrap();
     for attempt in 1..=3_u64 {

@@ -67,10 +67,7 @@ pub(super) async fn list(
 fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
     let node = match &wanted.node {
         None => None,
-        Some(name) => {
-            let task = view::find(api.reader(), Kind::Task, name);
-            Some(task.or_else(|_| view::find(api.reader(), Kind::Agent, name))?.id)
-        }
+        Some(name) => Some(view::find_among(api.reader(), &[Kind::Task, Kind::Agent], name)?.id),
     };
     let types = wanted.types.as_deref().unwrap_or_default();
     Ok(EventFilter {

@@ -98,29 +98,17 @@ fn resolve(api: &Api, body: &Kill) -> Result<Vec<Target>, Error> {
 }
 
 fn resolve_one(api: &Api, text: &str) -> Result<Target, Error> {
-    let reader = api.reader();
-    let live = reader.live_runs()?;
-    let by_id: Vec<_> = live.iter().filter(|stored| stored.run.spec.id.to_string().starts_with(text)).collect();
-    if let ([stored], true) = (by_id.as_slice(), text.len() >= 8) {
-        return Ok(Target::Run(stored.agent, stored.run.spec.id));
-    }
-    match view::find(reader, Kind::Agent, text) {
-        Ok(node) => Ok(Target::Agent(node.id, node.name)),
-        Err(error) if error.code == Code::NotFound => match view::find(reader, Kind::Task, text) {
-            Ok(node) => Ok(Target::Task(node.id, node.name)),
-            Err(error) if error.code == Code::NotFound => over_run(api, text),
-            Err(error) => Err(error),
-        },
+    match view::find_among(api.reader(), &[Kind::Agent, Kind::Task], text) {
+        Ok(node) if node.kind == Kind::Agent => Ok(Target::Agent(node.id, node.name)),
+        Ok(node) => Ok(Target::Task(node.id, node.name)),
+        Err(error) if error.code == Code::NotFound => resolve_run(api, text),
         Err(error) => Err(error),
     }
 }
 
 /// A run that is over already is killed already.
-fn over_run(api: &Api, text: &str) -> Result<Target, Error> {
-    let stored = match text.parse::<RunId>() {
-        Ok(id) => api.reader().run(id)?,
-        Err(_) => None,
-    };
+fn resolve_run(api: &Api, text: &str) -> Result<Target, Error> {
+    let stored = view::find_run(api.reader(), text)?;
     stored.map(|stored| Target::Run(stored.agent, stored.run.spec.id)).ok_or_else(|| {
         Error::new(Code::NotFound, format!("there is no agent, task or run `{text}`"))
             .hint("`worknode ps` shows the agents and their runs, `worknode task list` the tasks")
@@ -187,9 +175,11 @@ async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Resu
     Ok(())
 }
 
-/// Waits for the end of the run, within its grace and a margin.
+/// Waits for the end of the run, within its grace and a margin. A stop may have been under way
+/// before, so the run's own grace counts too.
 async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receipt, Error> {
     let system = api.runtime.system();
+    let own = system.reader().run(run)?.map_or(bounds::STOP_GRACE, |stored| stored.run.spec.limits.grace);
     let mut follower = system.journal().follow(system.journal().last_stamp());
     let waited = async {
         loop {
@@ -201,7 +191,7 @@ async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receip
             }
         }
     };
-    let limit = grace.map_or(bounds::STOP_GRACE, |span| span.0).max(bounds::STOP_GRACE) + MARGIN;
+    let limit = grace.map_or(own, |span| span.0).max(own) + MARGIN;
     tokio::time::timeout(limit, waited).await.unwrap_or_else(|_| {
         Err(Error::new(Code::TimedOut, format!("run {run} has not ended yet; the stop goes on"))
             .hint("`worknode ps` shows when it is over"))

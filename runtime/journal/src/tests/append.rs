@@ -71,7 +71,7 @@ async fn p6_worknodes_names_and_runs_begin_once() {
         .append(vec![draft(node(2), queued(run_id(1)))])
         .await
         .unwrap();
-    for _ in 0..2 {
+    for round in 0..2 {
         assert_eq!(
             refused(&store, vec![task(node(1), "other")]).await,
             Code::AlreadyExists
@@ -88,6 +88,10 @@ async fn p6_worknodes_names_and_runs_begin_once() {
             refused(&store, vec![draft(node(3), queued(run_id(1)))]).await,
             Code::AlreadyExists
         );
+        // As if the refused ones had never been looked at.
+        let id = node(20 + round);
+        store.append(vec![task(id, &round.to_string())]).await.unwrap();
+        store.assert_sound().await;
         store.reopen().await;
     }
     store.append(vec![agent(node(8), "a")]).await.unwrap();

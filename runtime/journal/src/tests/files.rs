@@ -167,15 +167,16 @@ async fn fill_and_go_on(dir: &Path) {
         )
     };
     let mut acknowledged = Vec::new();
-    let error = loop {
+    let mut refused = None;
+    while refused.is_none() && acknowledged.len() < 1_000 {
         match journal.append(vec![large()], Durability::Durable).await {
             Ok(records) => acknowledged.extend(records),
-            Err(error) => break error,
+            Err(error) => refused = Some(error),
         }
-    };
+    }
     assert!(
-        matches!(error, AppendError::Store(StoreError::DiskFull { .. })),
-        "{error:?}"
+        matches!(refused, Some(AppendError::Store(StoreError::DiskFull { .. }))),
+        "{refused:?}"
     );
     assert!(journal.append(vec![large()], Durability::Durable).await.is_err());
     assert_eq!(
