@@ -9,7 +9,10 @@ use worknode_core::time::{Clock, Timestamp};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else asks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everybody else asks"
+    )]
     fn now(&self) -> Timestamp {
         let since_epoch = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -24,7 +27,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Waits until `clock` shows `instant`, which may never come when it is `None`.
 pub async fn sleep_until(clock: &Arc<dyn Clock>, instant: Option<Timestamp>) {
-    let Some(instant) = instant else { return std::future::pending().await };
+    let Some(instant) = instant else {
+        return std::future::pending().await;
+    };
     loop {
         let left = instant.since(clock.now());
         if left.is_zero() {

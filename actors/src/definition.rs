@@ -86,19 +86,28 @@ impl TeamDefinition {
     /// The agent whose Worknode is `node`.
     #[must_use]
     pub fn agent(&self, node: NodeId) -> Option<&AgentDefinition> {
-        self.agents.iter().find(|agent| self.agent_node(&agent.name) == node)
+        self.agents
+            .iter()
+            .find(|agent| self.agent_node(&agent.name) == node)
     }
 
     /// Does the team have somebody who reviews?
     #[must_use]
     pub fn has_reviewer(&self) -> bool {
-        self.agents.iter().any(|agent| agent.spec.tier == Tier::Validation && agent.spec.start == StartWhen::Task)
+        self.agents
+            .iter()
+            .any(|agent| agent.spec.tier == Tier::Validation && agent.spec.start == StartWhen::Task)
     }
 
     /// All Worknodes that the definition asks for, parents before children.
     #[must_use]
     pub fn nodes(&self) -> Vec<(NodeId, NodeSpec)> {
-        let plain = |parent, kind, name: &str| NodeSpec { parent, kind, name: name.to_owned(), detail: Detail::Plain };
+        let plain = |parent, kind, name: &str| NodeSpec {
+            parent,
+            kind,
+            name: name.to_owned(),
+            detail: Detail::Plain,
+        };
         let team = self.node();
         let mut nodes = vec![
             (NodeId::ROOT, plain(None, Kind::Organisation, "root")),

@@ -71,7 +71,11 @@ impl Actor for Directory {
         system: System,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(SWEEP, || DirectoryMsg::Sweep(IDLE));
-        Ok(State { system, active: HashMap::new(), by_actor: HashMap::new() })
+        Ok(State {
+            system,
+            active: HashMap::new(),
+            by_actor: HashMap::new(),
+        })
     }
 
     async fn handle(
@@ -136,12 +140,22 @@ impl State {
             .node(id)?
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no Worknode {id}")))?;
         let membrane = Arc::new(Membrane::new(id, ancestors(reader, &node)?));
-        let active =
-            Active { node: Arc::new(node), membrane: Arc::clone(&membrane), system: self.system.clone() };
+        let active = Active {
+            node: Arc::new(node),
+            membrane: Arc::clone(&membrane),
+            system: self.system.clone(),
+        };
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, WorknodeActor, active, myself.get_cell())
-            .map_err(|error| Error::new(Code::Failed, format!("cannot activate Worknode {id}: {error}")))?;
+            .map_err(|error| {
+            Error::new(Code::Failed, format!("cannot activate Worknode {id}: {error}"))
+        })?;
         self.by_actor.insert(actor.get_id(), id);
-        let entry = Entry { actor, membrane, used: Instant::now(), waiting: None };
+        let entry = Entry {
+            actor,
+            membrane,
+            used: Instant::now(),
+            waiting: None,
+        };
         Ok(self.active.entry(id).insert_entry(entry).into_mut())
     }
 
@@ -158,8 +172,12 @@ impl State {
 
     /// The actor is gone. Who waited for it wakes it up again.
     fn left(&mut self, myself: &ActorRef<DirectoryMsg>, actor: ActorId) {
-        let Some(node) = self.by_actor.remove(&actor) else { return };
-        let Some(entry) = self.active.remove(&node) else { return };
+        let Some(node) = self.by_actor.remove(&actor) else {
+            return;
+        };
+        let Some(entry) = self.active.remove(&node) else {
+            return;
+        };
         for ask in entry.waiting.into_iter().flatten() {
             self.route(myself, node, ask);
         }

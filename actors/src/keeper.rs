@@ -21,8 +21,8 @@ use worknode_core::{
     run::{RunSpec, SpawnPermit},
 };
 
-pub(crate) use self::workspace::start_of;
 use self::orphans::end_what_was_left;
+pub(crate) use self::workspace::start_of;
 use crate::system::System;
 
 /// What the keeper is told.
@@ -80,7 +80,12 @@ impl Actor for Keeper {
     /// Before any run of ours, the end of every run of a daemon that is gone.
     async fn pre_start(&self, _: ActorRef<KeeperMsg>, system: System) -> Result<State, ActorProcessingErr> {
         end_what_was_left(&system).await?;
-        Ok(State { system, live: HashMap::new(), jobs: JoinSet::new(), waiting: Vec::new() })
+        Ok(State {
+            system,
+            live: HashMap::new(),
+            jobs: JoinSet::new(),
+            waiting: Vec::new(),
+        })
     }
 
     async fn handle(
@@ -136,4 +141,3 @@ impl State {
         }
     }
 }
-

@@ -114,7 +114,11 @@ impl Membrane {
 
     /// May the sender ask this? `submitted_by` is known only once the state is at hand.
     pub(crate) fn authorise(&self, ask: &Ask, submitted_by: Option<NodeId>) -> Result<(), Error> {
-        let target = Target { node: self.node, ancestors: &self.ancestors, submitted_by };
+        let target = Target {
+            node: self.node,
+            ancestors: &self.ancestors,
+            submitted_by,
+        };
         authorise(&ask.authority, &ask.command, &target)
     }
 

@@ -62,7 +62,12 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
         name: spec.key.clone(),
         detail: Detail::Task(Box::new(spec)),
     };
-    let draft = Draft { node: id, by: by.clone(), cause: None, event: Event::NodeCreated { node } };
+    let draft = Draft {
+        node: id,
+        by: by.clone(),
+        cause: None,
+        event: Event::NodeCreated { node },
+    };
     system.journal().append(vec![draft], Durability::Durable).await?;
     Ok(id)
 }
@@ -74,22 +79,37 @@ fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
     }
     let team = system.team();
     let gates = new.gates.unwrap_or_else(|| team.default_gates.clone());
-    if let Some(gate) = gates.iter().find(|gate| !worknode_policies::gate::GATES.contains(&gate.as_str())) {
+    if let Some(gate) = gates
+        .iter()
+        .find(|gate| !worknode_policies::gate::GATES.contains(&gate.as_str()))
+    {
         return Err(usage(&format!("there is no gate `{gate}`")));
     }
     let tasks = all_of_kind(system.reader(), Kind::Task)?;
-    let open = tasks.iter().filter(|node| node.task().is_some_and(|task| !task.status.is_terminal()));
+    let open = tasks
+        .iter()
+        .filter(|node| node.task().is_some_and(|task| !task.status.is_terminal()));
     if open.count() >= bounds::PENDING_TASKS {
         return Err(Error::backpressure("the list of open tasks"));
     }
     let dependency = |name: &String| {
         let found = tasks.iter().find(|node| node.name == *name);
-        found.map(|node| node.id).ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
+        found
+            .map(|node| node.id)
+            .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
     };
-    let approval = if team.has_reviewer() { Approval::Validation } else { Approval::None };
+    let approval = if team.has_reviewer() {
+        Approval::Validation
+    } else {
+        Approval::None
+    };
     Ok(TaskSpec {
         key: new.key.unwrap_or_else(|| key_from(&new.title)),
-        prompt: if new.prompt.is_empty() { new.title.clone() } else { new.prompt },
+        prompt: if new.prompt.is_empty() {
+            new.title.clone()
+        } else {
+            new.prompt
+        },
         title: new.title,
         files: new.files,
         may_delete: new.may_delete,
@@ -122,8 +142,16 @@ async fn ensure_phase(system: &System) -> Result<NodeId, Error> {
     let team = system.team().node();
     let phase = NodeId::derived(team, &format!("phase:{PHASE}"));
     if system.reader().node(phase)?.is_none() {
-        let node = NodeSpec { parent: Some(team), kind: Kind::Phase, name: PHASE.to_owned(), detail: Detail::Plain };
-        match system.record(Principal::Runtime, phase, vec![Event::NodeCreated { node }]).await {
+        let node = NodeSpec {
+            parent: Some(team),
+            kind: Kind::Phase,
+            name: PHASE.to_owned(),
+            detail: Detail::Plain,
+        };
+        match system
+            .record(Principal::Runtime, phase, vec![Event::NodeCreated { node }])
+            .await
+        {
             Ok(_) => {}
             Err(error) if error.code == Code::AlreadyExists => {}
             Err(error) => return Err(error),

@@ -76,12 +76,24 @@ impl Actor for Policy {
     type State = State;
     type Arguments = System;
 
-    async fn pre_start(&self, myself: ActorRef<PolicyMsg>, system: System) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<PolicyMsg>,
+        system: System,
+    ) -> Result<State, ActorProcessingErr> {
         let begun = system.journal().last_stamp();
         feed::follow(system.journal(), begun, myself.clone(), PolicyMsg::Feed);
         myself.send_message(PolicyMsg::Look)?;
-        let bench = Arc::new(Bench { judging: Semaphore::new(JUDGED_AT_ONCE), landing: Mutex::new(()) });
-        Ok(State { system, bench, jobs: JoinSet::new(), busy: HashMap::new() })
+        let bench = Arc::new(Bench {
+            judging: Semaphore::new(JUDGED_AT_ONCE),
+            landing: Mutex::new(()),
+        });
+        Ok(State {
+            system,
+            bench,
+            jobs: JoinSet::new(),
+            busy: HashMap::new(),
+        })
     }
 
     async fn handle(
@@ -122,7 +134,11 @@ impl Actor for Policy {
 
 /// The Worknodes to which something happened, each once.
 fn touched(records: &[Record]) -> HashSet<NodeId> {
-    records.iter().filter(|record| record.event.changes_node()).map(|record| record.node).collect()
+    records
+        .iter()
+        .filter(|record| record.event.changes_node())
+        .map(|record| record.node)
+        .collect()
 }
 
 impl State {
@@ -132,7 +148,12 @@ impl State {
             return Ok(());
         }
         let in_review = |node: &Node| matches!(node.task().map(|t| &t.status), Some(TaskStatus::InReview(_)));
-        if !self.system.reader().node(task)?.is_some_and(|node| in_review(&node)) {
+        if !self
+            .system
+            .reader()
+            .node(task)?
+            .is_some_and(|node| in_review(&node))
+        {
             return Ok(());
         }
         self.busy.insert(task, false);
@@ -153,7 +174,9 @@ async fn until_judged(system: &System, bench: &Bench, task: NodeId) {
     while let Err(error) = advance(system, bench, task).await {
         tracing::error!(%error, %task, retry_in = ?wait, "a submission could not be judged");
         if wait == FIRST_RETRY {
-            system.notify("operator", format!("a submission cannot be judged yet: {error}")).await;
+            system
+                .notify("operator", format!("a submission cannot be judged yet: {error}"))
+                .await;
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LAST_RETRY);
@@ -167,9 +190,15 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
     let key = context.keys.public();
     let mut made = Made::default();
     loop {
-        let Some(node) = system.reader().node(task)? else { return Ok(()) };
+        let Some(node) = system.reader().node(task)? else {
+            return Ok(());
+        };
         let Some(state) = node.task() else { return Ok(()) };
-        let base = context.repository.base_tip(&context.team.base).await.map_err(crate::submit::failed)?;
+        let base = context
+            .repository
+            .base_tip(&context.team.base)
+            .await
+            .map_err(crate::submit::failed)?;
         let command = match landing::next_step(state, &made.known, &base, &key) {
             Step::Nothing | Step::AwaitReview(_) => return Ok(()),
             Step::MakeCandidate => {
@@ -181,8 +210,13 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
                 continue;
             }
             Step::Reject(findings) => {
-                let TaskStatus::InReview(review) = &state.status else { return Ok(()) };
-                TaskCommand::Reject { commit: review.submission.commit.clone(), findings }
+                let TaskStatus::InReview(review) = &state.status else {
+                    return Ok(());
+                };
+                TaskCommand::Reject {
+                    commit: review.submission.commit.clone(),
+                    findings,
+                }
             }
             Step::RequestReview(candidate) => TaskCommand::RequestReview { candidate },
             Step::Land(landing) => {
@@ -211,6 +245,9 @@ struct Made {
 
 impl Default for Made {
     fn default() -> Self {
-        Self { known: Candidate::Unmade, git: None }
+        Self {
+            known: Candidate::Unmade,
+            git: None,
+        }
     }
 }

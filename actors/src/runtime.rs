@@ -22,13 +22,15 @@ use crate::{
     keeper::KeeperMsg,
     policy::PolicyMsg,
     scheduler::SchedulerMsg,
-    supervisor::{Plant, Supervisor, SupervisorMsg},
     store::all_of_kind,
+    supervisor::{Plant, Supervisor, SupervisorMsg},
     system::{Context, System},
 };
 
 /// What a stop may take beyond the grace of its runs.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
+/// The same when the end of a run cannot be stored, so that nobody will report it.
+const UNSTORED_MARGIN: Duration = Duration::from_secs(2);
 /// Worknodes made in one transaction at the most.
 const CHUNK: usize = 500;
 
@@ -67,7 +69,13 @@ impl Runtime {
         let (root, _) = Actor::spawn(None, Supervisor, plant)
             .await
             .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))?;
-        Ok(Self { system, policy, scheduler, root, failed: has_failed })
+        Ok(Self {
+            system,
+            policy,
+            scheduler,
+            root,
+            failed: has_failed,
+        })
     }
 
     /// The handle through which everything is asked.
@@ -79,7 +87,11 @@ impl Runtime {
     /// Resolves when the runtime has given up.
     pub async fn failed(&self) -> Error {
         let mut failed = self.failed.clone();
-        let outcome = failed.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        let outcome = failed
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|error| error.clone());
         outcome.unwrap_or_else(|| Error::new(Code::Failed, "the runtime ended"))
     }
 
@@ -121,7 +133,9 @@ impl Runtime {
         }
         self.stop_runs().await;
         let node = self.system.team().node();
-        let stopped = Event::DaemonStopped { reason: reason.to_owned() };
+        let stopped = Event::DaemonStopped {
+            reason: reason.to_owned(),
+        };
         if let Err(error) = self.system.record(Principal::Runtime, node, vec![stopped]).await {
             tracing::error!(%error, "the end of the daemon could not be stored");
         }
@@ -133,17 +147,28 @@ impl Runtime {
 
     async fn stop_runs(&self) {
         let live = self.system.reader().live_runs().unwrap_or_default();
-        let mut grace = bounds::STOP_GRACE;
+        let (mut grace, mut margin) = (bounds::STOP_GRACE, STOP_MARGIN);
         for StoredRun { run, agent, .. } in &live {
             grace = grace.max(run.spec.limits.grace);
-            let stop = AgentCommand::StopRun { cause: StopCause::Shutdown };
+            let stop = AgentCommand::StopRun {
+                cause: StopCause::Shutdown,
+            };
             if let Err(error) = self.system.command(*agent, Command::Agent(stop)).await {
-                tracing::error!(%error, run = %run.spec.id, "a run could not be told to stop");
+                tracing::error!(%error, run = %run.spec.id, "the stop of a run could not be stored");
+                // On a full disk too, nothing outlives its daemon; the next one closes the run.
+                let stop = KeeperMsg::Stop {
+                    run: run.spec.id,
+                    grace: None,
+                };
+                let _ = self.system.keeper().tell(stop);
+                margin = UNSTORED_MARGIN;
             }
         }
         let (reply, empty) = oneshot::channel();
         if self.system.keeper().tell(KeeperMsg::WhenEmpty(reply)).is_ok()
-            && tokio::time::timeout(grace + STOP_MARGIN, empty).await.is_err()
+            && tokio::time::timeout(grace.saturating_add(margin), empty)
+                .await
+                .is_err()
         {
             tracing::error!("some runs did not end; the next daemon ends them");
         }
@@ -163,19 +188,30 @@ async fn install(system: &System) -> Result<(), Error> {
             Some(node) if differs(&node, &spec) => Event::NodeUpdated { detail: spec.detail },
             Some(_) => continue,
         };
-        drafts.push(Draft { node: id, by: Principal::Runtime, cause: None, event });
+        drafts.push(Draft {
+            node: id,
+            by: Principal::Runtime,
+            cause: None,
+            event,
+        });
     }
     let changed = !drafts.is_empty();
     drafts.extend(dropped_from_plan(system)?);
     for chunk in drafts.chunks(CHUNK) {
-        system.journal().append(chunk.to_vec(), Durability::Durable).await?;
+        system
+            .journal()
+            .append(chunk.to_vec(), Durability::Durable)
+            .await?;
     }
     let mut events = vec![Event::DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
     }];
     if changed {
-        events.push(Event::PlanLoaded { digest: team.plan_digest.clone(), tasks });
+        events.push(Event::PlanLoaded {
+            digest: team.plan_digest.clone(),
+            tasks,
+        });
     }
     system.record(Principal::Runtime, team.node(), events).await?;
     Ok(())
@@ -185,9 +221,9 @@ async fn install(system: &System) -> Result<(), Error> {
 fn differs(node: &Node, spec: &NodeSpec) -> bool {
     match &spec.detail {
         Detail::Plain => false,
-        Detail::Task(wanted) => {
-            node.task().is_some_and(|task| !task.status.is_terminal() && task.spec != **wanted)
-        }
+        Detail::Task(wanted) => node
+            .task()
+            .is_some_and(|task| !task.status.is_terminal() && task.spec != **wanted),
         Detail::Agent(wanted) => node.agent().is_some_and(|agent| agent.spec != **wanted),
     }
 }
@@ -195,12 +231,19 @@ fn differs(node: &Node, spec: &NodeSpec) -> bool {
 /// Tasks of this team's plan that nobody has begun and that the plan no longer has.
 fn dropped_from_plan(system: &System) -> Result<Vec<Draft>, Error> {
     let team = system.team();
-    let phases: Vec<_> = team.plan.iter().filter(|(_, spec)| spec.kind == Kind::Phase).map(|(id, _)| *id).collect();
+    let phases: Vec<_> = team
+        .plan
+        .iter()
+        .filter(|(_, spec)| spec.kind == Kind::Phase)
+        .map(|(id, _)| *id)
+        .collect();
     let wanted = |id| team.plan.iter().any(|(planned, _)| *planned == id);
     let tasks = all_of_kind(system.reader(), Kind::Task)?;
     let dropped = tasks.into_iter().filter(|node| {
         let planned_before = node.parent.is_some_and(|parent| phases.contains(&parent));
-        let untouched = node.task().is_some_and(|t| matches!(t.status, TaskStatus::Pending | TaskStatus::Ready));
+        let untouched = node
+            .task()
+            .is_some_and(|t| matches!(t.status, TaskStatus::Pending | TaskStatus::Ready));
         planned_before && untouched && !wanted(node.id)
     });
     Ok(dropped
@@ -208,7 +251,9 @@ fn dropped_from_plan(system: &System) -> Result<Vec<Draft>, Error> {
             node: node.id,
             by: Principal::Runtime,
             cause: None,
-            event: Event::TaskCancelled { reason: "it is no longer in the plan".to_owned() },
+            event: Event::TaskCancelled {
+                reason: "it is no longer in the plan".to_owned(),
+            },
         })
         .collect())
 }

@@ -109,7 +109,11 @@ impl Actor for Scheduler {
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<SchedulerMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(
+        &self,
+        _: ActorRef<SchedulerMsg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         if let Some(alarm) = state.alarm.take() {
             alarm.abort();
         }
@@ -143,7 +147,14 @@ impl State {
         match task.spec.deadline {
             Some(deadline) if !task.status.is_terminal() => {
                 let since = node.created.wall;
-                self.deadlines.insert(node.id, Deadline { key: task.spec.key.clone(), deadline, since });
+                self.deadlines.insert(
+                    node.id,
+                    Deadline {
+                        key: task.spec.key.clone(),
+                        deadline,
+                        since,
+                    },
+                );
             }
             _ => drop(self.deadlines.remove(&node.id)),
         }
@@ -151,7 +162,10 @@ impl State {
 
     /// Fires what fell due since the last look.
     async fn look(&mut self) {
-        let window = Window { last: self.looked, now: self.system.now() };
+        let window = Window {
+            last: self.looked,
+            now: self.system.now(),
+        };
         if window.now <= window.last {
             return;
         }
@@ -168,7 +182,11 @@ impl State {
     }
 
     /// What one trigger owes for the window.
-    fn owed(&self, trigger: &Arc<Trigger>, window: Window) -> (Vec<DueNow>, Vec<(Occurrence, Timestamp, SkipReason)>) {
+    fn owed(
+        &self,
+        trigger: &Arc<Trigger>,
+        window: Window,
+    ) -> (Vec<DueNow>, Vec<(Occurrence, Timestamp, SkipReason)>) {
         match trigger.when() {
             When::Cron(_) | When::Every(_) => {
                 let owed = due(trigger, window, bounds::CATCH_UP);
@@ -176,10 +194,21 @@ impl State {
                 let fire = owed.fire.into_iter().filter_map(|firing| {
                     let action = action.clone()?;
                     let (occurrence, due) = (firing.occurrence, firing.scheduled_at);
-                    Some(DueNow { trigger: Arc::clone(trigger), occurrence, due, action, about: None })
+                    Some(DueNow {
+                        trigger: Arc::clone(trigger),
+                        occurrence,
+                        due,
+                        action,
+                        about: None,
+                    })
                 });
                 let skipped = owed.skipped.into_iter();
-                (fire.collect(), skipped.map(|(f, why)| (f.occurrence, f.scheduled_at, why)).collect())
+                (
+                    fire.collect(),
+                    skipped
+                        .map(|(f, why)| (f.occurrence, f.scheduled_at, why))
+                        .collect(),
+                )
             }
             When::Deadline(_) => self.owed_steps(trigger, window),
             When::Event(_) => (Vec::new(), Vec::new()),
@@ -191,22 +220,39 @@ impl State {
         trigger: &Arc<Trigger>,
         window: Window,
     ) -> (Vec<DueNow>, Vec<(Occurrence, Timestamp, SkipReason)>) {
-        let Some(ladder) = DeadlineLadder::of(trigger) else { return (Vec::new(), Vec::new()) };
+        let Some(ladder) = DeadlineLadder::of(trigger) else {
+            return (Vec::new(), Vec::new());
+        };
         let owed = ladder.due(&self.task_deadlines(), window, bounds::CATCH_UP);
         let fire = owed.fire.into_iter().map(|step| DueNow {
             trigger: Arc::clone(trigger),
-            about: self.deadlines.iter().find(|(_, d)| d.key == step.task.task).map(|(id, _)| *id),
+            about: self
+                .deadlines
+                .iter()
+                .find(|(_, d)| d.key == step.task.task)
+                .map(|(id, _)| *id),
             occurrence: step.firing.occurrence,
             due: step.firing.scheduled_at,
             action: Arc::clone(&step.step.action),
         });
         let skipped = owed.skipped.into_iter();
-        (fire.collect(), skipped.map(|(s, why)| (s.firing.occurrence, s.firing.scheduled_at, why)).collect())
+        (
+            fire.collect(),
+            skipped
+                .map(|(s, why)| (s.firing.occurrence, s.firing.scheduled_at, why))
+                .collect(),
+        )
     }
 
     fn task_deadlines(&self) -> Vec<TaskDeadline<'_>> {
         let deadlines = self.deadlines.values();
-        deadlines.map(|d| TaskDeadline { task: &d.key, deadline: d.deadline, since: d.since }).collect()
+        deadlines
+            .map(|d| TaskDeadline {
+                task: &d.key,
+                deadline: d.deadline,
+                since: d.since,
+            })
+            .collect()
     }
 
     /// What happened may fire event triggers, and may set or end deadlines.
@@ -220,9 +266,17 @@ impl State {
                     continue;
                 }
                 self.events.insert(trigger.name().to_owned(), state);
-                if let (EventDecision::Fire(occurrence), Some(action)) = (decision, trigger.action().cloned()) {
+                if let (EventDecision::Fire(occurrence), Some(action)) = (decision, trigger.action().cloned())
+                {
                     let due = record.at.wall;
-                    self.fire(DueNow { trigger, occurrence, due, action, about: Some(record.node) }).await;
+                    self.fire(DueNow {
+                        trigger,
+                        occurrence,
+                        due,
+                        action,
+                        about: Some(record.node),
+                    })
+                    .await;
                 }
             }
         }
@@ -259,7 +313,9 @@ impl State {
     }
 
     async fn store(&self, trigger: &str, events: Vec<Event>) -> bool {
-        let by = Principal::Trigger { name: trigger.to_owned() };
+        let by = Principal::Trigger {
+            name: trigger.to_owned(),
+        };
         match self.system.record(by, self.system.team().node(), events).await {
             Ok(_) => true,
             Err(error) if error.code == worknode_core::error::Code::AlreadyExists => false,
@@ -300,7 +356,10 @@ impl State {
 /// When the newest firing of any trigger with a timetable was due.
 fn last_due(reader: &Reader, triggers: &[Arc<Trigger>]) -> Result<Option<Timestamp>, Error> {
     let mut newest = None;
-    for trigger in triggers.iter().filter(|t| matches!(t.when(), When::Cron(_) | When::Every(_))) {
+    for trigger in triggers
+        .iter()
+        .filter(|t| matches!(t.when(), When::Cron(_) | When::Every(_)))
+    {
         let firing = reader.firings_of(trigger.name(), 1)?.into_iter().next();
         newest = newest.max(firing.map(|firing| firing.due));
     }

@@ -16,7 +16,10 @@ use worknode_journal::{NodeFilter, Reader};
 /// When the store cannot be read.
 pub fn all_of_kind(reader: &Reader, kind: Kind) -> Result<Vec<Node>, Error> {
     let mut all = Vec::new();
-    let mut filter = NodeFilter { kind: Some(kind), ..NodeFilter::default() };
+    let mut filter = NodeFilter {
+        kind: Some(kind),
+        ..NodeFilter::default()
+    };
     loop {
         let page = reader.nodes(&filter)?;
         let Some(last) = page.last() else { return Ok(all) };

@@ -29,26 +29,55 @@ pub async fn submit(
     commit: CommitId,
 ) -> Result<Reply, Error> {
     let node = system.ask(authority, task, Command::Get, None).await?.node()?;
-    let holder = node.task().and_then(|task| task.status.claim()).filter(|claim| claim.epoch == epoch);
+    let holder = node
+        .task()
+        .and_then(|task| task.status.claim())
+        .filter(|claim| claim.epoch == epoch);
     if let Some(claim) = holder {
         take(system, claim.agent, &commit).await?;
     }
     // Without a hold this is refused, or repeats what was done: the task decides.
-    system.ask(authority, task, Command::Task(TaskCommand::Submit { epoch, commit }), None).await
+    system
+        .ask(
+            authority,
+            task,
+            Command::Task(TaskCommand::Submit { epoch, commit }),
+            None,
+        )
+        .await
 }
 
 async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), Error> {
     let context = system.context();
-    let name = system.team().agent(agent).map(|agent| agent.name.as_str()).ok_or_else(|| {
-        Error::new(Code::NotFound, "the agent that holds the task is no longer in the team")
-    })?;
-    let base = context.repository.base_tip(&context.team.base).await.map_err(failed)?;
+    let name = system
+        .team()
+        .agent(agent)
+        .map(|agent| agent.name.as_str())
+        .ok_or_else(|| {
+            Error::new(
+                Code::NotFound,
+                "the agent that holds the task is no longer in the team",
+            )
+        })?;
+    let base = context
+        .repository
+        .base_tip(&context.team.base)
+        .await
+        .map_err(failed)?;
     let clone = context.paths.workspace(name);
-    context.store.import(&clone, commit, &base, &ImportLimits::default()).await.map_err(|error| {
-        let code = if matches!(error, ImportError::Git(_)) { Code::Failed } else { Code::Refused };
-        Error::new(code, format!("the submission was not taken: {error}"))
-            .hint("commit your work in your workspace and submit the commit at its HEAD")
-    })
+    context
+        .store
+        .import(&clone, commit, &base, &ImportLimits::default())
+        .await
+        .map_err(|error| {
+            let code = if matches!(error, ImportError::Git(_)) {
+                Code::Failed
+            } else {
+                Code::Refused
+            };
+            Error::new(code, format!("the submission was not taken: {error}"))
+                .hint("commit your work in your workspace and submit the commit at its HEAD")
+        })
 }
 
 pub(crate) fn failed(error: impl std::fmt::Display) -> Error {

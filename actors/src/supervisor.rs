@@ -36,7 +36,13 @@ enum Child {
     Team,
 }
 
-const ORDER: [Child; 5] = [Child::Directory, Child::Keeper, Child::Policy, Child::Scheduler, Child::Team];
+const ORDER: [Child; 5] = [
+    Child::Directory,
+    Child::Keeper,
+    Child::Policy,
+    Child::Scheduler,
+    Child::Team,
+];
 
 /// What the supervisor is told.
 #[derive(Debug)]
@@ -175,23 +181,36 @@ impl State {
                 self.plant.scheduler.moved_in(actor.clone());
                 actor.get_cell()
             }
-            Child::Team => Actor::spawn_linked(None, Team, system, myself).await?.0.get_cell(),
+            Child::Team => Actor::spawn_linked(None, Team, system, myself)
+                .await?
+                .0
+                .get_cell(),
         })
     }
 
     async fn child_ended(&mut self, myself: &ActorRef<SupervisorMsg>, who: Option<ActorCell>, why: &str) {
         let ended = who.and_then(|who| {
-            let at = self.running.iter().position(|(_, cell)| cell.get_id() == who.get_id())?;
+            let at = self
+                .running
+                .iter()
+                .position(|(_, cell)| cell.get_id() == who.get_id())?;
             Some(self.running[at].0)
         });
         if self.shutting_down {
             return;
         }
         if let Some(child) = ended {
-            tracing::error!(?child, why, "an actor of the runtime ended; restarting it and those after it");
+            tracing::error!(
+                ?child,
+                why,
+                "an actor of the runtime ended; restarting it and those after it"
+            );
             self.stop_affected(child).await;
         }
-        let policy = RestartPolicy { kind: RestartKind::Permanent, ..RestartPolicy::default() };
+        let policy = RestartPolicy {
+            kind: RestartKind::Permanent,
+            ..RestartPolicy::default()
+        };
         let now = self.plant.system.now();
         match self.restarts.decide(&policy, true, now, random_u64()) {
             Restart::After(wait) => {
@@ -219,7 +238,9 @@ impl State {
     /// Stops children in the reverse order of their start, each within a bound.
     async fn stop_where(&mut self, which: impl Fn(Child) -> bool) {
         for child in ORDER.into_iter().rev().filter(|child| which(*child)) {
-            let Some(at) = self.running.iter().position(|(running, _)| *running == child) else { continue };
+            let Some(at) = self.running.iter().position(|(running, _)| *running == child) else {
+                continue;
+            };
             let (_, cell) = self.running.remove(at);
             if cell.stop_and_wait(None, Some(STOP)).await.is_err() {
                 cell.kill();

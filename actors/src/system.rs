@@ -88,7 +88,12 @@ impl System {
         directory: Address<DirectoryMsg>,
         keeper: Address<KeeperMsg>,
     ) -> Self {
-        Self { context, directory, keeper, runtime: Arc::new(Authority::whole(Principal::Runtime)) }
+        Self {
+            context,
+            directory,
+            keeper,
+            runtime: Arc::new(Authority::whole(Principal::Runtime)),
+        }
     }
 
     /// What the runtime was given at its start.
@@ -167,12 +172,19 @@ impl System {
         cause: Option<Hlc>,
     ) -> Result<Reply, Error> {
         let (reply, answer) = oneshot::channel();
-        let ask = Ask { authority: Arc::clone(authority), command, cause, reply };
+        let ask = Ask {
+            authority: Arc::clone(authority),
+            command,
+            cause,
+            reply,
+        };
         self.directory.tell(DirectoryMsg::Route(node, Box::new(ask)))?;
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Error::new(Code::Failed, "the Worknode's actor ended before it answered")
-                .hint("what was acknowledged is stored; ask again")),
+            Ok(Err(_)) => Err(
+                Error::new(Code::Failed, "the Worknode's actor ended before it answered")
+                    .hint("what was acknowledged is stored; ask again"),
+            ),
             Err(_) => Err(Error::new(Code::TimedOut, "the Worknode did not answer in time")),
         }
     }
@@ -189,16 +201,34 @@ impl System {
     ///
     /// # Errors
     /// Whatever the journal refuses.
-    pub async fn record(&self, by: Principal, node: NodeId, events: Vec<Event>) -> Result<Vec<Record>, Error> {
-        let drafts =
-            events.into_iter().map(|event| Draft { node, by: by.clone(), cause: None, event }).collect();
+    pub async fn record(
+        &self,
+        by: Principal,
+        node: NodeId,
+        events: Vec<Event>,
+    ) -> Result<Vec<Record>, Error> {
+        let drafts = events
+            .into_iter()
+            .map(|event| Draft {
+                node,
+                by: by.clone(),
+                cause: None,
+                event,
+            })
+            .collect();
         Ok(self.journal().append(drafts, Durability::Durable).await?)
     }
 
     /// Tells the operator something, durably; a failure to do so is logged, never swallowed.
     pub async fn notify(&self, to: &str, message: String) {
-        let event = Event::Notified { to: to.to_owned(), message };
-        if let Err(error) = self.record(Principal::Runtime, self.team().node(), vec![event]).await {
+        let event = Event::Notified {
+            to: to.to_owned(),
+            message,
+        };
+        if let Err(error) = self
+            .record(Principal::Runtime, self.team().node(), vec![event])
+            .await
+        {
             tracing::error!(%error, "a notification could not be stored");
         }
     }
@@ -233,7 +263,10 @@ fn fallback_bytes<const N: usize>() -> [u8; N] {
     use std::hash::{BuildHasher, Hasher};
     let mut bytes = [0_u8; N];
     for chunk in bytes.chunks_mut(8) {
-        let word = std::collections::hash_map::RandomState::new().build_hasher().finish().to_be_bytes();
+        let word = std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish()
+            .to_be_bytes();
         chunk.copy_from_slice(&word[..chunk.len()]);
     }
     bytes

@@ -54,12 +54,21 @@ impl Actor for Team {
     type State = State;
     type Arguments = System;
 
-    async fn pre_start(&self, myself: ActorRef<TeamMsg>, system: System) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<TeamMsg>,
+        system: System,
+    ) -> Result<State, ActorProcessingErr> {
         let begun = system.journal().last_stamp();
         let view = View::load(&system)?;
         feed::follow(system.journal(), begun, myself.clone(), TeamMsg::Feed);
-        let mut state =
-            State { system, view, busy: HashSet::new(), jobs: JoinSet::new(), alarm: None };
+        let mut state = State {
+            system,
+            view,
+            busy: HashSet::new(),
+            jobs: JoinSet::new(),
+            alarm: None,
+        };
         state.react(&myself);
         Ok(state)
     }
@@ -133,7 +142,9 @@ impl State {
         if let Some(alarm) = self.alarm.take() {
             alarm.abort();
         }
-        let Some(wake) = self.view.next_wake(&self.busy) else { return };
+        let Some(wake) = self.view.next_wake(&self.busy) else {
+            return;
+        };
         let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
         self.alarm = Some(tokio::spawn(async move {
             sleep_until(&clock, Some(wake)).await;
@@ -143,19 +154,27 @@ impl State {
 
     /// The team's strategy: who else is restarted when an agent ends abnormally.
     fn note_abnormal_end(&mut self, record: &Record) {
-        let Event::RunExited { receipt, .. } = &record.event else { return };
+        let Event::RunExited { receipt, .. } = &record.event else {
+            return;
+        };
         let by_itself = receipt.cause.as_ref().is_none_or(StopCause::is_limit);
         if receipt.is_clean() || !by_itself {
             return;
         }
         let team = self.system.team();
-        let order: Vec<NodeId> = team.agents.iter().map(|agent| team.agent_node(&agent.name)).collect();
+        let order: Vec<NodeId> = team
+            .agents
+            .iter()
+            .map(|agent| team.agent_node(&agent.name))
+            .collect();
         let mut affected = team.strategy.affected(&order, &record.node);
         affected.retain(|agent| *agent != record.node);
         for agent in affected.into_iter().rev() {
             let system = self.system.clone();
             self.jobs.spawn(async move {
-                let stop = AgentCommand::StopRun { cause: StopCause::Strategy };
+                let stop = AgentCommand::StopRun {
+                    cause: StopCause::Strategy,
+                };
                 if let Err(error) = system.command(agent, Command::Agent(stop)).await {
                     tracing::error!(%error, %agent, "a sibling could not be stopped");
                 }

@@ -110,7 +110,11 @@ impl Active {
         if let Some(effect) = outcome.effect {
             self.perform(effect)?;
         }
-        Ok(Reply::Done { node: Arc::clone(&self.node), records, permit: outcome.permit })
+        Ok(Reply::Done {
+            node: Arc::clone(&self.node),
+            records,
+            permit: outcome.permit,
+        })
     }
 
     fn decide(&self, ask: &Ask) -> Result<Outcome, Error> {
@@ -119,18 +123,29 @@ impl Active {
         match &ask.command {
             Command::Get => Ok(Outcome::default()),
             Command::Emit { name, data } => Ok(Outcome {
-                events: vec![Event::Emitted { name: name.clone(), data: data.clone() }],
+                events: vec![Event::Emitted {
+                    name: name.clone(),
+                    data: data.clone(),
+                }],
                 ..Outcome::default()
             }),
             Command::Task(command) => {
                 let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
                 let decision = task::decide(task, command, by, now)?;
-                Ok(Outcome { events: decision.events, permit: decision.permit, effect: None })
+                Ok(Outcome {
+                    events: decision.events,
+                    permit: decision.permit,
+                    effect: None,
+                })
             }
             Command::Agent(command) => {
                 let agent = self.node.agent().ok_or_else(|| self.wrong_kind("agent"))?;
                 let decision = agent::decide(agent, command, by, now)?;
-                Ok(Outcome { events: decision.events, permit: None, effect: decision.effect })
+                Ok(Outcome {
+                    events: decision.events,
+                    permit: None,
+                    effect: decision.effect,
+                })
             }
         }
     }
@@ -146,9 +161,11 @@ impl Active {
     /// Effects are somebody else's to perform: a handler never waits on the world.
     fn perform(&self, effect: AgentEffect) -> Result<(), Error> {
         let message = match effect {
-            AgentEffect::Spawn(permit, spec) => {
-                KeeperMsg::Spawn { permit, spec: Box::new(spec), agent: self.node.id }
-            }
+            AgentEffect::Spawn(permit, spec) => KeeperMsg::Spawn {
+                permit,
+                spec: Box::new(spec),
+                agent: self.node.id,
+            },
             AgentEffect::Stop { run, grace } => KeeperMsg::Stop { run, grace },
         };
         self.system.keeper().tell(message)
@@ -157,7 +174,11 @@ impl Active {
     fn wrong_kind(&self, wanted: &str) -> Error {
         Error::new(
             Code::Usage,
-            format!("`{}` is a Worknode of kind {}, not {wanted}", self.node.name, self.node.kind.name()),
+            format!(
+                "`{}` is a Worknode of kind {}, not {wanted}",
+                self.node.name,
+                self.node.kind.name()
+            ),
         )
     }
 }

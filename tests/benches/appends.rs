@@ -46,13 +46,18 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     let round = bench.load(Duration::from_millis(800), Duration::from_millis(50));
     let journal = Journal::open(&dir.path().join("journal.db"), Arc::new(SystemClock))?;
     let plain = plain_log(&dir.path().join("plain.db"))?;
-    bench.tokio.block_on(journal.append(vec![created(NodeId::ROOT, None)], Durability::Durable))?;
+    bench
+        .tokio
+        .block_on(journal.append(vec![created(NodeId::ROOT, None)], Durability::Durable))?;
     let mut figures = Vec::new();
     for writers in [1_usize, 64, 1_024] {
-        let nodes: Vec<_> =
-            (0..writers).map(|n| NodeId::derived(NodeId::ROOT, &format!("{writers}/{n}"))).collect();
+        let nodes: Vec<_> = (0..writers)
+            .map(|n| NodeId::derived(NodeId::ROOT, &format!("{writers}/{n}")))
+            .collect();
         let creations = nodes.iter().map(|id| created(*id, Some(NodeId::ROOT))).collect();
-        bench.tokio.block_on(journal.append(creations, Durability::Durable))?;
+        bench
+            .tokio
+            .block_on(journal.append(creations, Durability::Durable))?;
         let (mut ours, mut baseline) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             baseline.push(plain_appends(&plain, round)?);
@@ -68,13 +73,22 @@ fn compared(writers: usize, ours: &[Round], baseline: &[Round]) -> Result<Vec<Fi
     let bytes = body(&emitted(NodeId::ROOT, 0))?.len();
     let rate = |rounds: &[Round]| rounds.iter().map(Round::per_second).collect::<Samples>().median();
     let each = |rounds: &[Round]| -> Samples {
-        rounds.iter().flat_map(|round| round.appends.iter().copied()).collect()
+        rounds
+            .iter()
+            .flat_map(|round| round.appends.iter().copied())
+            .collect()
     };
     let load = format!(
         "events of {bytes} bytes, each writer its own Worknode, synchronous=FULL; \
          baseline: one connection, BEGIN IMMEDIATE; INSERT; COMMIT per event"
     );
-    let figure = |what: String, unit, ours, baseline| Figure { what, unit, ours, baseline, load: load.clone() };
+    let figure = |what: String, unit, ours, baseline| Figure {
+        what,
+        unit,
+        ours,
+        baseline,
+        load: load.clone(),
+    };
     let mut figures = vec![figure(
         format!("durable appends, {writers} writers"),
         Unit::PerSecond,
@@ -98,7 +112,9 @@ async fn appends(journal: &Journal, nodes: &[NodeId], round: Duration) -> Result
             let mut appends = Vec::new();
             while begun.elapsed() < round {
                 let each = Instant::now();
-                journal.append(vec![emitted(node, appends.len())], Durability::Durable).await?;
+                journal
+                    .append(vec![emitted(node, appends.len())], Durability::Durable)
+                    .await?;
                 appends.push(each.elapsed());
             }
             Ok::<_, AppendError>(appends)
@@ -109,7 +125,10 @@ async fn appends(journal: &Journal, nodes: &[NodeId], round: Duration) -> Result
     for writer in writers {
         appends.extend(writer.await??);
     }
-    Ok(Round { appends, whole: begun.elapsed() })
+    Ok(Round {
+        appends,
+        whole: begun.elapsed(),
+    })
 }
 
 fn plain_appends(plain: &Connection, round: Duration) -> Result<Round, Failure> {
@@ -120,11 +139,16 @@ fn plain_appends(plain: &Connection, round: Duration) -> Result<Round, Failure> 
         let draft = emitted(NodeId::ROOT, appends.len());
         let text = body(&draft)?;
         plain.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        plain.prepare_cached("INSERT INTO events (topic, body) VALUES (?1, ?2)")?.execute((draft.event.topic(), text))?;
+        plain
+            .prepare_cached("INSERT INTO events (topic, body) VALUES (?1, ?2)")?
+            .execute((draft.event.topic(), text))?;
         plain.prepare_cached("COMMIT")?.execute([])?;
         appends.push(each.elapsed());
     }
-    Ok(Round { appends, whole: begun.elapsed() })
+    Ok(Round {
+        appends,
+        whole: begun.elapsed(),
+    })
 }
 
 fn plain_log(path: &Path) -> Result<Connection, Failure> {
@@ -147,14 +171,31 @@ fn body(draft: &Draft) -> Result<String, Failure> {
         #[serde(flatten)]
         event: &'a Event,
     }
-    let body = Body { node: draft.node, by: &draft.by, version: SCHEMA_VERSION, event: &draft.event };
+    let body = Body {
+        node: draft.node,
+        by: &draft.by,
+        version: SCHEMA_VERSION,
+        event: &draft.event,
+    };
     Ok(serde_json::to_string(&body)?)
 }
 
 /// An event of some 300 bytes.
 fn emitted(node: NodeId, number: usize) -> Draft {
     let log = "src/main.rs:12: expected `u64`, found `usize`; ".repeat(2);
-    let data = [("exit_code".to_owned(), number.to_string()), ("log".to_owned(), log)].into();
-    let event = Event::Emitted { name: "compilation_failed".to_owned(), data };
-    Draft { node, by: Principal::Runtime, cause: None, event }
+    let data = [
+        ("exit_code".to_owned(), number.to_string()),
+        ("log".to_owned(), log),
+    ]
+    .into();
+    let event = Event::Emitted {
+        name: "compilation_failed".to_owned(),
+        data,
+    };
+    Draft {
+        node,
+        by: Principal::Runtime,
+        cause: None,
+        event,
+    }
 }

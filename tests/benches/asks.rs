@@ -27,7 +27,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
         let stage = Stage::new("")?;
         let runtime = stage.start().await?;
         let system = runtime.system().clone();
-        let ids: Vec<_> = (0..1_000).map(|n| NodeId::derived(NodeId::ROOT, &format!("asked {n}"))).collect();
+        let ids: Vec<_> = (0..1_000)
+            .map(|n| NodeId::derived(NodeId::ROOT, &format!("asked {n}")))
+            .collect();
         let creations = ids.iter().map(|id| created(*id, Some(NodeId::ROOT))).collect();
         system.journal().append(creations, Durability::Durable).await?;
         let mut figures = Vec::new();
@@ -49,11 +51,16 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
                 ours.push(rate(round, ask_a_worknode.clone()).await?);
             }
             figures.push(Figure {
-                what: format!("questions to {count} Worknode{}", if count == 1 { "" } else { "s" }),
+                what: format!(
+                    "questions to {count} Worknode{}",
+                    if count == 1 { "" } else { "s" }
+                ),
                 unit: Unit::PerSecond,
                 ours: Samples::from_iter(ours).median(),
                 baseline: Samples::from_iter(baseline).median(),
-                load: format!("`Get` from {ASKERS} tasks, all active; baseline: mpsc and oneshot to a bare task each"),
+                load: format!(
+                    "`Get` from {ASKERS} tasks, all active; baseline: mpsc and oneshot to a bare task each"
+                ),
             });
         }
         runtime.shutdown("the benchmark is over").await;

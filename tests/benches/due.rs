@@ -18,7 +18,8 @@ use crate::{
     scene::{Stage, read_stamps},
 };
 
-const EVERY_SECOND: &str = "[[trigger]]\nname = \"tick\"\nevery = \"1s\"\n[trigger.spawn]\nagent = \"probe\"\n";
+const EVERY_SECOND: &str =
+    "[[trigger]]\nname = \"tick\"\nevery = \"1s\"\n[trigger.spawn]\nagent = \"probe\"\n";
 /// How much longer than its firings the whole may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const NANOS_OF_A_SECOND: u128 = 1_000_000_000;
@@ -66,10 +67,21 @@ async fn runs_over(system: &System, from: Hlc, runs: usize) -> Result<HashMap<St
     while over < runs {
         for record in follower.next(64).await? {
             match record.event {
-                Event::TriggerFired { trigger, occurrence, due } => {
-                    let fired = Occurrence { trigger, key: occurrence }.to_string();
+                Event::TriggerFired {
+                    trigger,
+                    occurrence,
+                    due,
+                } => {
+                    let fired = Occurrence {
+                        trigger,
+                        key: occurrence,
+                    }
+                    .to_string();
                     let run = RunId::derived(system.team().node(), &fired);
-                    due_at.insert(run.to_string(), u128::from(due.as_millis()) * NANOS_OF_A_MILLISECOND);
+                    due_at.insert(
+                        run.to_string(),
+                        u128::from(due.as_millis()) * NANOS_OF_A_MILLISECOND,
+                    );
                 }
                 Event::RunExited { .. } => over += 1,
                 _ => {}
@@ -82,7 +94,9 @@ async fn runs_over(system: &System, from: Hlc, runs: usize) -> Result<HashMap<St
 /// Seconds from each due instant to the stamp of its run, in the order of the stamps.
 fn late(due_at: &HashMap<String, u128>, stamps: &[(String, u128)]) -> Vec<f64> {
     let began = stamps.iter();
-    began.filter_map(|(run, began)| Some(seconds_between(*due_at.get(run)?, *began))).collect()
+    began
+        .filter_map(|(run, began)| Some(seconds_between(*due_at.get(run)?, *began)))
+        .collect()
 }
 
 /// Starts the bare program in the middle of so many seconds, and says when each was due.

@@ -65,7 +65,10 @@ struct Wanted {
 impl Wanted {
     fn parse(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         // Without `--bench` it is `cargo test --all-targets` that asks whether this still works.
-        let mut wanted = Self { quick: true, ..Self::default() };
+        let mut wanted = Self {
+            quick: true,
+            ..Self::default()
+        };
         let mut asked_for_quick = false;
         for arg in args {
             match arg.as_str() {
@@ -105,8 +108,14 @@ fn main() -> ExitCode {
 
 /// Runs what is wanted and prints it; false when one of them failed.
 fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
-    let bench = Bench { quick: wanted.quick, tokio: tokio::runtime::Runtime::new()? };
-    let chosen: Vec<_> = BENCHMARKS.into_iter().filter(|(name, _)| wanted.has(name)).collect();
+    let bench = Bench {
+        quick: wanted.quick,
+        tokio: tokio::runtime::Runtime::new()?,
+    };
+    let chosen: Vec<_> = BENCHMARKS
+        .into_iter()
+        .filter(|(name, _)| wanted.has(name))
+        .collect();
     if chosen.is_empty() {
         let names = BENCHMARKS.map(|(name, _)| name).join(", ");
         return Err(format!("no benchmark has that name; there are {names}").into());
@@ -123,7 +132,11 @@ fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
             }
         }
     }
-    if wanted.json { report.print_json()? } else { report.print_table() }
+    if wanted.json {
+        report.print_json()?
+    } else {
+        report.print_table()
+    }
     Ok(whole)
 }
 

@@ -19,7 +19,10 @@ impl Samples {
 
     fn quantile(&self, percent: usize) -> f64 {
         let last = self.0.len().saturating_sub(1);
-        self.0.get((self.0.len() * percent / 100).min(last)).copied().unwrap_or(f64::NAN)
+        self.0
+            .get((self.0.len() * percent / 100).min(last))
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 }
 
@@ -45,7 +48,10 @@ pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
 }
 
 /// Nanoseconds since 1970, to be compared with those of another process.
-#[expect(clippy::disallowed_methods, reason = "the product's clock has milliseconds; a start takes less")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the product's clock has milliseconds; a start takes less"
+)]
 pub(crate) fn wall_nanos() -> u128 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since_epoch.unwrap_or_default().as_nanos()

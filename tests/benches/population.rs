@@ -77,17 +77,23 @@ fn figures(count: usize, none: &Found, all: &Found, bare: u64) -> Vec<Figure> {
         unit: Unit::Bytes,
         ours,
         baseline: bare as f64 / count as f64,
-        load: format!("{load}; baseline: a bare task with a channel of {} each", bounds::MAILBOX),
+        load: format!(
+            "{load}; baseline: a bare task with a channel of {} each",
+            bounds::MAILBOX
+        ),
     };
     let time = |what: &str, at: usize| Figure {
         what: format!("first answer of a passivated Worknode, {what}"),
         unit: Unit::Seconds,
         ours: all.woken[at],
         baseline: all.read[at],
-        load: format!("one of {count} stored is asked `Get`, one at a time; baseline: a plain read of the store"),
+        load: format!(
+            "one of {count} stored is asked `Get`, one at a time; baseline: a plain read of the store"
+        ),
     };
     let active = format!("{count} active at once, growth of the process's resident set");
-    let since = format!("the same process after all {count} were active: what the allocator keeps is counted");
+    let since =
+        format!("the same process after all {count} were active: what the allocator keeps is counted");
     let never = format!("a started runtime on {count} stored, less one on an empty store");
     vec![
         bytes("active", each(all.active, all.warm), &active),
@@ -101,7 +107,11 @@ fn figures(count: usize, none: &Found, all: &Found, bare: u64) -> Vec<Figure> {
 /// Starts this program again in a role, and reads what it found.
 fn child<T: DeserializeOwned>(role: &[&str]) -> Result<T, Failure> {
     let mut command = Command::new(scene::program()?);
-    command.arg(role::FLAG).args(role).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command
+        .arg(role::FLAG)
+        .args(role)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
     let output = command.output()?;
     if !output.status.success() {
         return Err(format!("the role {role:?} failed: {}", output.status).into());
@@ -125,11 +135,29 @@ async fn populate(dir: &Path, count: usize) -> Result<(), Failure> {
 
 /// What a store needs to have one more plain Worknode.
 pub(crate) fn created(id: NodeId, parent: Option<NodeId>) -> Draft {
-    let kind = if parent.is_none() { Kind::Organisation } else { Kind::Document };
+    let kind = if parent.is_none() {
+        Kind::Organisation
+    } else {
+        Kind::Document
+    };
     // The name that the runtime gives to the root that it makes.
-    let name = if parent.is_none() { "root".to_owned() } else { id.to_string() };
-    let node = NodeSpec { parent, kind, name, detail: Detail::Plain };
-    Draft { node: id, by: Principal::Operator, cause: None, event: Event::NodeCreated { node } }
+    let name = if parent.is_none() {
+        "root".to_owned()
+    } else {
+        id.to_string()
+    };
+    let node = NodeSpec {
+        parent,
+        kind,
+        name,
+        detail: Detail::Plain,
+    };
+    Draft {
+        node: id,
+        by: Principal::Operator,
+        cause: None,
+        event: Event::NodeCreated { node },
+    }
 }
 
 const fn parents(count: usize) -> usize {
@@ -163,7 +191,14 @@ pub(crate) fn worknodes(dir: &Path, count: usize) -> Result<(), Failure> {
         }
         passivate(&runtime).await?;
         let passivated = resident()?;
-        Ok::<_, Failure>(Found { started, warm, active, passivated, woken, read })
+        Ok::<_, Failure>(Found {
+            started,
+            warm,
+            active,
+            passivated,
+            woken,
+            read,
+        })
     })?;
     println!("{}", serde_json::to_string(&found)?);
     Ok(())
@@ -180,7 +215,9 @@ async fn wake_some(system: &System, ids: &[NodeId]) -> Result<([f64; 2], [f64; 2
         system.reader().node(pair[1])?;
         read.push(begun.elapsed());
     }
-    let [woken, read] = [woken, read].map(Samples::from_iter).map(|s| [s.median(), s.p99()]);
+    let [woken, read] = [woken, read]
+        .map(Samples::from_iter)
+        .map(|s| [s.median(), s.p99()]);
     Ok((woken, read))
 }
 
@@ -246,7 +283,10 @@ pub(crate) fn bare_task() -> mpsc::Sender<oneshot::Sender<u64>> {
 /// Bytes of this process in memory. Exact, where `statm` may be some pages behind.
 fn resident() -> Result<u64, Failure> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("the kernel shows no Rss")?;
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Rss:"))
+        .ok_or("the kernel shows no Rss")?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1024)
 }

@@ -41,13 +41,23 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn begin() -> Self {
-        Self { figures: Vec::new(), busy_before: busy() }
+        Self {
+            figures: Vec::new(),
+            busy_before: busy(),
+        }
     }
 
     pub(crate) fn print_table(&self) {
         let head = ["what", "ours", "baseline", "ratio", "load"].map(str::to_owned);
-        let rows: Vec<[String; 5]> = std::iter::once(head).chain(self.figures.iter().map(row)).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let rows: Vec<[String; 5]> = std::iter::once(head)
+            .chain(self.figures.iter().map(row))
+            .collect();
+        let width = |column: usize| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let (what, ours, baseline, ratio) = (width(0), width(1), width(2), width(3));
         for [a, b, c, d, e] in &rows {
             println!("{a:what$}  {b:>ours$}  {c:>baseline$}  {d:>ratio$}  {e}");
@@ -83,7 +93,11 @@ impl Report {
             "{cores} cores; load average {} before, {} after; {}; medians unless said otherwise",
             self.busy_before,
             busy(),
-            if cfg!(debug_assertions) { "built for debugging" } else { "built for release" },
+            if cfg!(debug_assertions) {
+                "built for debugging"
+            } else {
+                "built for release"
+            },
         )
     }
 }
@@ -111,7 +125,11 @@ fn shown(value: f64, unit: Unit) -> String {
 /// 1234567 as 1,234,567.
 fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
-    let mut text = if value <= -0.5 { String::from("-") } else { String::new() };
+    let mut text = if value <= -0.5 {
+        String::from("-")
+    } else {
+        String::new()
+    };
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');

@@ -5,13 +5,7 @@
 use std::time::{Duration, Instant};
 
 use worknode_actors::system::System;
-use worknode_core::{
-    agent::AgentCommand,
-    command::Command,
-    event::Event,
-    ids::RunId,
-    run::Purpose,
-};
+use worknode_core::{agent::AgentCommand, command::Command, event::Event, ids::RunId, run::Purpose};
 use worknode_git::Identity;
 use worknode_journal::Follower;
 
@@ -55,18 +49,49 @@ fn figures(starts: usize, times: Times) -> Vec<Figure> {
         baseline,
         load: format!("{starts} times, a repository of five small files; {load}"),
     };
-    let [started, spawned, exec, bare_exec, clone, git_clone] =
-        [times.started, times.spawned, times.exec, times.bare_exec, times.clone, times.git_clone]
-            .map(Samples::from_iter);
+    let [started, spawned, exec, bare_exec, clone, git_clone] = [
+        times.started,
+        times.spawned,
+        times.exec,
+        times.bare_exec,
+        times.clone,
+        times.git_clone,
+    ]
+    .map(Samples::from_iter);
     let bare = "baseline: a bare spawn of the same program, same directory, same environment";
     let rest = format!("the medians above and below, one less the other; {bare}");
     let plain = "baseline: `git clone --shared` of the same";
     vec![
-        figure("start asked to run_started, median", started.median(), spawned.median(), bare),
-        figure("start asked to run_started, p99", started.p99(), spawned.p99(), bare),
-        figure("start asked to exec, median", exec.median(), bare_exec.median(), bare),
-        figure("start without its clone", started.median() - clone.median(), spawned.median(), &rest),
-        figure("the private clone in it, median", clone.median(), git_clone.median(), plain),
+        figure(
+            "start asked to run_started, median",
+            started.median(),
+            spawned.median(),
+            bare,
+        ),
+        figure(
+            "start asked to run_started, p99",
+            started.p99(),
+            spawned.p99(),
+            bare,
+        ),
+        figure(
+            "start asked to exec, median",
+            exec.median(),
+            bare_exec.median(),
+            bare,
+        ),
+        figure(
+            "start without its clone",
+            started.median() - clone.median(),
+            spawned.median(),
+            &rest,
+        ),
+        figure(
+            "the private clone in it, median",
+            clone.median(),
+            git_clone.median(),
+            plain,
+        ),
     ]
 }
 
@@ -96,10 +121,14 @@ async fn measure(stage: &Stage, system: &System, starts: usize) -> Result<Times,
         let mut child = command.spawn()?;
         times.spawned.push(begun.elapsed().as_secs_f64());
         tokio::task::spawn_blocking(move || child.wait()).await??;
-        let (_, began) = read_stamps(&bare_stamps)?.pop().ok_or("the program left no stamp")?;
+        let (_, began) = read_stamps(&bare_stamps)?
+            .pop()
+            .ok_or("the program left no stamp")?;
         times.bare_exec.push(seconds_between(spawned_at, began));
 
-        times.clone.push(clone(system, stage, repetition).await?.as_secs_f64());
+        times
+            .clone
+            .push(clone(system, stage, repetition).await?.as_secs_f64());
         times.git_clone.push(git_clone(stage, repetition)?.as_secs_f64());
     }
     Ok(times)
@@ -111,8 +140,14 @@ async fn start(system: &System, run: RunId) -> Result<(), Failure> {
         title: "Say when you began".to_owned(),
         prompt: String::new(),
     };
-    let start = AgentCommand::Start { run, purpose, max_duration: None };
-    system.command(system.team().agent_node(AGENT), Command::Agent(start)).await?;
+    let start = AgentCommand::Start {
+        run,
+        purpose,
+        max_duration: None,
+    };
+    system
+        .command(system.team().agent_node(AGENT), Command::Agent(start))
+        .await?;
     Ok(())
 }
 
@@ -140,7 +175,12 @@ async fn clone(system: &System, stage: &Stage, number: usize) -> Result<Duration
     let base = context.repository.base_tip(&context.team.base).await?;
     let identity = Identity::new(AGENT, "probe@bench.worknode")?;
     let dest = stage.scene.file(&format!(".worknode/clones/ours-{number}"));
-    let (made, time) = timed(context.store.clone_for_agent(&dest, &base, "worknode/bench", &identity)).await;
+    let (made, time) = timed(
+        context
+            .store
+            .clone_for_agent(&dest, &base, "worknode/bench", &identity),
+    )
+    .await;
     made?;
     Ok(time)
 }
@@ -149,9 +189,16 @@ async fn clone(system: &System, stage: &Stage, number: usize) -> Result<Duration
 fn git_clone(stage: &Stage, number: usize) -> Result<Duration, Failure> {
     let dest = stage.scene.file(&format!(".worknode/clones/plain-{number}"));
     let mut command = std::process::Command::new("git");
-    command.args(["clone", "--quiet", "--shared"]).arg(stage.scene.path()).arg(dest);
+    command
+        .args(["clone", "--quiet", "--shared"])
+        .arg(stage.scene.path())
+        .arg(dest);
     let begun = Instant::now();
     let status = command.status()?;
     let time = begun.elapsed();
-    if status.success() { Ok(time) } else { Err(format!("git clone: {status}").into()) }
+    if status.success() {
+        Ok(time)
+    } else {
+        Err(format!("git clone: {status}").into())
+    }
 }

@@ -44,5 +44,9 @@ fn to_the_end(command: &mut Command) -> Result<Duration, Failure> {
     let begun = Instant::now();
     let output = command.stdin(Stdio::null()).output()?;
     let time = begun.elapsed();
-    if output.status.success() { Ok(time) } else { Err(format!("{command:?}: {}", output.status).into()) }
+    if output.status.success() {
+        Ok(time)
+    } else {
+        Err(format!("{command:?}: {}", output.status).into())
+    }
 }

@@ -1,11 +1,11 @@
 //! What is wrong with the configuration, the repository or the place: said clearly, with the
 //! right exit code, and nothing is started.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, process::Command};
 
 use serde_json::Value;
 use worknode_tests::{
-    program::{Done, command, worknode},
+    program::{Done, binary, command},
     running::Running,
     scene::Scene,
 };
@@ -38,8 +38,12 @@ fn refusals(scene: &Scene, code: i32) -> Vec<Done> {
         let text = scene.worknode(start).fails(code);
         assert_eq!(text.stdout, "", "{text:#?}");
         let json = scene.worknode(&[start, &["--json"]].concat()).fails(code);
-        let error: Value = serde_json::from_str(&json.stderr).unwrap_or_else(|error| panic!("{error}: {json:#?}"));
-        assert!(error["error"]["code"].is_string() && error["error"]["message"].is_string(), "{json:#?}");
+        let error: Value =
+            serde_json::from_str(&json.stderr).unwrap_or_else(|error| panic!("{error}: {json:#?}"));
+        assert!(
+            error["error"]["code"].is_string() && error["error"]["message"].is_string(),
+            "{json:#?}"
+        );
         all.extend([text, json]);
     }
     assert_eq!(scene.processes(), 0);
@@ -68,12 +72,16 @@ name = "only"
 id = "one"
 title = "One"
 prompt = "Write one.txt"
+files = ["one.txt"]
 depends_on = ["ghost"]
 priority = "high"
 "#,
     );
     let mut told = refusals(&scene, 2);
-    told.extend([scene.worknode(&["check"]).fails(2), scene.worknode(&["check", "--json"]).fails(2)]);
+    told.extend([
+        scene.worknode(&["check"]).fails(2),
+        scene.worknode(&["check", "--json"]).fails(2),
+    ]);
     for done in told {
         done.says(&[
             "worknode.toml:4",
@@ -82,9 +90,9 @@ priority = "high"
             "Not A Name",
             "worknode.toml:8",
             "no-such-program-anywhere",
-            "plan.toml:8",
-            "ghost",
             "plan.toml:9",
+            "ghost",
+            "plan.toml:10",
             "priority",
             "5 mistakes in 2 files; nothing was started",
         ]);
@@ -96,7 +104,11 @@ priority = "high"
 fn a_repository_that_is_not_there_is_a_mistake_of_the_configuration() {
     let scene = Scene::with_team("[team]\nname = \"t\"\nrepository = \"nowhere\"\n");
     for done in refusals(&scene, 2) {
-        done.says(&["worknode.toml:3", "team.repository", "there is no directory `nowhere`"]);
+        done.says(&[
+            "worknode.toml:3",
+            "team.repository",
+            "there is no directory `nowhere`",
+        ]);
     }
     assert!(!scene.file(".worknode").exists());
 }
@@ -106,7 +118,10 @@ fn a_directory_that_is_no_repository_is_refused() {
     let scene = Scene::empty();
     scene.write("worknode.toml", TEAM);
     for done in refusals(&scene, 1) {
-        done.says(&["not a git repository", &scene.path().canonicalize().unwrap().display().to_string()]);
+        done.says(&[
+            "is not in a git repository",
+            &scene.path().canonicalize().unwrap().display().to_string(),
+        ]);
     }
 }
 
@@ -116,7 +131,7 @@ fn a_repository_without_a_commit_is_refused() {
     scene.write("worknode.toml", TEAM);
     scene.git(&["init", "--quiet", "--initial-branch=main"]);
     for done in refusals(&scene, 1) {
-        done.says(&["main", "commit"]);
+        done.says(&["has no commits", "commit something first"]);
     }
 }
 
@@ -124,7 +139,10 @@ fn a_repository_without_a_commit_is_refused() {
 fn a_base_branch_that_does_not_exist_is_refused() {
     let scene = Scene::with_team(TEAM);
     for start in STARTS {
-        scene.worknode(&[start, &["--base", "trunk"]].concat()).fails(1).says(&["`trunk`"]);
+        scene
+            .worknode(&[start, &["--base", "trunk"]].concat())
+            .fails(1)
+            .says(&["`trunk`"]);
     }
     assert_eq!(scene.landed(), ["seed", "team"]);
 }
@@ -135,7 +153,12 @@ fn changed_files_of_the_base_are_named_and_untracked_ones_are_not_minded() {
     scene.write("README.md", "# being changed\n");
     scene.write("tests/run.sh", "true\n");
     for done in refusals(&scene, 4) {
-        done.says(&["`main` has uncommitted changes", "README.md", "tests/run.sh", "commit or stash"]);
+        done.says(&[
+            "`main` has uncommitted changes",
+            "README.md",
+            "tests/run.sh",
+            "commit or stash",
+        ]);
     }
     assert_eq!(scene.read("README.md"), "# being changed\n");
 
@@ -154,7 +177,10 @@ fn p6_a_second_daemon_is_refused_and_the_first_goes_on() {
     for done in refusals(&scene, 5) {
         done.says(&["already in charge", &who]);
     }
-    assert_eq!(scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"], pid);
+    assert_eq!(
+        scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"],
+        pid
+    );
     scene.wait_for_task("one", "completed");
     scene.worknode(&["down"]).ok();
 
@@ -180,7 +206,10 @@ fn a_port_in_use_is_named_and_nothing_runs() {
     for done in refusals(&scene, 1) {
         done.says(&[&format!("cannot listen on {address}"), "[daemon]"]);
     }
-    assert!(!scene.file(".worknode/worknode.sock").exists(), "what was opened before is closed again");
+    assert!(
+        !scene.file(".worknode/worknode.sock").exists(),
+        "what was opened before is closed again"
+    );
     drop(taken);
     scene.worknode(&["run"]).ok();
     assert_eq!(scene.landed(), ["seed", "team", "One"]);
@@ -188,7 +217,10 @@ fn a_port_in_use_is_named_and_nothing_runs() {
 
 #[test]
 fn a_socket_path_longer_than_the_kernel_allows_works() {
-    let long = tempfile::Builder::new().prefix(&"long".repeat(40)).tempdir().unwrap();
+    let long = tempfile::Builder::new()
+        .prefix(&"long".repeat(40))
+        .tempdir()
+        .unwrap();
     let scene = Scene::seeded(long).and_team(TEAM);
     assert!(scene.file(".worknode/worknode.sock").as_os_str().len() > 108);
     up(&scene);
@@ -201,8 +233,15 @@ fn a_socket_path_longer_than_the_kernel_allows_works() {
 #[test]
 fn a_directory_that_is_not_there_or_has_no_team_is_told() {
     let scene = Scene::empty();
-    worknode(scene.path(), ["-C", "nowhere", "status"]).fails(3).says(&["nowhere"]);
-    scene.worknode(&["status"]).fails(3).says(&["no team has run", "worknode init"]);
+    let mut elsewhere = Command::new(binary());
+    elsewhere.args(["-C", "nowhere", "status"]).current_dir(scene.path());
+    Done::from(elsewhere.output().unwrap())
+        .fails(3)
+        .says(&["nowhere"]);
+    scene
+        .worknode(&["status"])
+        .fails(3)
+        .says(&["no team has run", "worknode init"]);
     for args in [&["run"][..], &["check"]] {
         scene.worknode(args).fails(2).says(&["worknode.toml"]);
     }
@@ -238,7 +277,10 @@ files = ["*.txt"]
 depends_on = ["one"]
 "#,
     );
-    scene.worknode(&["run"]).fails(2).says(&["worknode.toml:7", "agent.sh"]);
+    scene
+        .worknode(&["run"])
+        .fails(2)
+        .says(&["worknode.toml:7", "agent.sh"]);
     let script = format!(
         "[ -z \"$WORKNODE_STAY\" ] && rm '{}'\necho done > $WORKNODE_TASK.txt && git add . && git commit -qm work",
         scene.path().join("agent.sh").display()
@@ -247,9 +289,18 @@ depends_on = ["one"]
 
     let done = scene.worknode(&["run"]).fails(1);
     done.says(&["two", "worker is quarantined", "could not start", "agent.sh"]);
-    assert_eq!(scene.worknode(&["task", "show", "two", "--json"]).ok().json()["status"], "ready");
-    assert_eq!(scene.worknode(&["agent", "show", "worker", "--json"]).ok().json()["status"], "quarantined");
-    assert_eq!((scene.count("run_queued"), scene.count("agent_restarting")), (1 + 3, 2));
+    assert_eq!(
+        scene.worknode(&["task", "show", "two", "--json"]).ok().json()["status"],
+        "ready"
+    );
+    assert_eq!(
+        scene.worknode(&["agent", "show", "worker", "--json"]).ok().json()["status"],
+        "quarantined"
+    );
+    assert_eq!(
+        (scene.count("run_queued"), scene.count("agent_restarting")),
+        (1 + 3, 2)
+    );
 
     // Quarantine survives a restart of the daemon, and an operator ends it.
     let script = script.replace("-z \"$WORKNODE_STAY\"", "1 = 2");
@@ -261,5 +312,7 @@ depends_on = ["one"]
 }
 
 fn up(scene: &Scene) -> u64 {
-    scene.worknode(&["up", "-d", "--json"]).ok().json()["daemon"]["pid"].as_u64().unwrap()
+    scene.worknode(&["up", "-d", "--json"]).ok().json()["daemon"]["pid"]
+        .as_u64()
+        .unwrap()
 }

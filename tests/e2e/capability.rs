@@ -73,8 +73,20 @@ fn p3_p9_an_implementation_agent_does_its_task_and_nothing_else() {
         &["kill", "--all"],
         &["kill", "--all", "--dry-run"],
         &["down"],
-        &["approve", "two", "--commit", "0123456789012345678901234567890123456789"],
-        &["reject", "two", "--reason", "mine is better", "--commit", "0123456789012345678901234567890123456789"],
+        &[
+            "approve",
+            "two",
+            "--commit",
+            "0123456789012345678901234567890123456789",
+        ],
+        &[
+            "reject",
+            "two",
+            "--reason",
+            "mine is better",
+            "--commit",
+            "0123456789012345678901234567890123456789",
+        ],
         &["task", "add", "Something else"],
         &["task", "cancel", "one"],
         &["task", "cancel", "two"],
@@ -89,7 +101,13 @@ fn p3_p9_an_implementation_agent_does_its_task_and_nothing_else() {
     // Not on another's task, whatever epoch it says.
     for args in [
         &["task", "progress", "--task", "two", "nearly"][..],
-        &["task", "submit", "--task", "two", "0123456789012345678901234567890123456789"],
+        &[
+            "task",
+            "submit",
+            "--task",
+            "two",
+            "0123456789012345678901234567890123456789",
+        ],
         &["task", "block", "--task", "two", "no"],
         &["task", "release", "--task", "two"],
     ] {
@@ -100,12 +118,21 @@ fn p3_p9_an_implementation_agent_does_its_task_and_nothing_else() {
     assert_eq!(scene.events().len(), before, "nothing of all that happened");
 
     // What it may: look, and report on its own.
-    for args in [&["status"][..], &["ps"], &["task", "list"], &["task", "show", "two"], &["events"]] {
+    for args in [
+        &["status"][..],
+        &["ps"],
+        &["task", "list"],
+        &["task", "show", "two"],
+        &["events"],
+    ] {
         as_agent(args).ok();
     }
     as_agent(&["task", "progress", "--percent", "40", "nearly"]).ok();
     let task = scene.worknode(&["task", "show", "one", "--json"]).ok().json();
-    assert_eq!((&task["progress"]["percent"], &task["progress"]["message"]), (&40.into(), &"nearly".into()));
+    assert_eq!(
+        (&task["progress"]["percent"], &task["progress"]["message"]),
+        (&40.into(), &"nearly".into())
+    );
     scene.worknode(&["down"]).ok();
     assert_eq!(scene.processes(), 0);
 }
@@ -118,16 +145,30 @@ fn p4_p9_a_capability_ends_with_its_run() {
     scene.wait_for_task("two", "in_progress");
     let killed = scene.worknode(&["kill", "one", "--json"]).ok().json();
     let run = killed[0]["run"].as_str().unwrap().to_owned();
-    for args in [&["status"][..], &["task", "progress", "still here"], &["task", "list"]] {
-        as_run(&scene, &run, "one", args).fails(4).says(&["the run of this capability is over"]);
+    for args in [
+        &["status"][..],
+        &["task", "progress", "still here"],
+        &["task", "list"],
+    ] {
+        as_run(&scene, &run, "one", args)
+            .fails(4)
+            .says(&["the run of this capability is over"]);
     }
     // One that ended by itself too.
     let ps = scene.worknode(&["ps", "--json"]).ok().json();
-    let other = ps.as_array().unwrap().iter().find_map(|agent| agent["run"]["id"].as_str()).unwrap().to_owned();
+    let other = ps
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|agent| agent["run"]["id"].as_str())
+        .unwrap()
+        .to_owned();
     as_run(&scene, &other, "two", &["status"]).ok();
     scene.write("go", "");
     scene.wait_for_task("two", "completed");
-    as_run(&scene, &other, "two", &["status"]).fails(4).says(&["over"]);
+    as_run(&scene, &other, "two", &["status"])
+        .fails(4)
+        .says(&["over"]);
     // And what was never a capability.
     scene.write(&format!(".worknode/runs/{other}/token"), "wkn1.e30.AAAA");
     as_run(&scene, &other, "two", &["status"]).fails(4);
@@ -136,16 +177,28 @@ fn p4_p9_a_capability_ends_with_its_run() {
 #[test]
 fn p9_through_tcp_nobody_is_anybody_without_a_capability() {
     // Taken and let go of: free a moment ago, and Linux hands out others first.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let scene = Scene::with_team(&format!("{TEAM}\n[daemon]\nlisten = \"{address}\"\n"));
     scene.worknode(&["up", "-d"]).ok();
     let mode = std::os::unix::fs::PermissionsExt::mode(
-        &fs::metadata(scene.file(".worknode/keys/operator.token")).unwrap().permissions(),
+        &fs::metadata(scene.file(".worknode/keys/operator.token"))
+            .unwrap()
+            .permissions(),
     );
     assert_eq!(mode & 0o777, 0o600);
     let token = scene.read(".worknode/keys/operator.token");
 
-    for path in ["/api/v1/status", "/api/status", "/api/v1/tasks", "/api/v1/events", "/api/v1/agents"] {
+    for path in [
+        "/api/v1/status",
+        "/api/status",
+        "/api/v1/tasks",
+        "/api/v1/events",
+        "/api/v1/agents",
+    ] {
         assert_eq!(http(&address, "GET", path, None, "").0, 403, "{path}");
         assert_eq!(http(&address, "GET", path, Some("nonsense"), "").0, 403, "{path}");
         let (code, body) = http(&address, "GET", path, Some(&token), "");
@@ -156,12 +209,28 @@ fn p9_through_tcp_nobody_is_anybody_without_a_capability() {
     let problem: serde_json::Value = serde_json::from_str(&problem).unwrap();
     assert_eq!((code, &problem["code"]), (403, &"forbidden".into()));
 
-    let (code, body) = http(&address, "POST", "/api/v1/tasks", Some(&token), r#"{"title":"From afar"}"#);
+    let (code, body) = http(
+        &address,
+        "POST",
+        "/api/v1/tasks",
+        Some(&token),
+        r#"{"title":"From afar"}"#,
+    );
     assert_eq!(code, 201, "{body}");
     scene.worknode(&["task", "show", "from-afar"]).ok();
     assert_eq!(http(&address, "GET", "/api/v1/nothing", Some(&token), "").0, 404);
     assert_eq!(http(&address, "POST", "/api/v1/tasks", Some(&token), "{").0, 400);
-    assert_eq!(http(&address, "POST", "/api/v1/tasks", Some(&token), r#"{"titel":"x"}"#).0 / 100, 4);
+    assert_eq!(
+        http(
+            &address,
+            "POST",
+            "/api/v1/tasks",
+            Some(&token),
+            r#"{"titel":"x"}"#
+        )
+        .0 / 100,
+        4
+    );
     scene.worknode(&["down"]).ok();
 }
 

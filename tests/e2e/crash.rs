@@ -40,7 +40,11 @@ depends_on = ["one"]
 
 fn start(scene: &Scene) -> Child {
     let mut command = command(scene.path());
-    command.arg("run").env("SCENE", scene.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("run")
+        .env("SCENE", scene.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.spawn().unwrap()
 }
 
@@ -56,15 +60,28 @@ fn p2_p5_p6_p7_a_daemon_that_is_killed_loses_nothing_and_the_next_goes_on() {
     scene.write("go", "");
     let mut second = start(&scene);
     assert!(second.wait().unwrap().success());
-    assert_eq!(scene.landed(), ["seed", "team", "One", "Two"], "once each, in order");
+    assert_eq!(
+        scene.landed(),
+        ["seed", "team", "One", "Two"],
+        "once each, in order"
+    );
     assert_eq!(scene.processes(), 0);
     // The first life was proved over before the task went on, under a higher epoch.
     assert_eq!(scene.read("started").lines().collect::<Vec<_>>(), ["1", "2", "1"]);
     let events = scene.events();
     let at = |kind: &str, nth: usize| {
-        events.iter().enumerate().filter(|(_, event)| event["type"] == kind).nth(nth).unwrap().0
+        events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| event["type"] == kind)
+            .nth(nth)
+            .unwrap()
+            .0
     };
-    assert_eq!(events[at("run_exited", 0)]["data"]["receipt"]["cause"]["cause"], "orphaned");
+    assert_eq!(
+        events[at("run_exited", 0)]["data"]["receipt"]["cause"]["cause"],
+        "orphaned"
+    );
     assert!(at("run_exited", 0) < at("task_claimed", 1));
     scene.worknode(&["audit", "verify"]).ok();
 }
@@ -79,7 +96,11 @@ fn p3_p5_p6_killing_it_again_and_again_still_lands_everything_once() {
         if landed() == 4 {
             break;
         }
-        let before = if scene.file(".worknode/journal.db").exists() { scene.events().len() } else { 0 };
+        let before = if scene.file(".worknode/journal.db").exists() {
+            scene.events().len()
+        } else {
+            0
+        };
         let mut daemon = start(&scene);
         wait_for("some events more, or the end", || {
             scene.worknode(&["events", "--json"]).stdout.lines().count() >= before + more || landed() == 4

@@ -37,13 +37,23 @@ fn documented() -> BTreeMap<String, Vec<String>> {
     let source = include_str!("../../actors/src/lib.rs");
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let cells = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
-    for row in source.lines().filter(|line| line.starts_with("//! | ")).map(cells) {
+    for row in source
+        .lines()
+        .filter(|line| line.starts_with("//! | "))
+        .map(cells)
+    {
         if let [_, _, file, whose, events, _] = row.as_slice()
             && events.starts_with('`')
         {
-            let file = format!("{}/../actors/src/{}", env!("CARGO_MANIFEST_DIR"), file.trim_matches('`'));
+            let file = format!(
+                "{}/../actors/src/{}",
+                env!("CARGO_MANIFEST_DIR"),
+                file.trim_matches('`')
+            );
             assert!(std::path::Path::new(&file).exists(), "{file} is not there");
-            let events = events.split_whitespace().map(|event| event.trim_matches('`').to_owned());
+            let events = events
+                .split_whitespace()
+                .map(|event| event.trim_matches('`').to_owned());
             rows.entry(whose.clone()).or_default().extend(events);
         }
     }
@@ -52,7 +62,8 @@ fn documented() -> BTreeMap<String, Vec<String>> {
 
 fn of(events: &[Value], node: &str) -> Vec<String> {
     let own = events.iter().filter(|event| event["node"] == node);
-    own.map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    own.map(|event| event["type"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -64,7 +75,19 @@ fn the_documented_life_of_a_task_is_the_real_one() {
     wait_for("the trigger's task", || tasks()[0]["key"].is_string());
     let first = tasks()[0].clone();
     let key = first["key"].as_str().unwrap();
-    scene.worknode(&["task", "add", "Read the file", "--key", "next", "--depends-on", key, "--agent", "nobody"]).ok();
+    scene
+        .worknode(&[
+            "task",
+            "add",
+            "Read the file",
+            "--key",
+            "next",
+            "--depends-on",
+            key,
+            "--agent",
+            "nobody",
+        ])
+        .ok();
     wait_for("the next task to be ready", || tasks()[1]["status"] == "ready");
     scene.worknode(&["down"]).ok();
 
@@ -76,15 +99,35 @@ fn the_documented_life_of_a_task_is_the_real_one() {
         found["id"].as_str().unwrap().to_owned()
     };
     let without = |list: Vec<String>, noise: &[&str]| -> Vec<String> {
-        list.into_iter().filter(|event| !noise.contains(&event.as_str())).collect()
+        list.into_iter()
+            .filter(|event| !noise.contains(&event.as_str()))
+            .collect()
     };
-    let team = events.iter().find(|event| event["type"] == "trigger_fired").unwrap()["node"].as_str().unwrap();
-    let of_team = ["node_created", "daemon_started", "plan_loaded", "plan_finished", "emitted", "daemon_stopped"];
+    let team = events
+        .iter()
+        .find(|event| event["type"] == "trigger_fired")
+        .unwrap()["node"]
+        .as_str()
+        .unwrap();
+    let of_team = [
+        "node_created",
+        "daemon_started",
+        "plan_loaded",
+        "plan_finished",
+        "emitted",
+        "daemon_stopped",
+    ];
     let lived = BTreeMap::from([
         ("team".to_owned(), without(of(&events, team), &of_team)),
         ("task".to_owned(), of(&events, first["id"].as_str().unwrap())),
-        ("worker".to_owned(), without(of(&events, &agent("worker")), &["node_created"])),
-        ("reviewer".to_owned(), without(of(&events, &agent("reviewer")), &["node_created"])),
+        (
+            "worker".to_owned(),
+            without(of(&events, &agent("worker")), &["node_created"]),
+        ),
+        (
+            "reviewer".to_owned(),
+            without(of(&events, &agent("reviewer")), &["node_created"]),
+        ),
         ("next".to_owned(), of(&events, tasks()[1]["id"].as_str().unwrap())),
     ]);
     assert_eq!(lived, documented());

@@ -28,7 +28,10 @@ files = ["work.txt"]
 
 /// Starts the team with SCENE set, waits until its agent works, and hands over.
 fn at_work(scene: &Scene) {
-    let up = worknode_tests::program::command(scene.path()).args(["up", "-d"]).env("SCENE", scene.path()).output();
+    let up = worknode_tests::program::command(scene.path())
+        .args(["up", "-d"])
+        .env("SCENE", scene.path())
+        .output();
     assert!(up.unwrap().status.success());
     wait_for("the agent to work", || scene.count("task_started") == 1);
 }
@@ -54,7 +57,9 @@ fn p3_work_that_fails_on_top_of_what_came_meanwhile_does_not_land() {
     scene.write("broken", "the tests fail now\n");
     scene.commit("break the tests");
     scene.write("go", "");
-    wait_for("the submission to be refused", || scene.count("task_rejected") >= 1);
+    wait_for("the submission to be refused", || {
+        scene.count("task_rejected") >= 1
+    });
     assert_eq!(scene.landed(), ["seed", "team", "break the tests"]);
     scene.worknode(&["down"]).ok();
 }
@@ -65,11 +70,15 @@ fn p5_uncommitted_work_of_a_person_is_never_overwritten() {
     at_work(&scene);
     scene.write("work.txt", "precious\n");
     scene.write("go", "");
-    wait_for("the landing to be held up", || scene.count("landing_abandoned") >= 1);
+    wait_for("the landing to be held up", || {
+        scene.count("landing_abandoned") >= 1
+    });
     assert_eq!(scene.read("work.txt"), "precious\n");
     assert_eq!(scene.landed(), ["seed", "team"]);
     std::fs::remove_file(scene.file("work.txt")).unwrap();
-    wait_for("the work to land after all", || scene.count("task_completed") == 1);
+    wait_for("the work to land after all", || {
+        scene.count("task_completed") == 1
+    });
     assert_eq!(scene.read("work.txt"), "work\n");
     scene.worknode(&["down"]).ok();
 }

@@ -66,15 +66,26 @@ const KEPT: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that must stay pure: no runtime, no files, no clock.
-const PURE: &[&str] = &["worknode-core", "worknode-triggers", "worknode-policies", "worknode-profiles"];
+const PURE: &[&str] = &[
+    "worknode-core",
+    "worknode-triggers",
+    "worknode-policies",
+    "worknode-profiles",
+];
 const IMPURE: &[&str] = &["tokio", "ractor", "axum", "rusqlite", "rustix", "getrandom"];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
     let ours = metadata.packages.into_iter();
     let used = |package: cargo_metadata::Package| {
-        let normal = package.dependencies.into_iter().filter(|d| d.kind != DependencyKind::Development);
-        (package.name.to_string(), normal.map(|dependency| dependency.name).collect())
+        let normal = package
+            .dependencies
+            .into_iter()
+            .filter(|d| d.kind != DependencyKind::Development);
+        (
+            package.name.to_string(),
+            normal.map(|dependency| dependency.name).collect(),
+        )
     };
     ours.map(used).collect()
 }
@@ -82,11 +93,17 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn every_arrow_runs_down() {
     let used = dependencies();
-    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).chain(["worknode-tests"]).collect();
+    let known: BTreeSet<&str> = ARROWS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["worknode-tests"])
+        .collect();
     let members: BTreeSet<&str> = used.keys().map(String::as_str).collect();
     assert_eq!(members, known, "a crate came or went: say here what it may use");
     for (name, allowed) in ARROWS {
-        let ours = used[*name].iter().filter(|dependency| known.contains(dependency.as_str()));
+        let ours = used[*name]
+            .iter()
+            .filter(|dependency| known.contains(dependency.as_str()));
         for dependency in ours {
             assert!(allowed.contains(&dependency.as_str()), "{name} uses {dependency}");
         }
@@ -100,7 +117,10 @@ fn libraries_stay_where_they_belong() {
             continue;
         }
         for (library, allowed) in KEPT {
-            assert!(!used.contains(*library) || allowed.contains(&name.as_str()), "{name} uses {library}");
+            assert!(
+                !used.contains(*library) || allowed.contains(&name.as_str()),
+                "{name} uses {library}"
+            );
         }
     }
 }
@@ -109,7 +129,10 @@ fn libraries_stay_where_they_belong() {
 fn pure_crates_are_pure() {
     let used = dependencies();
     for name in PURE {
-        let impure: Vec<_> = IMPURE.iter().filter(|library| used[*name].iter().any(|used| used == *library)).collect();
+        let impure: Vec<_> = IMPURE
+            .iter()
+            .filter(|library| used[*name].iter().any(|used| used == *library))
+            .collect();
         assert!(impure.is_empty(), "{name} uses {impure:?}");
     }
 }

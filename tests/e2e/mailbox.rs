@@ -26,7 +26,10 @@ async fn p8_a_flood_is_answered_with_backpressure_and_nothing_is_dropped_silentl
         .map(|n| {
             let (system, operator) = (system.clone(), Arc::clone(&operator));
             tokio::spawn(async move {
-                let emit = Command::Emit { name: format!("flood-{n}"), data: BTreeMap::new() };
+                let emit = Command::Emit {
+                    name: format!("flood-{n}"),
+                    data: BTreeMap::new(),
+                };
                 system.ask(&operator, team, emit, None).await
             })
         })
@@ -46,7 +49,10 @@ async fn p8_a_flood_is_answered_with_backpressure_and_nothing_is_dropped_silentl
     assert!(stored >= bounds::MAILBOX, "what fits is stored: {stored}");
     assert!(refused > 0, "what does not fit is refused");
     let emitted = scene.count_offline(&system, |topic| topic.starts_with("flood-"));
-    assert_eq!(emitted, stored, "what was acknowledged is stored, and nothing else");
+    assert_eq!(
+        emitted, stored,
+        "what was acknowledged is stored, and nothing else"
+    );
     within.runtime.shutdown("test").await;
 }
 
@@ -64,7 +70,10 @@ async fn a_worknode_is_passivated_when_idle_and_wakes_with_its_state() {
     }
     let after = system.command(team, Command::Get).await.unwrap().node().unwrap();
     // What only was remembered about it meanwhile moves its stamp, and nothing else.
-    assert_eq!((before.id, &before.name, &before.state), (after.id, &after.name, &after.state));
+    assert_eq!(
+        (before.id, &before.name, &before.state),
+        (after.id, &after.name, &after.state)
+    );
     within.runtime.shutdown("test").await;
 }
 
@@ -79,17 +88,30 @@ async fn p9_nobody_but_the_runtime_administers() {
     let operator = Arc::new(Authority::whole(Principal::Operator));
     for command in [
         TaskCommand::MarkReady,
-        TaskCommand::Fail { reason: String::new() },
+        TaskCommand::Fail {
+            reason: String::new(),
+        },
         TaskCommand::Complete {
             tree: "0".repeat(40).parse().unwrap(),
             commit: "0".repeat(40).parse().unwrap(),
         },
     ] {
-        let refused = system.ask(&operator, task.id, Command::Task(command), None).await.unwrap_err();
+        let refused = system
+            .ask(&operator, task.id, Command::Task(command), None)
+            .await
+            .unwrap_err();
         assert_eq!(refused.code, Code::Forbidden, "{refused}");
     }
-    let stale = TaskCommand::Progress { epoch: 1, progress: Progress::default() };
-    assert!(system.ask(&operator, task.id, Command::Task(stale), None).await.is_err());
+    let stale = TaskCommand::Progress {
+        epoch: 1,
+        progress: Progress::default(),
+    };
+    assert!(
+        system
+            .ask(&operator, task.id, Command::Task(stale), None)
+            .await
+            .is_err()
+    );
     assert_eq!(within.clock.now(), Timestamp::from_millis(1_000_000));
     within.runtime.shutdown("test").await;
 }

@@ -28,7 +28,12 @@ fn task(prompt: &str) -> String {
 }
 
 fn run(scene: &Scene) -> worknode_tests::program::Done {
-    command(scene.path()).arg("run").env("SCENE", scene.path()).output().unwrap().into()
+    command(scene.path())
+        .arg("run")
+        .env("SCENE", scene.path())
+        .output()
+        .unwrap()
+        .into()
 }
 
 const HAND_IN: &str = "echo done > one.txt && git add one.txt && git commit -qm one";
@@ -52,9 +57,16 @@ fn p8_output_beyond_its_limit_is_rotated_away_and_counted() {
         .map(|file| file.len())
         .sum();
     assert!(kept <= LIMIT, "{kept} bytes on the disk");
-    assert_eq!(number("output_bytes") - number("output_dropped"), kept, "{receipt}");
+    assert_eq!(
+        number("output_bytes") - number("output_dropped"),
+        kept,
+        "{receipt}"
+    );
     let logs = scene.worknode(&["logs", "worker"]).ok();
-    assert!(logs.stdout.contains("the last words\n"), "the end is what is kept");
+    assert!(
+        logs.stdout.contains("the last words\n"),
+        "the end is what is kept"
+    );
 }
 
 #[test]
@@ -65,22 +77,41 @@ fn binary_output_is_kept_to_the_byte() {
     let wrote = fs::read(scene.file("wrote")).unwrap();
     let logs = command(scene.path()).args(["logs", "one"]).output().unwrap();
     assert_eq!(wrote.len(), 300_000);
-    assert!(logs.stdout == wrote, "{} bytes, not the ones that were written", logs.stdout.len());
+    assert!(
+        logs.stdout == wrote,
+        "{} bytes, not the ones that were written",
+        logs.stdout.len()
+    );
     // What is no text anywhere near is still told to people and programs.
-    for args in [&["status"][..], &["status", "--json"], &["events"], &["task", "show", "one"]] {
+    for args in [
+        &["status"][..],
+        &["status", "--json"],
+        &["events"],
+        &["task", "show", "one"],
+    ] {
         scene.worknode(args).ok();
     }
 }
 
 #[test]
 fn a_prompt_of_a_megabyte_reaches_the_agent_whole() {
-    let prompt: String = (0..20_000).map(|n| format!("{n:06} is a line of fifty-two bytes, more or less, ok.\n")).collect();
+    let prompt: String = (0..20_000)
+        .map(|n| format!("{n:06} is a line of fifty-two bytes, more or less, ok.\n"))
+        .collect();
     assert!(prompt.len() > 1024 * 1024);
     let script = format!("cp \"$WORKNODE_BRIEF\" \"$SCENE/brief\"; {HAND_IN}");
     let scene = Scene::with_team(&(team(&script, "") + &task(&prompt)));
     run(&scene).ok();
-    assert!(scene.read("brief").contains(&prompt), "the brief has not all of the prompt");
-    assert!(scene.events().iter().any(|event| event["type"] == "task_completed"));
+    assert!(
+        scene.read("brief").contains(&prompt),
+        "the brief has not all of the prompt"
+    );
+    assert!(
+        scene
+            .events()
+            .iter()
+            .any(|event| event["type"] == "task_completed")
+    );
     scene.worknode(&["task", "show", "one"]).ok();
     scene.worknode(&["audit", "verify"]).ok();
 }

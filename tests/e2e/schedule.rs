@@ -64,10 +64,15 @@ impl Look {
     }
 
     fn fired(&self, trigger: &str) -> Vec<String> {
-        let filter = EventFilter { types: vec!["trigger_fired".to_owned()], ..EventFilter::default() };
+        let filter = EventFilter {
+            types: vec!["trigger_fired".to_owned()],
+            ..EventFilter::default()
+        };
         let records = self.within.system().reader().events(&filter).unwrap();
         let due = records.into_iter().filter_map(|record| match record.event {
-            Event::TriggerFired { trigger: name, due, .. } if name == trigger => Some(due.to_string()),
+            Event::TriggerFired {
+                trigger: name, due, ..
+            } if name == trigger => Some(due.to_string()),
             _ => None,
         });
         due.collect()
@@ -78,12 +83,19 @@ impl Look {
 async fn p6_what_is_due_fires_once_and_on_time_by_its_own_zone() {
     let scene = Scene::with_team(TEAM);
     let within = Within::start(&scene, begin()).await;
-    let look = Look { clock: Arc::clone(&within.clock), within };
+    let look = Look {
+        clock: Arc::clone(&within.clock),
+        within,
+    };
     look.after(Duration::from_secs(29)).await;
     assert!(look.fired("minutely").is_empty(), "not a moment too early");
     look.after(Duration::from_secs(1)).await;
     look.after(Duration::ZERO).await;
-    assert_eq!(look.fired("minutely"), ["2026-03-29T00:01:00.000Z"], "once, however often one looks");
+    assert_eq!(
+        look.fired("minutely"),
+        ["2026-03-29T00:01:00.000Z"],
+        "once, however often one looks"
+    );
     look.after(Duration::from_secs(60)).await;
     look.after(Duration::from_secs(60)).await;
     assert_eq!(look.fired("minutely").len(), 3);
@@ -101,16 +113,34 @@ async fn p6_what_is_due_fires_once_and_on_time_by_its_own_zone() {
 async fn p6_p8_a_machine_that_slept_makes_up_as_its_triggers_say() {
     let scene = Scene::with_team(TEAM);
     let within = Within::start(&scene, begin()).await;
-    let look = Look { clock: Arc::clone(&within.clock), within };
+    let look = Look {
+        clock: Arc::clone(&within.clock),
+        within,
+    };
     // Three hours, over the hour that Berlin skips.
     look.after(Duration::from_secs(3 * 3_600)).await;
     let hours = look.fired("every-hour");
     assert_eq!(hours.len(), 3, "misfire = all makes up for each: {hours:?}");
     let minutes = look.fired("minutely");
-    assert_eq!(minutes.first().unwrap(), "2026-03-29T02:59:00.000Z", "misfire = once: the newest late one");
-    let filter = EventFilter { types: vec!["trigger_skipped".to_owned()], after: Hlc::ZERO, ..EventFilter::default() };
-    assert!(!look.within.system().reader().events(&filter).unwrap().is_empty(), "what is skipped is recorded");
-    assert_eq!(look.fired("ladder").len(), 1, "a step that was slept over is taken once");
+    assert_eq!(
+        minutes.first().unwrap(),
+        "2026-03-29T02:59:00.000Z",
+        "misfire = once: the newest late one"
+    );
+    let filter = EventFilter {
+        types: vec!["trigger_skipped".to_owned()],
+        after: Hlc::ZERO,
+        ..EventFilter::default()
+    };
+    assert!(
+        !look.within.system().reader().events(&filter).unwrap().is_empty(),
+        "what is skipped is recorded"
+    );
+    assert_eq!(
+        look.fired("ladder").len(),
+        1,
+        "a step that was slept over is taken once"
+    );
     look.within.runtime.shutdown("test").await;
 }
 
@@ -118,17 +148,34 @@ async fn p6_p8_a_machine_that_slept_makes_up_as_its_triggers_say() {
 async fn p6_a_restart_fires_nothing_a_second_time() {
     let scene = Scene::with_team(TEAM);
     let within = Within::start(&scene, begin()).await;
-    let look = Look { clock: Arc::clone(&within.clock), within };
+    let look = Look {
+        clock: Arc::clone(&within.clock),
+        within,
+    };
     look.after(Duration::from_secs(3 * 3_600)).await;
-    let before = (look.fired("every-hour"), look.fired("minutely"), look.fired("ladder"));
+    let before = (
+        look.fired("every-hour"),
+        look.fired("minutely"),
+        look.fired("ladder"),
+    );
     let now = look.clock_now();
     look.within.runtime.shutdown("test").await;
     look.within.system().journal().close().await.unwrap();
 
     let within = Within::start(&scene, now).await;
-    let look = Look { clock: Arc::clone(&within.clock), within };
+    let look = Look {
+        clock: Arc::clone(&within.clock),
+        within,
+    };
     look.after(Duration::ZERO).await;
-    assert_eq!((look.fired("every-hour"), look.fired("minutely"), look.fired("ladder")), before);
+    assert_eq!(
+        (
+            look.fired("every-hour"),
+            look.fired("minutely"),
+            look.fired("ladder")
+        ),
+        before
+    );
     look.within.runtime.shutdown("test").await;
 }
 

@@ -1,10 +1,6 @@
 //! What lies in `.worknode`: left over, damaged, or without room.
 
-use std::{
-    fs,
-    os::unix::net::UnixListener,
-    path::PathBuf,
-};
+use std::{fs, os::unix::net::UnixListener, path::PathBuf};
 
 use worknode_tests::{
     program::command,
@@ -37,7 +33,9 @@ fn p6_what_a_killed_daemon_leaves_behind_does_not_block() {
     let pid = up(&scene);
     scene.wait_for_task("one", "completed");
     send_signal("KILL", u32::try_from(pid).unwrap());
-    wait_for("the daemon to be gone", || scene.worknode(&["emit", "probe"]).code == Some(7));
+    wait_for("the daemon to be gone", || {
+        scene.worknode(&["emit", "probe"]).code == Some(7)
+    });
     assert!(scene.file(".worknode/worknode.sock").exists());
     assert_eq!(scene.read(".worknode/worknode.lock"), pid.to_string());
 
@@ -49,7 +47,10 @@ fn p6_what_a_killed_daemon_leaves_behind_does_not_block() {
 
     let next = up(&scene);
     assert_ne!(next, pid);
-    assert_eq!(scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"], next);
+    assert_eq!(
+        scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"],
+        next
+    );
     scene.worknode(&["down"]).ok();
 }
 
@@ -79,12 +80,22 @@ fn p5_a_damaged_journal_is_told_and_left_as_it_is() {
     ];
     for (what, bytes) in damaged {
         fs::write(&path, &bytes).unwrap();
-        for args in [&["run"][..], &["up"], &["up", "-d"], &["status"], &["events"], &["audit", "verify"]] {
+        for args in [
+            &["run"][..],
+            &["up"],
+            &["up", "-d"],
+            &["status"],
+            &["events"],
+            &["audit", "verify"],
+        ] {
             let done = scene.worknode(args).fails(1);
             assert!(done.stderr.contains("journal"), "{what}: {done:#?}");
             let json = scene.worknode(&[args, &["--json"]].concat()).fails(1);
             assert!(json.stderr.contains("\"corrupt_journal\""), "{what}: {json:#?}");
-            assert!(fs::read(&path).unwrap() == bytes, "{what}: `{args:?}` changed the file");
+            assert!(
+                fs::read(&path).unwrap() == bytes,
+                "{what}: `{args:?}` changed the file"
+            );
         }
         assert_eq!(scene.landed(), ["seed", "team", "One"]);
     }
@@ -102,10 +113,16 @@ fn p10_a_changed_word_in_an_event_is_found() {
     let path = scene.file(".worknode/journal.db");
     let mut bytes = fs::read(&path).unwrap();
     let word = b"\"task_completed\"";
-    let at = bytes.windows(word.len()).position(|window| window == word).unwrap();
+    let at = bytes
+        .windows(word.len())
+        .position(|window| window == word)
+        .unwrap();
     bytes[at + 1] = b'T';
     fs::write(&path, &bytes).unwrap();
-    scene.worknode(&["audit", "verify"]).fails(1).says(&["the journal is not what was written"]);
+    scene
+        .worknode(&["audit", "verify"])
+        .fails(1)
+        .says(&["the journal is not what was written"]);
 }
 
 #[test]
@@ -125,13 +142,21 @@ fn p5_p8_a_full_disk_stops_nothing_for_good() {
         });
         told.fails(1).says(&["disk is full", "make room"]);
     }
-    scene.worknode(&["task", "add", "Two", "--json"]).fails(1).says(&["\"disk_full\""]);
-    assert_eq!(scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"], pid);
+    scene
+        .worknode(&["task", "add", "Two", "--json"])
+        .fails(1)
+        .says(&["\"disk_full\""]);
+    assert_eq!(
+        scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"],
+        pid
+    );
     let acknowledged = scene.events();
     assert_eq!(acknowledged[..before.len()], before);
 
     fs::remove_file(ballast).unwrap();
-    scene.worknode(&["task", "add", "Two", "--key", "two", "--file", "one.txt"]).ok();
+    scene
+        .worknode(&["task", "add", "Two", "--key", "two", "--file", "one.txt"])
+        .ok();
     wait_for("two to be worked on", || scene.count("task_claimed") >= 2);
     scene.worknode(&["down"]).ok();
     assert_eq!(scene.events()[..acknowledged.len()], acknowledged);
@@ -155,7 +180,9 @@ fn p5_p8_an_agent_that_floods_the_disk_is_outlived() {
     );
     let scene = Scene::seeded(tempfile::tempdir_in(disk.path()).unwrap()).and_team(&team);
     // The agent talks until nothing is kept of what it says, and then fills what is left.
-    let team = scene.read("worknode.toml").replace("yes;", "head -c 20000000 /dev/zero;");
+    let team = scene
+        .read("worknode.toml")
+        .replace("yes;", "head -c 20000000 /dev/zero;");
     scene.write("worknode.toml", &team);
     scene.commit("head instead of yes");
 
@@ -167,7 +194,11 @@ fn p5_p8_an_agent_that_floods_the_disk_is_outlived() {
     until("the report to be refused again and again", || {
         assert!(!run.is_over(), "{:#?}", run.so_far());
         let seen = run.so_far().stderr;
-        if seen.matches("was not accepted").count() > 22 { Ok(()) } else { Err(seen) }
+        if seen.matches("was not accepted").count() > 22 {
+            Ok(())
+        } else {
+            Err(seen)
+        }
     });
     scene.worknode(&["status"]).ok();
     scene.worknode(&["kill", "worker", "--dry-run"]).ok();
@@ -186,10 +217,12 @@ fn p5_p8_an_agent_that_floods_the_disk_is_outlived() {
 #[test]
 fn p4_p8_a_daemon_on_a_full_disk_goes_down_with_its_agents() {
     let Some(disk) = Tmpfs::mount(16) else { return };
-    let team = TEAM.replace("echo done", "trap '' TERM; while :; do sleep 1; done; echo done").replace(
-        "command = [\"sh\"",
-        "limits = { grace = \"1s\" }\ncommand = [\"sh\"",
-    );
+    let team = TEAM
+        .replace("echo done", "trap '' TERM; while :; do sleep 1; done; echo done")
+        .replace(
+            "command = [\"sh\"",
+            "limits = { grace = \"1s\" }\ncommand = [\"sh\"",
+        );
     let scene = Scene::seeded(tempfile::tempdir_in(disk.path()).unwrap()).and_team(&team);
     up(&scene);
     scene.wait_for_event("the agent to start", |event| event["type"] == "task_started");
@@ -216,5 +249,7 @@ fn flood(scene: &Scene) -> Vec<PathBuf> {
 }
 
 fn up(scene: &Scene) -> u64 {
-    scene.worknode(&["up", "-d", "--json"]).ok().json()["daemon"]["pid"].as_u64().unwrap()
+    scene.worknode(&["up", "-d", "--json"]).ok().json()["daemon"]["pid"]
+        .as_u64()
+        .unwrap()
 }

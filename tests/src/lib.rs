@@ -4,7 +4,10 @@
 //! A fixture that cannot be made is a failed test, so this crate panics where the product
 //! would return an error.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its scene has failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot prepare its scene has failed"
+)]
 
 pub mod program;
 pub mod running;

@@ -19,7 +19,13 @@ pub fn binary() -> &'static Path {
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "worknode", "--message-format=json"]);
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "worknode",
+        "--message-format=json",
+    ]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
@@ -68,7 +74,10 @@ impl Done {
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Self {
         for word in words {
-            assert!(self.stdout.contains(word) || self.stderr.contains(word), "no `{word}` in {self:#?}");
+            assert!(
+                self.stdout.contains(word) || self.stderr.contains(word),
+                "no `{word}` in {self:#?}"
+            );
         }
         self
     }
@@ -89,7 +98,10 @@ impl From<Output> for Done {
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new(binary());
     command.arg("-C").arg(dir).stdin(Stdio::null()).current_dir(dir);
-    command.env("XDG_CONFIG_HOME", dir.join(".no-config")).env("RUST_LOG", "warn").env("NO_COLOR", "1");
+    command
+        .env("XDG_CONFIG_HOME", dir.join(".no-config"))
+        .env("RUST_LOG", "warn")
+        .env("NO_COLOR", "1");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WORKNODE_") {
             command.env_remove(name);

@@ -22,7 +22,11 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name| fs::File::create(dir.path().join(name)).unwrap();
-        let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
+        let child = command
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap();
         Self { child, dir }
     }
 
@@ -37,7 +41,11 @@ impl Running {
             let bytes = fs::read(self.dir.path().join(name)).unwrap();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        Done { code: None, stdout: read("stdout"), stderr: read("stderr") }
+        Done {
+            code: None,
+            stdout: read("stdout"),
+            stderr: read("stderr"),
+        }
     }
 
     /// Waits until its standard output has this text.
@@ -45,7 +53,11 @@ impl Running {
     pub fn wait_for_output(&self, text: &str) {
         until(text, || {
             let seen = self.so_far();
-            if seen.stdout.contains(text) { Ok(()) } else { Err(seen) }
+            if seen.stdout.contains(text) {
+                Ok(())
+            } else {
+                Err(seen)
+            }
         });
     }
 
@@ -61,7 +73,10 @@ impl Running {
             let status = self.child.try_wait().unwrap();
             status.ok_or_else(|| self.so_far())
         });
-        Done { code: status.code(), ..self.so_far() }
+        Done {
+            code: status.code(),
+            ..self.so_far()
+        }
     }
 
     /// Ends it with a signal, by name.

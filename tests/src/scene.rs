@@ -9,8 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 use worknode_actors::system::System;
-use worknode_journal::EventFilter;
 use worknode_core::run::ProcessIdentity;
+use worknode_journal::EventFilter;
 use worknode_process::find_marked;
 
 use crate::{
@@ -33,7 +33,9 @@ impl Default for Scene {
 impl Scene {
     /// An empty directory.
     pub fn empty() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// A repository with one commit on `main`, which has a README and a test that passes.
@@ -107,7 +109,11 @@ impl Scene {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
             .unwrap();
-        assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         String::from_utf8(done.stdout).unwrap().trim().to_owned()
     }
 
@@ -131,7 +137,10 @@ impl Scene {
     /// All events so far, as JSON.
     pub fn events(&self) -> Vec<serde_json::Value> {
         let done = self.worknode(&["events", "--json"]).ok();
-        done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        done.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// How many events of this type there are.
@@ -157,7 +166,11 @@ impl Scene {
     }
 
     fn marked(&self) -> Vec<ProcessIdentity> {
-        let socket = self.path().canonicalize().unwrap().join(".worknode/worknode.sock");
+        let socket = self
+            .path()
+            .canonicalize()
+            .unwrap()
+            .join(".worknode/worknode.sock");
         find_marked("WORKNODE_SOCKET", &socket.to_string_lossy())
     }
 }

@@ -28,7 +28,10 @@ pub fn until<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) ->
     loop {
         match look() {
             Ok(found) => return found,
-            Err(seen) => assert!(Instant::now() < end, "{what}: not within {LIMIT:?}; last seen: {seen:#?}"),
+            Err(seen) => assert!(
+                Instant::now() < end,
+                "{what}: not within {LIMIT:?}; last seen: {seen:#?}"
+            ),
         }
         std::thread::park_timeout(LOOK);
     }
@@ -50,7 +53,11 @@ impl Scene {
     pub fn wait_for_task(&self, task: &str, status: &str) -> Value {
         until(task, || {
             let seen = self.worknode(&["task", "show", task, "--json"]).ok().json();
-            if seen["status"] == status { Ok(seen) } else { Err(seen) }
+            if seen["status"] == status {
+                Ok(seen)
+            } else {
+                Err(seen)
+            }
         })
     }
 

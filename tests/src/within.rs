@@ -31,7 +31,10 @@ impl Within {
     pub async fn start(scene: &Scene, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::at(now));
         let context = context(scene.path(), Arc::clone(&clock) as Arc<dyn Clock>).await;
-        Self { runtime: Runtime::start(context).await.unwrap(), clock }
+        Self {
+            runtime: Runtime::start(context).await.unwrap(),
+            clock,
+        }
     }
 
     /// The handle through which everything is asked.
@@ -42,7 +45,10 @@ impl Within {
 
 /// What a runtime of the team in `dir` is given at its start, on any clock.
 pub async fn context(dir: &Path, clock: Arc<dyn Clock>) -> Context {
-    let loaded = load(&Sources { dir: dir.to_owned(), ..Sources::default() });
+    let loaded = load(&Sources {
+        dir: dir.to_owned(),
+        ..Sources::default()
+    });
     let team = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}")).definition;
     let Paths { state, .. } = paths(dir);
     std::fs::create_dir_all(state.join("runs")).unwrap();

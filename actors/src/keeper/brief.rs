@@ -41,20 +41,43 @@ pub(super) async fn render(
             artefacts: &artefacts,
         }),
         (Purpose::Review { .. }, Some(task)) => review(system, task, place, &files),
-        (Purpose::Fired { trigger, title, prompt }, _) => Duty::Fired { trigger, title, prompt },
-        _ => Duty::Standing { prompt: &agent.prompt },
+        (
+            Purpose::Fired {
+                trigger,
+                title,
+                prompt,
+            },
+            _,
+        ) => Duty::Fired {
+            trigger,
+            title,
+            prompt,
+        },
+        _ => Duty::Standing {
+            prompt: &agent.prompt,
+        },
     };
-    let brief = Brief { agent: &agent.name, tier: agent.spec.tier, team: &system.team().name, duty };
+    let brief = Brief {
+        agent: &agent.name,
+        tier: agent.spec.tier,
+        team: &system.team().name,
+        duty,
+    };
     Place::render(agent, &brief)
 }
 
 fn review<'a>(system: &'a System, task: &'a Task, place: &'a Place, files: &'a [String]) -> Duty<'a> {
     let TaskStatus::InReview(review) = &task.status else {
-        return Duty::Standing { prompt: "The submission is no longer in review: there is nothing to do." };
+        return Duty::Standing {
+            prompt: "The submission is no longer in review: there is nothing to do.",
+        };
     };
     Duty::Review(Review {
         task: &task.spec,
-        by: system.team().agent(review.submission.agent).map_or("an agent", |agent| &agent.name),
+        by: system
+            .team()
+            .agent(review.submission.agent)
+            .map_or("an agent", |agent| &agent.name),
         submission: &review.submission.commit,
         candidate: &place.start,
         base: &place.base,
@@ -73,9 +96,13 @@ async fn changed_files(system: &System, place: &Place) -> Result<Vec<String>, Er
 async fn artefacts(system: &System, task: &Task) -> Result<Vec<Artefact>, Error> {
     let mut artefacts = Vec::new();
     for id in &task.spec.depends_on {
-        let Some(node) = system.reader().node(*id)? else { continue };
+        let Some(node) = system.reader().node(*id)? else {
+            continue;
+        };
         let Some(done) = node.task() else { continue };
-        let TaskStatus::Completed { tree, commit, base } = &done.status else { continue };
+        let TaskStatus::Completed { tree, commit, base } = &done.status else {
+            continue;
+        };
         let changes = system.context().store.changes(base, tree).await.map_err(failed)?;
         artefacts.push(Artefact {
             task: done.spec.key.clone(),

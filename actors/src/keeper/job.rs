@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use worknode_core::{
     agent::AgentCommand,
     bounds,
@@ -18,7 +18,11 @@ use worknode_core::{
 };
 use worknode_process::{Activity, Exit, ExitStatus, Process, StopReport, Stopper};
 
-use super::{StopOrder, workspace::prepare};
+use super::{
+    StopOrder,
+    orphans::{Ended, sweep},
+    workspace::prepare,
+};
 use crate::system::{System, random_u64};
 
 /// How often a report is repeated that could not be delivered, and the wait in between. A
@@ -37,7 +41,11 @@ pub(super) async fn live(
     if let Some(task) = spec.purpose.task() {
         tracing::Span::current().record("task", tracing::field::display(task));
     }
-    let job = Job { system, agent, stopped };
+    let job = Job {
+        system,
+        agent,
+        stopped,
+    };
     let receipt = match job.start(permit, &spec).await {
         Ok(process) => job.watch(&spec, process).await,
         Err(error) => job.not_started(&error),
@@ -64,7 +72,10 @@ impl Job {
                 .map_err(|error| Error::new(Code::Failed, error.to_string()))
         });
         let process = begun.await.map_err(|_| {
-            Error::new(Code::TimedOut, format!("it did not start within {:?}", bounds::START_TIME))
+            Error::new(
+                Code::TimedOut,
+                format!("it did not start within {:?}", bounds::START_TIME),
+            )
         })??;
         tracing::info!(pid = process.identity().pid, "started");
         Ok(process)
@@ -81,15 +92,21 @@ impl Job {
             }
         };
         let exit = process.wait().await;
-        receipt(&exit, stop.as_ref(), started_at, self.system.now())
+        let strays = sweep(spec.id, spec.limits.grace).await;
+        receipt(&exit, stop.as_ref(), strays, started_at, self.system.now())
     }
 
     /// Tells the agent and the task that the process is there.
     async fn announce(&self, spec: &RunSpec, process: &Process) -> Result<(), Error> {
-        let started = AgentCommand::Started { run: spec.id, process: process.identity().clone() };
+        let started = AgentCommand::Started {
+            run: spec.id,
+            process: process.identity().clone(),
+        };
         self.system.command(self.agent, Command::Agent(started)).await?;
         if let Purpose::Work { task, epoch } = spec.purpose {
-            self.system.command(task, Command::Task(TaskCommand::Start { epoch })).await?;
+            self.system
+                .command(task, Command::Task(TaskCommand::Start { epoch }))
+                .await?;
         }
         Ok(())
     }
@@ -124,26 +141,36 @@ impl Job {
 
     /// At a limit, journals the stop; the stop itself comes back through the keeper.
     async fn watch_limits(&self, spec: &RunSpec, activity: Arc<Activity>) {
-        let deadline = Instant::now() + spec.limits.time;
         let cause = tokio::select! {
-            () = tokio::time::sleep_until(deadline) => StopCause::TimeLimit,
+            () = tokio::time::sleep(spec.limits.time) => StopCause::TimeLimit,
             () = activity.silence(spec.limits.silence) => StopCause::SilenceLimit,
         };
         tracing::warn!(?cause, "the run reached a limit");
         self.insist(spec.id, AgentCommand::StopRun { cause }).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// A live run keeps its claim. A claim that is gone ends the run (P2 asks the reverse too:
     /// the claim is handed on only after the run is over).
     async fn renew_claim(&self, spec: &RunSpec) {
-        let Purpose::Work { task, epoch } = spec.purpose else { return std::future::pending().await };
+        let Purpose::Work { task, epoch } = spec.purpose else {
+            return std::future::pending().await;
+        };
         loop {
             tokio::time::sleep(bounds::HEARTBEAT).await;
-            let renew = TaskCommand::Renew { epoch, lease: bounds::LEASE };
+            let renew = TaskCommand::Renew {
+                epoch,
+                lease: bounds::LEASE,
+            };
             match self.system.command(task, Command::Task(renew)).await {
                 Err(error) if error.code == Code::StaleEpoch => {
-                    self.insist(spec.id, AgentCommand::StopRun { cause: StopCause::TaskGone }).await;
+                    self.insist(
+                        spec.id,
+                        AgentCommand::StopRun {
+                            cause: StopCause::TaskGone,
+                        },
+                    )
+                    .await;
                     return std::future::pending().await;
                 }
                 // After a submission nobody holds the task, and the agent may still tidy up.
@@ -156,7 +183,9 @@ impl Job {
     fn not_started(&self, error: &Error) -> Receipt {
         tracing::warn!(%error, "could not start");
         Receipt {
-            ending: Ending::NotStarted { reason: error.message.clone() },
+            ending: Ending::NotStarted {
+                reason: error.message.clone(),
+            },
             cause: None,
             started_at: None,
             ended_at: self.system.now(),
@@ -178,14 +207,24 @@ impl Job {
         } {
             tracing::warn!(%error, path = %path.display(), "the receipt's copy could not be written; the journal has it");
         }
-        let exited = AgentCommand::Exited { run: spec.id, receipt, random: random_u64() };
+        let exited = AgentCommand::Exited {
+            run: spec.id,
+            receipt,
+            random: random_u64(),
+        };
         self.insist(spec.id, exited).await;
     }
 
-    /// Delivers a report that must not get lost, for as long as it makes sense.
+    /// Delivers a report that must not get lost, for as long as it makes sense. A disk that is
+    /// full is waited for until there is room, or until the keeper ends with its daemon.
     async fn insist(&self, run: RunId, command: AgentCommand) {
-        for _ in 0..REPORTS {
-            match self.system.command(self.agent, Command::Agent(command.clone())).await {
+        let mut refused = 0;
+        while refused < REPORTS {
+            match self
+                .system
+                .command(self.agent, Command::Agent(command.clone()))
+                .await
+            {
                 Ok(_) => return,
                 Err(error) if matches!(error.code, Code::IllegalTransition | Code::NotFound) => {
                     tracing::warn!(%error, %run, "the agent has no use for this report");
@@ -193,7 +232,10 @@ impl Job {
                 }
                 Err(error) => {
                     tracing::warn!(%error, %run, "a report was not accepted; trying again");
-                    let wait = error.retry_after_ms.map_or(bounds::RETRY_AFTER, Duration::from_millis);
+                    refused += u32::from(error.code != Code::DiskFull);
+                    let wait = error
+                        .retry_after_ms
+                        .map_or(bounds::RETRY_AFTER, Duration::from_millis);
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -208,7 +250,13 @@ async fn ordered(stopped: &mut watch::Receiver<Option<StopOrder>>) {
     let _ = stopped.wait_for(Option::is_some).await;
 }
 
-fn receipt(exit: &Exit, stop: Option<&StopReport>, started_at: Timestamp, ended_at: Timestamp) -> Receipt {
+fn receipt(
+    exit: &Exit,
+    stop: Option<&StopReport>,
+    strays: Ended,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+) -> Receipt {
     let ending = match exit.status {
         ExitStatus::Code(code) => Ending::Code { code },
         ExitStatus::Signal(signal) => Ending::Signal { signal },
@@ -220,9 +268,9 @@ fn receipt(exit: &Exit, stop: Option<&StopReport>, started_at: Timestamp, ended_
         cause: None,
         started_at: Some(started_at),
         ended_at,
-        processes_ended: ended_by_us.max(1) + exit.leftovers,
-        term_sent: stop.is_some_and(|stop| stop.term_sent),
-        kill_sent: stop.is_some_and(|stop| stop.kill_sent) || exit.leftovers > 0,
+        processes_ended: ended_by_us.max(1) + exit.leftovers + strays.processes,
+        term_sent: stop.is_some_and(|stop| stop.term_sent) || strays.term,
+        kill_sent: stop.is_some_and(|stop| stop.kill_sent) || exit.leftovers > 0 || strays.kill,
         output_bytes: exit.output.stdout.bytes + exit.output.stderr.bytes,
         output_dropped: exit.output.stdout.dropped + exit.output.stderr.dropped,
     }

@@ -11,6 +11,7 @@ use worknode_core::{
     agent::AgentCommand,
     command::Command,
     error::Error,
+    ids::RunId,
     run::{Ending, ProcessIdentity, Receipt, Run, StopCause},
 };
 use worknode_journal::StoredRun;
@@ -21,6 +22,8 @@ use crate::system::{System, random_u64};
 /// The variable that marks every process of a run.
 pub(crate) const MARK: &str = "WORKNODE_RUN";
 
+/// Time between TERM and KILL for a process that has left its run.
+const STRAY_GRACE: Duration = Duration::from_secs(1);
 /// Rounds of looking for marked processes before giving up on a run that keeps forking.
 const ROUNDS: usize = 10;
 
@@ -33,7 +36,11 @@ pub(crate) async fn end_what_was_left(system: &System) -> Result<usize, Error> {
     for StoredRun { run, agent, .. } in &open {
         let receipt = end(system, run).await;
         tracing::warn!(run = %run.spec.id, processes = receipt.processes_ended, "ended a run of an earlier daemon");
-        let exited = AgentCommand::Exited { run: run.spec.id, receipt, random: random_u64() };
+        let exited = AgentCommand::Exited {
+            run: run.spec.id,
+            receipt,
+            random: random_u64(),
+        };
         system.command(*agent, Command::Agent(exited)).await?;
     }
     Ok(open.len())
@@ -41,25 +48,17 @@ pub(crate) async fn end_what_was_left(system: &System) -> Result<usize, Error> {
 
 async fn end(system: &System, run: &Run) -> Receipt {
     let grace = run.spec.limits.grace;
-    let mut total = Totals::default();
+    let mut total = Ended::default();
     if let Some(process) = run.status.process() {
         total.add(&stop_identity(process, grace).await);
     }
-    for _ in 0..ROUNDS {
-        let marked = marked_by(run).await;
-        if marked.is_empty() {
-            break;
-        }
-        for process in marked {
-            total.add(&stop_identity(&process, grace.min(Duration::from_secs(1))).await);
-        }
-    }
+    total.join(sweep(run.spec.id, grace).await);
     Receipt {
         ending: Ending::Unseen,
         cause: Some(StopCause::Orphaned),
         started_at: run.status.since(),
         ended_at: system.now(),
-        processes_ended: total.ended,
+        processes_ended: total.processes,
         term_sent: total.term,
         kill_sent: total.kill,
         output_bytes: 0,
@@ -67,23 +66,51 @@ async fn end(system: &System, run: &Run) -> Receipt {
     }
 }
 
-async fn marked_by(run: &Run) -> Vec<ProcessIdentity> {
-    let id = run.spec.id.to_string();
+/// Ends what carries the run's mark and has left its process group (`setsid`, a double fork),
+/// again and again until nothing does: such a process may have been forking meanwhile.
+pub(super) async fn sweep(run: RunId, grace: Duration) -> Ended {
+    let mut total = Ended::default();
+    for _ in 0..ROUNDS {
+        let marked = marked_by(run).await;
+        if marked.is_empty() {
+            return total;
+        }
+        for process in marked {
+            total.add(&stop_identity(&process, grace.min(STRAY_GRACE)).await);
+        }
+    }
+    tracing::error!(%run, "processes of the run are still there after {ROUNDS} rounds");
+    total
+}
+
+async fn marked_by(run: RunId) -> Vec<ProcessIdentity> {
+    let id = run.to_string();
     // Reading the environment of every process is work for a thread that may block.
-    tokio::task::spawn_blocking(move || find_marked(MARK, &id)).await.unwrap_or_default()
+    tokio::task::spawn_blocking(move || find_marked(MARK, &id))
+        .await
+        .unwrap_or_default()
 }
 
-#[derive(Default)]
-struct Totals {
-    ended: usize,
-    term: bool,
-    kill: bool,
+/// What was ended, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    pub(super) processes: usize,
+    pub(super) term: bool,
+    pub(super) kill: bool,
 }
 
-impl Totals {
+impl Ended {
     fn add(&mut self, report: &StopReport) {
-        self.ended += report.ended;
-        self.term |= report.term_sent;
-        self.kill |= report.kill_sent;
+        self.join(Self {
+            processes: report.ended,
+            term: report.term_sent,
+            kill: report.kill_sent,
+        });
+    }
+
+    const fn join(&mut self, other: Self) {
+        self.processes += other.processes;
+        self.term |= other.term;
+        self.kill |= other.kill;
     }
 }

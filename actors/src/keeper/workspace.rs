@@ -34,18 +34,27 @@ const START: &str = "start";
 /// Prepares everything that a process of this run needs.
 pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> Result<SpawnSpec, Error> {
     let definition = system.team().agent(agent).ok_or_else(|| {
-        Error::new(Code::NotFound, "the agent is no longer in the team's configuration")
+        Error::new(
+            Code::NotFound,
+            "the agent is no longer in the team's configuration",
+        )
     })?;
     let files = system.context().paths.run(spec.id);
     tokio::fs::create_dir_all(&files).await.map_err(failed)?;
     let task = task_of(system, &spec.purpose)?;
     let place = make_clone(system, definition, spec.id, task.as_ref(), &spec.purpose).await?;
-    tokio::fs::write(files.join(START), place.start.as_str()).await.map_err(failed)?;
+    tokio::fs::write(files.join(START), place.start.as_str())
+        .await
+        .map_err(failed)?;
     let brief = brief::render(system, definition, &spec.purpose, task.as_ref(), &place).await?;
     let brief_file = files.join("brief.md");
     tokio::fs::write(&brief_file, &brief).await.map_err(failed)?;
     let token_file = files.join("token");
-    write_secret(&token_file, &token(system, agent, definition, spec, task.as_ref())?).await?;
+    write_secret(
+        &token_file,
+        &token(system, agent, definition, spec, task.as_ref())?,
+    )
+    .await?;
 
     let session = spec.id.to_string();
     let launch = Launch {
@@ -59,7 +68,11 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         .command_line(&definition.command, &launch)
         .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
     let mut env = environment(system, definition, spec, task.as_ref())?;
-    env.extend(line.env.into_iter().map(|(name, value)| (name.into(), value.into())));
+    env.extend(
+        line.env
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into())),
+    );
     env.insert("WORKNODE_BRIEF".into(), brief_file.into());
     env.insert("WORKNODE_TOKEN_FILE".into(), token_file.into());
     Ok(SpawnSpec {
@@ -75,13 +88,19 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
 
 /// The commit that the clone of a run began with; `None` when it never got one.
 pub(crate) async fn start_of(paths: &Paths, run: RunId) -> Option<CommitId> {
-    tokio::fs::read_to_string(paths.run(run).join(START)).await.ok()?.trim().parse().ok()
+    tokio::fs::read_to_string(paths.run(run).join(START))
+        .await
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn task_of(system: &System, purpose: &Purpose) -> Result<Option<Node>, Error> {
     let Some(id) = purpose.task() else { return Ok(None) };
     let node = system.reader().node(id)?;
-    node.map(Some).ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {id}")))
+    node.map(Some)
+        .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {id}")))
 }
 
 /// A clone for one run.
@@ -106,18 +125,37 @@ async fn make_clone(
     let context = system.context();
     let clone = context.paths.workspace(&agent.name);
     put_away(system, &clone).await?;
-    let base = context.repository.base_tip(&context.team.base).await.map_err(failed)?;
+    let base = context
+        .repository
+        .base_tip(&context.team.base)
+        .await
+        .map_err(failed)?;
     let state = task.and_then(Node::task);
     let (start, continues) = match (purpose, state) {
         (Purpose::Work { .. }, Some(task)) => start_of_attempt(system, &base, task).await?,
         (Purpose::Review { .. }, Some(task)) => (candidate_of(task)?, None),
         _ => (base.clone(), None),
     };
-    let identity = Identity::new(&*agent.name, format!("{}@{}.worknode", agent.name, context.team.name))
+    let identity = Identity::new(
+        &*agent.name,
+        format!("{}@{}.worknode", agent.name, context.team.name),
+    )
+    .map_err(failed)?;
+    let branch = state.map_or_else(
+        || format!("worknode/{run}"),
+        |task| format!("worknode/{}", task.spec.key),
+    );
+    context
+        .store
+        .clone_for_agent(&clone, &start, &branch, &identity)
+        .await
         .map_err(failed)?;
-    let branch = state.map_or_else(|| format!("worknode/{run}"), |task| format!("worknode/{}", task.spec.key));
-    context.store.clone_for_agent(&clone, &start, &branch, &identity).await.map_err(failed)?;
-    Ok(Place { clone, base, start, continues })
+    Ok(Place {
+        clone,
+        base,
+        start,
+        continues,
+    })
 }
 
 /// A further attempt goes on from the work that was rejected, on top of what landed meanwhile.
@@ -128,7 +166,12 @@ async fn start_of_attempt(
 ) -> Result<(CommitId, Option<CommitId>), Error> {
     let previous = task.last_submission.as_ref();
     let authorship = authorship(system, "worknode")?;
-    let point = system.context().store.start_point(base, previous, &authorship).await.map_err(failed)?;
+    let point = system
+        .context()
+        .store
+        .start_point(base, previous, &authorship)
+        .await
+        .map_err(failed)?;
     let continues = previous.filter(|_| point.carries_previous).cloned();
     Ok((point.commit, continues))
 }
@@ -154,16 +197,24 @@ async fn put_away(system: &System, clone: &Path) -> Result<(), Error> {
             return Ok(());
         }
     }
-    worknode_git::remove_clone(&paths.state.join("workspaces"), clone).await.map_err(failed)
+    worknode_git::remove_clone(&paths.state.join("workspaces"), clone)
+        .await
+        .map_err(failed)
 }
 
 /// The last run of the agent whose clone this is, when it left work that nobody took.
 fn owner_of(system: &System, clone: &Path) -> Result<Option<RunId>, Error> {
-    let Some(name) = clone.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Ok(None) };
+    let Some(name) = clone.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+        return Ok(None);
+    };
     let runs = system.reader().runs_of(system.team().agent_node(&name), 2)?;
     // The newest is the one that is starting; the one before it left the clone.
-    let Some(stored) = runs.into_iter().nth(1) else { return Ok(None) };
-    let Purpose::Work { task, epoch } = stored.run.spec.purpose else { return Ok(None) };
+    let Some(stored) = runs.into_iter().nth(1) else {
+        return Ok(None);
+    };
+    let Purpose::Work { task, epoch } = stored.run.spec.purpose else {
+        return Ok(None);
+    };
     let filter = worknode_journal::EventFilter {
         node: Some(task),
         types: vec!["task_submitted".to_owned()],
@@ -185,9 +236,10 @@ fn token(
 ) -> Result<String, Error> {
     let hold = match spec.purpose {
         Purpose::Work { task, epoch } => Some(TaskHold { node: task, epoch }),
-        Purpose::Review { task: id } => {
-            task.and_then(Node::task).map(|task| TaskHold { node: id, epoch: task.epoch })
-        }
+        Purpose::Review { task: id } => task.and_then(Node::task).map(|task| TaskHold {
+            node: id,
+            epoch: task.epoch,
+        }),
         Purpose::Standing | Purpose::Fired { .. } => None,
     };
     let tier = definition.spec.tier;
@@ -270,7 +322,10 @@ impl Place {
     pub(super) fn render(agent: &AgentDefinition, brief: &Brief<'_>) -> Result<String, Error> {
         let template = worknode_profiles::Template::parse(&agent.brief).map_err(|errors| {
             let first = errors.first().map_or_else(String::new, ToString::to_string);
-            Error::new(Code::InvalidConfig, format!("the brief's template has mistakes: {first}"))
+            Error::new(
+                Code::InvalidConfig,
+                format!("the brief's template has mistakes: {first}"),
+            )
         })?;
         Ok(template.render(brief))
     }

@@ -36,13 +36,17 @@ pub(super) async fn run(
     made: &Made,
     gates: &[String],
 ) -> Result<(), Error> {
-    let (Some(task), Candidate::Made(landing)) = (node.task(), &made.known) else { return Ok(()) };
+    let (Some(task), Candidate::Made(landing)) = (node.task(), &made.known) else {
+        return Ok(());
+    };
     let _place = bench.judging.acquire().await.map_err(failed)?;
     for name in gates {
         let verdict = judge(system, &task.spec, landing, name).await?;
         let passed = verdict.findings.is_empty();
         tracing::info!(gate = %name, tree = %landing.tree.short(), passed, "gate");
-        system.command(node.id, Command::Task(TaskCommand::RecordVerdict { verdict })).await?;
+        system
+            .command(node.id, Command::Task(TaskCommand::RecordVerdict { verdict }))
+            .await?;
         if !passed && name == gate::PLAN {
             break;
         }
@@ -55,7 +59,12 @@ async fn judge(system: &System, spec: &TaskSpec, landing: &Landing, name: &str) 
     let findings = match name {
         gate::PLAN => judge_plan(system, spec, landing).await?,
         gate::TESTS => judge_tests(system, landing).await?,
-        other => return Err(Error::new(Code::InvalidConfig, format!("there is no gate `{other}`"))),
+        other => {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("there is no gate `{other}`"),
+            ));
+        }
     };
     let judgement = Judgement {
         gate: name.to_owned(),
@@ -68,7 +77,12 @@ async fn judge(system: &System, spec: &TaskSpec, landing: &Landing, name: &str) 
 }
 
 async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Result<Vec<Finding>, Error> {
-    let changes = system.context().store.changes(&landing.base, &landing.tree).await.map_err(failed)?;
+    let changes = system
+        .context()
+        .store
+        .changes(&landing.base, &landing.tree)
+        .await
+        .map_err(failed)?;
     let changes: Vec<Change> = changes.into_iter().map(Into::into).collect();
     Ok(plan_gate::judge(spec, &changes, &landing.base))
 }
@@ -93,10 +107,17 @@ async fn judge_tests(system: &System, landing: &Landing) -> Result<Vec<Finding>,
     findings
 }
 
-async fn run_tests(tests: &TestsDefinition, place: &std::path::Path, checkout: &std::path::Path) -> Result<Vec<Finding>, Error> {
+async fn run_tests(
+    tests: &TestsDefinition,
+    place: &std::path::Path,
+    checkout: &std::path::Path,
+) -> Result<Vec<Finding>, Error> {
     let (stdout, stderr) = (place.join("stdout.log"), place.join("stderr.log"));
     let Some((program, args)) = tests.command.split_first() else {
-        return Err(Error::new(Code::InvalidConfig, "the command of the gate `tests` is empty"));
+        return Err(Error::new(
+            Code::InvalidConfig,
+            "the command of the gate `tests` is empty",
+        ));
     };
     let spec = SpawnSpec {
         program: PathBuf::from(program),
@@ -133,10 +154,15 @@ async fn tail(path: &std::path::Path) -> Vec<u8> {
     let read = async {
         let mut file = tokio::fs::File::open(path).await?;
         let length = file.metadata().await?.len();
-        file.seek(std::io::SeekFrom::Start(length.saturating_sub(TAIL))).await?;
+        file.seek(std::io::SeekFrom::Start(length.saturating_sub(TAIL)))
+            .await?;
         let mut bytes = Vec::new();
         file.take(TAIL).read_to_end(&mut bytes).await?;
         Ok::<_, std::io::Error>(bytes)
     };
-    tokio::time::timeout(Duration::from_secs(5), read).await.ok().and_then(Result::ok).unwrap_or_default()
+    tokio::time::timeout(Duration::from_secs(5), read)
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_default()
 }

@@ -39,8 +39,12 @@ impl State {
             Action::Notify { to, message } => self.notify(&now, to, message.as_deref()).await,
             Action::Emit(emit) => {
                 let data = emit.data.clone().unwrap_or_default();
-                let event = Event::Emitted { name: emit.event.clone(), data };
-                self.at_once(&now, vec![event], format!("emitted {}", emit.event)).await;
+                let event = Event::Emitted {
+                    name: emit.event.clone(),
+                    data,
+                };
+                self.at_once(&now, vec![event], format!("emitted {}", emit.event))
+                    .await;
             }
             Action::Terminate { agents, reason } => {
                 if self.store(now.trigger.name(), vec![fired(&now)]).await {
@@ -68,7 +72,8 @@ impl State {
         };
         let message = message.map_or_else(|| format!("{} is due", now.occurrence), str::to_owned);
         let outcome = format!("notified {to}");
-        self.at_once(now, vec![Event::Notified { to, message }], outcome).await;
+        self.at_once(now, vec![Event::Notified { to, message }], outcome)
+            .await;
     }
 
     /// Who works on the task, or else the operator: a message reaches somebody.
@@ -82,10 +87,14 @@ impl State {
     }
 
     async fn spawn(&self, now: DueNow, spec: SpawnSpec) {
-        let name = spec.agent.clone().unwrap_or_else(|| trigger_agent(now.trigger.name()));
+        let name = spec
+            .agent
+            .clone()
+            .unwrap_or_else(|| trigger_agent(now.trigger.name()));
         let team = self.system.team();
         let Some(agent) = team.agents.iter().find(|agent| agent.name == name) else {
-            self.at_once(&now, vec![], format!("there is no agent `{name}`")).await;
+            self.at_once(&now, vec![], format!("there is no agent `{name}`"))
+                .await;
             return;
         };
         if agent.spec.tier == Tier::Implementation && spec.task.is_some() {
@@ -101,12 +110,16 @@ impl State {
         match overlap_decision(now.trigger.overlap(), !previous.is_empty()) {
             OverlapDecision::Start => {}
             OverlapDecision::Skip => {
-                return self.skip(&now.occurrence, now.due, SkipReason::StillRunning).await;
+                return self
+                    .skip(&now.occurrence, now.due, SkipReason::StillRunning)
+                    .await;
             }
             OverlapDecision::ReplacePrevious => {
                 let reason = format!("replaced by {}", now.occurrence);
                 for task in previous {
-                    let cancel = worknode_core::task::TaskCommand::Cancel { reason: reason.clone() };
+                    let cancel = worknode_core::task::TaskCommand::Cancel {
+                        reason: reason.clone(),
+                    };
                     if let Err(error) = self.system.command(task, Command::Task(cancel)).await {
                         tracing::warn!(%error, "the task of an earlier firing could not be cancelled");
                     }
@@ -123,10 +136,13 @@ impl State {
     fn open_tasks_of(&self, trigger: &str) -> Vec<NodeId> {
         let prefix = format!("{trigger}-");
         let tasks = all_of_kind(self.system.reader(), Kind::Task).unwrap_or_default();
-        let of_trigger = tasks.into_iter().filter(|node| {
-            node.parent == Some(self.phase()) && node.name.starts_with(&prefix)
-        });
-        of_trigger.filter(|node| node.task().is_some_and(|t| !t.status.is_terminal())).map(|n| n.id).collect()
+        let of_trigger = tasks
+            .into_iter()
+            .filter(|node| node.parent == Some(self.phase()) && node.name.starts_with(&prefix));
+        of_trigger
+            .filter(|node| node.task().is_some_and(|t| !t.status.is_terminal()))
+            .map(|n| n.id)
+            .collect()
     }
 
     fn phase(&self) -> NodeId {
@@ -153,7 +169,11 @@ impl State {
             agent: Some(agent.to_owned()),
             deadline: None,
             gates: gates.unwrap_or_else(|| team.default_gates.clone()),
-            approval: if team.has_reviewer() { Approval::Validation } else { Approval::None },
+            approval: if team.has_reviewer() {
+                Approval::Validation
+            } else {
+                Approval::None
+            },
             max_attempts: worknode_core::bounds::ATTEMPTS,
             priority: 0,
             max_duration: spec.max_duration.map(|span| span.0),
@@ -165,14 +185,24 @@ impl State {
             name: key.clone(),
             detail: Detail::Task(Box::new(task)),
         };
-        let by = Principal::Trigger { name: trigger.to_owned() };
-        let draft = |node, event| worknode_core::event::Draft { node, by: by.clone(), cause: None, event };
+        let by = Principal::Trigger {
+            name: trigger.to_owned(),
+        };
+        let draft = |node, event| worknode_core::event::Draft {
+            node,
+            by: by.clone(),
+            cause: None,
+            event,
+        };
         let drafts = vec![
             draft(team.node(), fired(now)),
             draft(id, Event::NodeCreated { node }),
             draft(team.node(), acted(now, format!("made task {key}"))),
         ];
-        self.system.journal().append(drafts, worknode_journal::Durability::Durable).await?;
+        self.system
+            .journal()
+            .append(drafts, worknode_journal::Durability::Durable)
+            .await?;
         Ok(key)
     }
 
@@ -186,7 +216,15 @@ impl State {
             name: PHASE.to_owned(),
             detail: Detail::Plain,
         };
-        match self.system.record(Principal::Runtime, self.phase(), vec![Event::NodeCreated { node }]).await {
+        match self
+            .system
+            .record(
+                Principal::Runtime,
+                self.phase(),
+                vec![Event::NodeCreated { node }],
+            )
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if error.code == Code::AlreadyExists => Ok(()),
             Err(error) => Err(error),
@@ -202,7 +240,9 @@ impl State {
         };
         let decision = overlap_decision(now.trigger.overlap(), busy.is_some());
         if decision == OverlapDecision::Skip {
-            return self.skip(&now.occurrence, now.due, SkipReason::StillRunning).await;
+            return self
+                .skip(&now.occurrence, now.due, SkipReason::StillRunning)
+                .await;
         }
         if !self.store(now.trigger.name(), vec![fired(&now)]).await {
             return;
@@ -211,14 +251,22 @@ impl State {
             || (now.trigger.name().to_owned(), String::new()),
             |task| (task.title.clone(), task.prompt.clone()),
         );
-        let purpose = Purpose::Fired { trigger: now.trigger.name().to_owned(), title, prompt };
+        let purpose = Purpose::Fired {
+            trigger: now.trigger.name().to_owned(),
+            title,
+            prompt,
+        };
         let start = AgentCommand::Start {
             run: RunId::derived(self.system.team().node(), &now.occurrence.to_string()),
             purpose,
             max_duration: spec.max_duration.map(|span| span.0),
         };
         let system = self.system.clone();
-        let replaced = if decision == OverlapDecision::ReplacePrevious { busy } else { None };
+        let replaced = if decision == OverlapDecision::ReplacePrevious {
+            busy
+        } else {
+            None
+        };
         tokio::spawn(async move { start_run(&system, &now, node, start, replaced).await });
     }
 
@@ -245,8 +293,11 @@ impl State {
                 // with everything else that an earlier daemon left behind.
                 _ => "interrupted by the end of the daemon".to_owned(),
             };
-            let event =
-                Event::TriggerActed { trigger: firing.trigger, occurrence: firing.occurrence, outcome };
+            let event = Event::TriggerActed {
+                trigger: firing.trigger,
+                occurrence: firing.occurrence,
+                outcome,
+            };
             self.store(trigger.name(), vec![event]).await;
         }
         Ok(())
@@ -283,7 +334,11 @@ fn acted(now: &DueNow, outcome: String) -> Event {
 
 fn matching_agents(system: &System, matches: impl Fn(&str) -> bool) -> Vec<(NodeId, String)> {
     let team = system.team();
-    let names = team.agents.iter().map(|agent| agent.name.clone()).filter(|name| matches(name));
+    let names = team
+        .agents
+        .iter()
+        .map(|agent| agent.name.clone())
+        .filter(|name| matches(name));
     names.map(|name| (team.agent_node(&name), name)).collect()
 }
 
@@ -294,25 +349,53 @@ async fn terminate(system: &System, now: &DueNow, agents: Vec<(NodeId, String)>,
 
 /// Kills each agent; what is dead already counts as killed.
 async fn kill_all(system: &System, trigger: &str, agents: Vec<(NodeId, String)>, reason: &str) -> String {
-    let authority = Arc::new(Authority::whole(Principal::Trigger { name: trigger.to_owned() }));
+    let authority = Arc::new(Authority::whole(Principal::Trigger {
+        name: trigger.to_owned(),
+    }));
     let mut killed = Vec::new();
     for (node, name) in agents {
-        let kill = Command::Agent(AgentCommand::Kill { reason: reason.to_owned(), grace: None });
+        let kill = Command::Agent(AgentCommand::Kill {
+            reason: reason.to_owned(),
+            grace: None,
+        });
         match system.ask(&authority, node, kill, None).await {
             Ok(_) => killed.push(name),
             Err(error) => tracing::error!(%error, agent = %name, "a trigger could not stop an agent"),
         }
     }
-    if killed.is_empty() { "no agent matched".to_owned() } else { format!("stopped {}", killed.join(", ")) }
+    if killed.is_empty() {
+        "no agent matched".to_owned()
+    } else {
+        format!("stopped {}", killed.join(", "))
+    }
 }
 
 /// Starts the run, after the one that it replaces is over.
-async fn start_run(system: &System, now: &DueNow, agent: NodeId, start: AgentCommand, replaced: Option<RunId>) {
+async fn start_run(
+    system: &System,
+    now: &DueNow,
+    agent: NodeId,
+    start: AgentCommand,
+    replaced: Option<RunId>,
+) {
     if let Some(run) = replaced {
-        let by = Principal::Trigger { name: now.trigger.name().to_owned() };
-        let cause = StopCause::Requested { by, reason: format!("replaced by {}", now.occurrence) };
-        if let Err(error) = system.command(agent, Command::Agent(AgentCommand::StopRun { cause })).await {
-            return record_outcome(system, now, format!("the earlier run could not be stopped: {error}")).await;
+        let by = Principal::Trigger {
+            name: now.trigger.name().to_owned(),
+        };
+        let cause = StopCause::Requested {
+            by,
+            reason: format!("replaced by {}", now.occurrence),
+        };
+        if let Err(error) = system
+            .command(agent, Command::Agent(AgentCommand::StopRun { cause }))
+            .await
+        {
+            return record_outcome(
+                system,
+                now,
+                format!("the earlier run could not be stopped: {error}"),
+            )
+            .await;
         }
         wait_until_over(system, agent, run).await;
     }
@@ -339,8 +422,13 @@ async fn wait_until_over(system: &System, agent: NodeId, run: RunId) {
 }
 
 async fn record_outcome(system: &System, now: &DueNow, outcome: String) {
-    let by = Principal::Trigger { name: now.trigger.name().to_owned() };
-    if let Err(error) = system.record(by, system.team().node(), vec![acted(now, outcome)]).await {
+    let by = Principal::Trigger {
+        name: now.trigger.name().to_owned(),
+    };
+    if let Err(error) = system
+        .record(by, system.team().node(), vec![acted(now, outcome)])
+        .await
+    {
         tracing::error!(%error, "the outcome of a firing could not be stored; the next daemon settles it");
     }
 }

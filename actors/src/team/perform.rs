@@ -26,10 +26,26 @@ pub(super) async fn perform(system: &System, step: &Step) {
         Step::Wake { agent } => ask_agent(system, *agent, AgentCommand::BackoffOver).await,
         Step::Settle { task } => settle(system, *task).await,
         Step::StopRun { agent } => {
-            ask_agent(system, *agent, AgentCommand::StopRun { cause: StopCause::TaskGone }).await
+            ask_agent(
+                system,
+                *agent,
+                AgentCommand::StopRun {
+                    cause: StopCause::TaskGone,
+                },
+            )
+            .await
         }
-        Step::Finish { team, completed, failed, open } => {
-            let event = Event::PlanFinished { completed: *completed, failed: *failed, open: *open };
+        Step::Finish {
+            team,
+            completed,
+            failed,
+            open,
+        } => {
+            let event = Event::PlanFinished {
+                completed: *completed,
+                failed: *failed,
+                open: *open,
+            };
             system.record(RUNTIME, *team, vec![event]).await.map(drop)
         }
     };
@@ -49,14 +65,22 @@ async fn ask_agent(system: &System, agent: NodeId, command: AgentCommand) -> Res
 }
 
 async fn start(system: &System, agent: NodeId, purpose: Purpose) -> Result<(), Error> {
-    let start = AgentCommand::Start { run: system.new_run(), purpose, max_duration: None };
+    let start = AgentCommand::Start {
+        run: system.new_run(),
+        purpose,
+        max_duration: None,
+    };
     ask_agent(system, agent, start).await
 }
 
 /// Claims the task for a run of the agent, then starts the run.
 async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error> {
     let run = system.new_run();
-    let claim = TaskCommand::Claim { agent, run, lease: bounds::LEASE };
+    let claim = TaskCommand::Claim {
+        agent,
+        run,
+        lease: bounds::LEASE,
+    };
     let node = system.command(task, Command::Task(claim)).await?.node()?;
     let Some(claimed) = node.task() else { return Ok(()) };
     let epoch = claimed.epoch;
@@ -66,8 +90,11 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
         max_duration: claimed.spec.max_duration,
     };
     if let Err(error) = ask_agent(system, agent, start).await {
-        let release =
-            TaskCommand::Release { epoch, cause: ReleaseCause::NotStarted, detail: error.message.clone() };
+        let release = TaskCommand::Release {
+            epoch,
+            cause: ReleaseCause::NotStarted,
+            detail: error.message.clone(),
+        };
         ask_task(system, task, release).await?;
         return Err(error);
     }
@@ -78,8 +105,12 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
 /// be judged, or the task handed on (P2).
 async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
     let reader = system.reader();
-    let Some(node) = reader.node(task)? else { return Ok(()) };
-    let Some(claim) = node.task().and_then(|task| task.status.claim().cloned()) else { return Ok(()) };
+    let Some(node) = reader.node(task)? else {
+        return Ok(());
+    };
+    let Some(claim) = node.task().and_then(|task| task.status.claim().cloned()) else {
+        return Ok(());
+    };
     let settled = match reader.run(claim.run)?.map(|stored| stored.run.status) {
         Some(RunStatus::Exited { receipt }) if receipt.is_clean() => submit_for(system, task, &claim).await,
         Some(RunStatus::Exited { receipt }) => {
@@ -88,7 +119,11 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
         }
         Some(_) => return Ok(()),
         None => {
-            let never = release(&claim, ReleaseCause::NotStarted, "the run was never started".to_owned());
+            let never = release(
+                &claim,
+                ReleaseCause::NotStarted,
+                "the run was never started".to_owned(),
+            );
             ask_task(system, task, never).await
         }
     };
@@ -109,11 +144,20 @@ async fn submit_for(system: &System, task: NodeId, claim: &Claim) -> Result<(), 
             other => return other.map(drop),
         },
     };
-    ask_task(system, task, release(claim, ReleaseCause::NothingSubmitted, detail)).await
+    ask_task(
+        system,
+        task,
+        release(claim, ReleaseCause::NothingSubmitted, detail),
+    )
+    .await
 }
 
 fn release(claim: &Claim, cause: ReleaseCause, detail: String) -> TaskCommand {
-    TaskCommand::Release { epoch: claim.epoch, cause, detail }
+    TaskCommand::Release {
+        epoch: claim.epoch,
+        cause,
+        detail,
+    }
 }
 
 fn release_cause(receipt: &Receipt) -> ReleaseCause {
@@ -127,11 +171,16 @@ fn release_cause(receipt: &Receipt) -> ReleaseCause {
 
 /// The commit at the head of the agent's clone, when it is not the one that it started from.
 async fn left_behind(system: &System, claim: &Claim) -> Result<Option<CommitId>, Error> {
-    let Some(agent) = system.team().agent(claim.agent) else { return Ok(None) };
+    let Some(agent) = system.team().agent(claim.agent) else {
+        return Ok(None);
+    };
     let workspace = system.context().paths.workspace(&agent.name);
-    let head = system.context().store.head_of(&workspace).await.map_err(|error| {
-        Error::new(Code::Failed, format!("cannot see what the agent left: {error}"))
-    })?;
+    let head = system
+        .context()
+        .store
+        .head_of(&workspace)
+        .await
+        .map_err(|error| Error::new(Code::Failed, format!("cannot see what the agent left: {error}")))?;
     let start = crate::keeper::start_of(&system.context().paths, claim.run).await;
     Ok(head.filter(|head| Some(head) != start.as_ref()))
 }

@@ -85,7 +85,12 @@ impl Step {
 }
 
 /// What follows from the view at `now`, leaving alone what is `busy`.
-pub(crate) fn decide(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: Timestamp) -> Vec<Step> {
+pub(crate) fn decide(
+    view: &View,
+    team: &TeamDefinition,
+    busy: &HashSet<NodeId>,
+    now: Timestamp,
+) -> Vec<Step> {
     let mut steps = Vec::new();
     steps.extend(task_steps(view, busy));
     steps.extend(agent_steps(view, team, busy, now));
@@ -104,7 +109,9 @@ fn task_steps(view: &View, busy: &HashSet<NodeId>) -> Vec<Step> {
         match &task.status {
             TaskStatus::Pending if dependencies_met(view, task) => Some(Step::MarkReady { task: node.id }),
             TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
-                let held = view.run_of(claim.agent).is_some_and(|run| run.spec.id == claim.run);
+                let held = view
+                    .run_of(claim.agent)
+                    .is_some_and(|run| run.spec.id == claim.run);
                 (!held).then_some(Step::Settle { task: node.id })
             }
             _ => None,
@@ -126,7 +133,9 @@ fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: 
     let mut steps = Vec::new();
     for definition in &team.agents {
         let id = team.agent_node(&definition.name);
-        let Some(agent) = view.agents.get(&id).and_then(|node| node.agent()) else { continue };
+        let Some(agent) = view.agents.get(&id).and_then(|node| node.agent()) else {
+            continue;
+        };
         if busy.contains(&id) {
             continue;
         }
@@ -136,7 +145,9 @@ fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: 
                 steps.push(Step::Duty { agent: id });
             }
             AgentStatus::Backoff { until } if *until <= now => steps.push(Step::Wake { agent: id }),
-            AgentStatus::Busy { .. } if works_on_lost_task(view, agent) => steps.push(Step::StopRun { agent: id }),
+            AgentStatus::Busy { .. } if works_on_lost_task(view, agent) => {
+                steps.push(Step::StopRun { agent: id });
+            }
             _ => {}
         }
     }
@@ -145,11 +156,15 @@ fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: 
 
 /// Does the agent's run work under a claim that is gone, without having submitted?
 fn works_on_lost_task(view: &View, agent: &Agent) -> bool {
-    let Some(run) = agent.status.run() else { return false };
+    let Some(run) = agent.status.run() else {
+        return false;
+    };
     let (Purpose::Work { task, .. }, RunStatus::Running { .. }) = (&run.spec.purpose, &run.status) else {
         return false;
     };
-    let Some(task) = view.task(*task).and_then(|node| node.task()) else { return true };
+    let Some(task) = view.task(*task).and_then(|node| node.task()) else {
+        return true;
+    };
     match &task.status {
         TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => claim.run != run.spec.id,
         // It has done its part; it may end by itself.
@@ -162,19 +177,31 @@ fn works_on_lost_task(view: &View, agent: &Agent) -> bool {
 }
 
 fn free_places(view: &View, team: &TeamDefinition) -> usize {
-    let live = view.agents.values().filter(|node| node.agent().is_some_and(|a| a.status.run().is_some()));
+    let live = view
+        .agents
+        .values()
+        .filter(|node| node.agent().is_some_and(|a| a.status.run().is_some()));
     team.live_agents.saturating_sub(live.count())
 }
 
 /// Who gets which task or review.
 fn assignments(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, before: &[Step]) -> Vec<Step> {
-    let starting = before.iter().filter(|step| matches!(step, Step::Duty { .. })).count();
+    let starting = before
+        .iter()
+        .filter(|step| matches!(step, Step::Duty { .. }))
+        .count();
     let under_way = busy.iter().filter(|id| view.agents.contains_key(id)).count();
     let live = team.live_agents.saturating_sub(free_places(view, team)) + starting + under_way;
     let (ready, wanted) = (ready_tasks(view, busy), wanted_reviews(view, busy));
     let decided = dispatch::dispatch(&ready, &wanted, &staff(view, team, busy), live, team.live_agents);
-    let work = decided.work.into_iter().map(|a| Step::Work { task: a.task, agent: a.agent });
-    let reviews = decided.reviews.into_iter().map(|a| Step::Review { task: a.task, agent: a.agent });
+    let work = decided.work.into_iter().map(|a| Step::Work {
+        task: a.task,
+        agent: a.agent,
+    });
+    let reviews = decided.reviews.into_iter().map(|a| Step::Review {
+        task: a.task,
+        agent: a.agent,
+    });
     work.chain(reviews).collect()
 }
 
@@ -186,17 +213,24 @@ fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> V
             Availability::Idle if busy.contains(&id) => Availability::Later,
             other => other,
         };
-        Some(dispatch::Candidate { id, name: &definition.name, tier: agent.spec.tier, availability })
+        Some(dispatch::Candidate {
+            id,
+            name: &definition.name,
+            tier: agent.spec.tier,
+            availability,
+        })
     });
     members.collect()
 }
 
 fn ready_tasks<'a>(view: &'a View, busy: &HashSet<NodeId>) -> Vec<dispatch::ReadyTask<'a>> {
     let tasks = (0_u64..).zip(view.tasks.values());
-    let ready = tasks.filter(|(_, node)| !busy.contains(&node.id)).filter_map(|(order, node)| {
-        let task = node.task()?;
-        matches!(task.status, TaskStatus::Ready).then(|| ready_task(node.id, order, task))
-    });
+    let ready = tasks
+        .filter(|(_, node)| !busy.contains(&node.id))
+        .filter_map(|(order, node)| {
+            let task = node.task()?;
+            matches!(task.status, TaskStatus::Ready).then(|| ready_task(node.id, order, task))
+        });
     ready.collect()
 }
 
@@ -221,14 +255,18 @@ fn wanted_reviews(view: &View, busy: &HashSet<NodeId>) -> Vec<dispatch::WantedRe
         .collect();
     let tasks = (0_u64..).zip(view.tasks.values());
     let open = tasks.filter(|(_, node)| !busy.contains(&node.id) && !under_review.contains(&node.id));
-    open.filter_map(|(order, node)| wanted_review(view, node, order)).collect()
+    open.filter_map(|(order, node)| wanted_review(view, node, order))
+        .collect()
 }
 
 fn wanted_review(view: &View, node: &Node, order: u64) -> Option<dispatch::WantedReview> {
     let task = node.task()?;
     let commit = waiting_submission(node)?;
-    let TaskStatus::InReview(review) = &task.status else { return None };
-    let wanted = task.spec.approval == Approval::Validation && silent(view, node.id, commit) < bounds::ATTEMPTS;
+    let TaskStatus::InReview(review) = &task.status else {
+        return None;
+    };
+    let wanted =
+        task.spec.approval == Approval::Validation && silent(view, node.id, commit) < bounds::ATTEMPTS;
     wanted.then_some(dispatch::WantedReview {
         id: node.id,
         priority: task.spec.priority,
@@ -239,7 +277,10 @@ fn wanted_review(view: &View, node: &Node, order: u64) -> Option<dispatch::Wante
 
 /// How many reviews of this submission ended without a word.
 fn silent(view: &View, task: NodeId, submission: CommitId) -> u32 {
-    view.silent_reviews.get(&(task, submission)).copied().unwrap_or_default()
+    view.silent_reviews
+        .get(&(task, submission))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Is nothing left that goes on by itself?
@@ -257,7 +298,12 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
             _ => return None,
         }
     }
-    Some(Step::Finish { team: team.node(), completed, failed, open })
+    Some(Step::Finish {
+        team: team.node(),
+        completed,
+        failed,
+        open,
+    })
 }
 
 /// Can the task never become ready by itself?
@@ -277,13 +323,20 @@ fn is_stuck(view: &View, team: &TeamDefinition, task: &Task) -> bool {
 /// Is there an agent that could take the task, now or later?
 fn has_taker(view: &View, team: &TeamDefinition, task: &Task) -> bool {
     let ready = ready_task(NodeId::ROOT, 0, task);
-    staff(view, team, &HashSet::new()).iter().any(|member| dispatch::will_do(&ready, member))
+    staff(view, team, &HashSet::new())
+        .iter()
+        .any(|member| dispatch::will_do(&ready, member))
 }
 
 /// Does the submission wait for a reviewer that the team cannot give, and not for a person?
 fn waits_for_nobody(view: &View, team: &TeamDefinition, node: &Node) -> bool {
-    let Some(commit) = waiting_submission(node) else { return false };
-    if node.task().is_none_or(|task| task.spec.approval != Approval::Validation) {
+    let Some(commit) = waiting_submission(node) else {
+        return false;
+    };
+    if node
+        .task()
+        .is_none_or(|task| task.spec.approval != Approval::Validation)
+    {
         return false;
     }
     let can_review = |member: &dispatch::Candidate<'_>| {

@@ -68,7 +68,10 @@ impl View {
         match node.kind {
             Kind::Task => {
                 let key = (node.created, node.id);
-                let newer = self.tasks.get(&key).is_none_or(|known| known.updated <= node.updated);
+                let newer = self
+                    .tasks
+                    .get(&key)
+                    .is_none_or(|known| known.updated <= node.updated);
                 if newer {
                     self.finished &= node.task().is_some_and(|task| task.status.is_terminal());
                     self.created.insert(node.id, node.created);
@@ -76,7 +79,10 @@ impl View {
                 }
             }
             Kind::Agent => {
-                let newer = self.agents.get(&node.id).is_none_or(|known| known.updated <= node.updated);
+                let newer = self
+                    .agents
+                    .get(&node.id)
+                    .is_none_or(|known| known.updated <= node.updated);
                 if newer {
                     self.agents.insert(node.id, Arc::new(node));
                 }
@@ -97,19 +103,25 @@ impl View {
 
     /// The next instant at which a backoff ends.
     pub(crate) fn next_wake(&self, busy: &HashSet<NodeId>) -> Option<Timestamp> {
-        let backoffs = self.agents.values().filter(|node| !busy.contains(&node.id)).filter_map(|node| {
-            match node.agent()?.status {
+        let backoffs = self
+            .agents
+            .values()
+            .filter(|node| !busy.contains(&node.id))
+            .filter_map(|node| match node.agent()?.status {
                 AgentStatus::Backoff { until } => Some(until),
                 _ => None,
-            }
-        });
+            });
         backoffs.min()
     }
 
     /// Counts a review that is over while its submission still waits.
     fn note_review(&mut self, run: Option<&Run>) {
-        let Some(Purpose::Review { task }) = run.map(|run| &run.spec.purpose) else { return };
-        let Some(submission) = self.task(*task).and_then(|node| waiting_submission(node)) else { return };
+        let Some(Purpose::Review { task }) = run.map(|run| &run.spec.purpose) else {
+            return;
+        };
+        let Some(submission) = self.task(*task).and_then(|node| waiting_submission(node)) else {
+            return;
+        };
         *self.silent_reviews.entry((*task, submission)).or_default() += 1;
     }
 }

@@ -12,8 +12,10 @@ use worknode_core::{
 /// Runs teams of AI coding agents as supervised processes.
 #[derive(Debug, Parser)]
 #[command(name = "worknode", version, about, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 conflict, 6 gate failed, \
-    7 daemon not reachable, 8 timed out.\nStart with `worknode demo`, or `worknode init` in a repository of yours.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 conflict, 6 gate failed, \
+    7 daemon not reachable, 8 timed out.\nStart with `worknode demo`, or `worknode init` in a repository of yours."
+)]
 pub(crate) struct Cli {
     /// The team's directory [default: the nearest one above with a worknode.toml].
     #[arg(short = 'C', long = "dir", global = true, value_name = "DIR")]
@@ -342,10 +344,14 @@ impl std::str::FromStr for Since {
         if let Ok(stamp) = text.parse::<Hlc>() {
             return Ok(Self(stamp));
         }
-        let wall = text.parse::<Timestamp>().map_err(|_| {
-            format!("`{text}` is neither a stamp nor a time, as in 2026-11-21T10:24:30Z")
-        })?;
-        Ok(Self(Hlc { wall, counter: 0, origin: 0 }))
+        let wall = text
+            .parse::<Timestamp>()
+            .map_err(|_| format!("`{text}` is neither a stamp nor a time, as in 2026-11-21T10:24:30Z"))?;
+        Ok(Self(Hlc {
+            wall,
+            counter: 0,
+            origin: 0,
+        }))
     }
 }
 
@@ -360,7 +366,9 @@ pub(crate) struct Emit {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
     Ok((key.to_owned(), value.to_owned()))
 }
 

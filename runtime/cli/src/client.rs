@@ -37,7 +37,11 @@ impl Client {
     }
 
     /// Asks for something to be done.
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
         let body = serde_json::to_vec(body).map_err(failed)?;
         self.ask(Method::POST, path, Some(body)).await
     }
@@ -51,14 +55,24 @@ impl Client {
         Err(refusal(response).await)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<T, Error> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<T, Error> {
         let response = self.send(method, path, body, "application/json").await?;
         if !response.status().is_success() {
             return Err(refusal(response).await);
         }
         let bytes = whole(response.into_body()).await?;
-        let bytes = if bytes.is_empty() { Bytes::from_static(b"null") } else { bytes };
-        serde_json::from_slice(&bytes).map_err(|error| failed(format!("the daemon's answer is not understood: {error}")))
+        let bytes = if bytes.is_empty() {
+            Bytes::from_static(b"null")
+        } else {
+            bytes
+        };
+        serde_json::from_slice(&bytes)
+            .map_err(|error| failed(format!("the daemon's answer is not understood: {error}")))
     }
 
     async fn send(
@@ -86,20 +100,35 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).map_err(failed)?;
-        sender.send_request(request).await.map_err(|error| unreachable(&self.socket, &error))
+        let request = request
+            .body(Full::new(Bytes::from(body.unwrap_or_default())))
+            .map_err(failed)?;
+        sender
+            .send_request(request)
+            .await
+            .map_err(|error| unreachable(&self.socket, &error))
     }
 
     async fn connect(&self) -> Result<UnixStream, Error> {
         let (short, _handle) = short_path(&self.socket).map_err(|error| unreachable(&self.socket, &error))?;
-        UnixStream::connect(&short).await.map_err(|error| unreachable(&self.socket, &error))
+        UnixStream::connect(&short)
+            .await
+            .map_err(|error| unreachable(&self.socket, &error))
     }
 }
 
 /// Percent-encoding of all that a name in a path or a query value may not hold.
 pub(crate) fn escaped(text: &str) -> String {
     let keep = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b',');
-    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| {
+            if keep(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
@@ -107,13 +136,18 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 fn unreachable(socket: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::new(Code::Unreachable, format!("no daemon answers at `{}`: {error}", socket.display()))
-        .hint("`worknode up -d` starts one")
+    Error::new(
+        Code::Unreachable,
+        format!("no daemon answers at `{}`: {error}", socket.display()),
+    )
+    .hint("`worknode up -d` starts one")
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, Error> {
     let limited = Limited::new(body, ANSWER).collect().await;
-    Ok(limited.map_err(|error| failed(format!("the daemon's answer broke off: {error}")))?.to_bytes())
+    Ok(limited
+        .map_err(|error| failed(format!("the daemon's answer broke off: {error}")))?
+        .to_bytes())
 }
 
 /// The daemon's own words, as an error of ours.
@@ -124,10 +158,17 @@ async fn refusal(response: Response<Incoming>) -> Error {
         Err(error) => return error,
     };
     let Ok(problem) = serde_json::from_slice::<Value>(&body) else {
-        let code = if status.is_client_error() { Code::Usage } else { Code::Failed };
+        let code = if status.is_client_error() {
+            Code::Usage
+        } else {
+            Code::Failed
+        };
         return Error::new(code, String::from_utf8_lossy(&body).trim().to_owned());
     };
-    let code = problem.get("code").cloned().and_then(|code| serde_json::from_value(code).ok());
+    let code = problem
+        .get("code")
+        .cloned()
+        .and_then(|code| serde_json::from_value(code).ok());
     let text = |name: &str| problem.get(name).and_then(Value::as_str).map(str::to_owned);
     Error {
         code: code.unwrap_or(Code::Failed),

@@ -32,7 +32,10 @@ impl Names {
 
     /// The name of a Worknode, or the beginning of its id.
     pub(crate) fn of(&self, id: NodeId) -> String {
-        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string().chars().take(8).collect())
+        self.0
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string().chars().take(8).collect())
     }
 
     /// A whole line: when, what, whose, and the rest in words.
@@ -60,7 +63,9 @@ impl Names {
             Event::ClaimRenewed { epoch, lease_until } => format!("epoch {epoch}, until {lease_until}"),
             Event::TaskStarted { epoch } => format!("epoch {epoch}"),
             Event::TaskProgressed { progress, .. } => {
-                let percent = progress.percent.map_or_else(String::new, |percent| format!("{percent} % "));
+                let percent = progress
+                    .percent
+                    .map_or_else(String::new, |percent| format!("{percent} % "));
                 format!("{percent}{}", progress.message)
             }
             Event::TaskSubmitted { commit, epoch } => format!("commit {}, epoch {epoch}", commit.short()),
@@ -77,18 +82,25 @@ impl Names {
             Event::ReviewRequested { candidate } => format!("candidate {}", candidate.short()),
             Event::TaskApproved { by, note, .. } => format!("{by}: {note}"),
             Event::TaskRejected { findings, .. } => {
-                let all: Vec<_> = findings.iter().map(|finding| first_line(&finding.message)).collect();
+                let all: Vec<_> = findings
+                    .iter()
+                    .map(|finding| first_line(&finding.message))
+                    .collect();
                 all.join("; ")
             }
             Event::LandingStarted { landing } => format!("tree {}", landing.tree.short()),
             Event::TaskCompleted { commit, tree } => landed_words(commit, tree.short()),
             Event::RunQueued { run } => self.purpose(&run.purpose),
-            Event::RunStarting { run } | Event::RunFrozen { run } | Event::RunThawed { run } => run.to_string(),
+            Event::RunStarting { run } | Event::RunFrozen { run } | Event::RunThawed { run } => {
+                run.to_string()
+            }
             Event::RunStarted { process, .. } => format!("process {}", process.pid),
             Event::RunStopping { cause, .. } => cause_words(cause),
             Event::RunExited { receipt, .. } => ended(receipt),
             Event::AgentRestarting { until, restarts } => format!("restart {restarts}, at {until}"),
-            Event::TriggerFired { trigger, occurrence, .. } => format!("{trigger}@{occurrence}"),
+            Event::TriggerFired {
+                trigger, occurrence, ..
+            } => format!("{trigger}@{occurrence}"),
             Event::TriggerActed { trigger, outcome, .. } => format!("{trigger}: {outcome}"),
             Event::TriggerSkipped { trigger, reason, .. } => format!("{trigger}: {reason}"),
             Event::Notified { to, message } => format!("to {to}: {message}"),
@@ -98,7 +110,11 @@ impl Names {
             }
             Event::BaseMoved { from, to } => format!("{} to {}", from.short(), to.short()),
             Event::PlanLoaded { tasks, .. } => format!("{tasks} tasks"),
-            Event::PlanFinished { completed, failed, open } => {
+            Event::PlanFinished {
+                completed,
+                failed,
+                open,
+            } => {
                 format!("{completed} completed, {failed} failed, {open} open")
             }
             Event::DaemonStarted { version, pid } => format!("{version}, process {pid}"),
@@ -118,7 +134,10 @@ impl Names {
     pub(crate) fn news(&self, record: &Record) -> Option<String> {
         let (who, words) = (self.of(record.node), self.words(&record.event));
         let (what, style) = match &record.event {
-            Event::TaskClaimed { claim } => (format!("{who}: taken by {}", self.of(claim.agent)), colour_of("claimed")),
+            Event::TaskClaimed { claim } => (
+                format!("{who}: taken by {}", self.of(claim.agent)),
+                colour_of("claimed"),
+            ),
             Event::TaskSubmitted { .. } => (format!("{who}: handed in, {words}"), colour_of("in_review")),
             Event::VerdictRecorded { verdict } if verdict.outcome == Outcome::Failed => {
                 (format!("{who}: {words}"), colour_of("failed"))
@@ -128,18 +147,24 @@ impl Names {
             Event::TaskRejected { .. } => (format!("{who}: sent back: {words}"), colour_of("failed")),
             Event::TaskCompleted { .. } => (format!("{who}: {words}"), colour_of("completed")),
             Event::TaskReleased { .. } => (format!("{who}: taken back: {words}"), colour_of("blocked")),
-            Event::TaskBlocked { .. } | Event::TaskFailed { .. } | Event::TaskCancelled { .. } => {
-                (format!("{who}: {}: {words}", record.event.type_name()), colour_of("failed"))
-            }
+            Event::TaskBlocked { .. } | Event::TaskFailed { .. } | Event::TaskCancelled { .. } => (
+                format!("{who}: {}: {words}", record.event.type_name()),
+                colour_of("failed"),
+            ),
             Event::LandingAbandoned { .. } => (format!("{who}: not landed: {words}"), colour_of("blocked")),
             Event::AgentRestarting { .. } => (format!("{who}: {words}"), colour_of("backoff")),
             Event::RunStopping { .. } => (format!("{who}: being stopped: {words}"), colour_of("stopping")),
             Event::AgentQuarantined { .. } => (format!("{who}: quarantined: {words}"), colour_of("failed")),
             Event::AgentStopped { .. } => (format!("{who}: stopped: {words}"), dim()),
-            Event::RunExited { receipt, .. } if !receipt.is_clean() => (format!("{who}: {words}"), colour_of("blocked")),
+            Event::RunExited { receipt, .. } if !receipt.is_clean() => {
+                (format!("{who}: {words}"), colour_of("blocked"))
+            }
             Event::TriggerActed { .. } => (format!("trigger {words}"), dim()),
             Event::Notified { .. } => (format!("message {words}"), dim()),
-            Event::BaseMoved { .. } => (format!("the base branch was moved by hand: {words}"), colour_of("blocked")),
+            Event::BaseMoved { .. } => (
+                format!("the base branch was moved by hand: {words}"),
+                colour_of("blocked"),
+            ),
             _ => return None,
         };
         Some(paint(&what, style))
@@ -147,12 +172,24 @@ impl Names {
 }
 
 fn verdict_words(verdict: &Verdict) -> String {
-    let outcome = if verdict.outcome == Outcome::Passed { "passed" } else { "failed" };
+    let outcome = if verdict.outcome == Outcome::Passed {
+        "passed"
+    } else {
+        "failed"
+    };
     let why = verdict.findings.first().map_or_else(String::new, |finding| {
-        let file = finding.file.as_ref().map_or_else(String::new, |file| format!(" {file}"));
+        let file = finding
+            .file
+            .as_ref()
+            .map_or_else(String::new, |file| format!(" {file}"));
         format!(": {}{file}: {}", finding.rule, first_line(&finding.message))
     });
-    format!("gate {} {outcome} on tree {} in {} ms{why}", verdict.gate, verdict.tree.short(), verdict.took_ms)
+    format!(
+        "gate {} {outcome} on tree {} in {} ms{why}",
+        verdict.gate,
+        verdict.tree.short(),
+        verdict.took_ms
+    )
 }
 
 fn landed_words(commit: &CommitId, tree: &str) -> String {

@@ -55,7 +55,12 @@ const fn default_level(command: &Command) -> &'static str {
 async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
     match cli.command {
         Command::Completions(args) => {
-            clap_complete::generate(args.shell, &mut Cli::command(), "worknode", &mut std::io::stdout());
+            clap_complete::generate(
+                args.shell,
+                &mut Cli::command(),
+                "worknode",
+                &mut std::io::stdout(),
+            );
             return Ok(());
         }
         Command::Schema(args) => return commands::schema::schema(args.of),
@@ -82,6 +87,10 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,
         Command::Audit(audit) => commands::audit::audit(&place, &audit, form).await,
-        Command::Init(_) | Command::Demo(_) | Command::Doctor | Command::Schema(_) | Command::Completions(_) => Ok(()),
+        Command::Init(_)
+        | Command::Demo(_)
+        | Command::Doctor
+        | Command::Schema(_)
+        | Command::Completions(_) => Ok(()),
     }
 }

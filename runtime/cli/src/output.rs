@@ -37,8 +37,12 @@ pub(crate) fn stream_line(text: impl std::fmt::Display) -> ControlFlow<()> {
 
 /// Writes a value as one JSON document.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::new(Code::Failed, format!("the answer cannot be written as JSON: {error}")))?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Error::new(
+            Code::Failed,
+            format!("the answer cannot be written as JSON: {error}"),
+        )
+    })?;
     line(text);
     Ok(())
 }
@@ -53,7 +57,10 @@ pub(crate) fn error(error: &Error, form: Form) {
         }
         Form::Text => {
             let bold = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-            let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+            let hint = error
+                .hint
+                .as_ref()
+                .map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
             writeln!(out, "{bold}error{bold:#}: {}{hint}", error.message)
         }
     };

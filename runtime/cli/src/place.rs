@@ -22,7 +22,10 @@ impl Place {
     /// The directory that was named, or the nearest one above the present that has a team.
     pub(crate) fn find(named: Option<&Path>) -> Result<Self, Error> {
         let present = env::current_dir().map_err(|error| {
-            Error::new(Code::Failed, format!("the present directory cannot be told: {error}"))
+            Error::new(
+                Code::Failed,
+                format!("the present directory cannot be told: {error}"),
+            )
         })?;
         if named.is_some() {
             return Self::here(named);
@@ -36,7 +39,10 @@ impl Place {
     pub(crate) fn here(named: Option<&Path>) -> Result<Self, Error> {
         let named = named.unwrap_or(Path::new("."));
         let dir = fs::canonicalize(named).map_err(|error| {
-            Error::new(Code::NotFound, format!("cannot use directory `{}`: {error}", named.display()))
+            Error::new(
+                Code::NotFound,
+                format!("cannot use directory `{}`: {error}", named.display()),
+            )
         })?;
         Ok(Self { dir })
     }
@@ -53,8 +59,11 @@ impl Place {
     pub(crate) fn reader(&self) -> Result<Reader, Error> {
         let path = journal_path(&self.dir);
         if !path.is_file() {
-            return Err(Error::new(Code::NotFound, format!("no team has run in `{}` yet", self.dir.display()))
-                .hint("`worknode run` runs it, `worknode init` makes a new one, `worknode demo` shows one"));
+            return Err(Error::new(
+                Code::NotFound,
+                format!("no team has run in `{}` yet", self.dir.display()),
+            )
+            .hint("`worknode run` runs it, `worknode init` makes a new one, `worknode demo` shows one"));
         }
         Ok(Journal::open_read_only(&path)?)
     }

@@ -33,7 +33,10 @@ impl Screen {
     /// A screen for a plan of `tasks`, of which `done` are completed.
     pub(crate) fn new(tasks: usize, done: usize) -> Self {
         let at_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        Self { live: at_terminal.then(|| Live::new(tasks, done)), begun: tokio::time::Instant::now() }
+        Self {
+            live: at_terminal.then(|| Live::new(tasks, done)),
+            begun: tokio::time::Instant::now(),
+        }
     }
 
     /// Shows one event.
@@ -79,7 +82,11 @@ impl Live {
         }
         plan.set_position(done as u64);
         plan.enable_steady_tick(TICK);
-        Self { all, plan, agents: BTreeMap::new() }
+        Self {
+            all,
+            plan,
+            agents: BTreeMap::new(),
+        }
     }
 
     fn take(&mut self, record: &Record, names: &Names) {
@@ -87,7 +94,9 @@ impl Live {
             Event::TaskCompleted { .. } => self.plan.inc(1),
             Event::RunQueued { .. } => {
                 let bar = self.all.add(ProgressBar::new_spinner());
-                if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix:<16} {elapsed:>4}  {wide_msg}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{spinner} {prefix:<16} {elapsed:>4}  {wide_msg}")
+                {
                     bar.set_style(style);
                 }
                 bar.set_prefix(names.of(record.node));
@@ -112,9 +121,15 @@ impl Live {
 
     /// Progress is a task's event; it shows on the line of whoever made it.
     fn note_progress(&self, record: &Record, names: &Names) {
-        let worknode_core::event::Principal::Agent { node, .. } = &record.by else { return };
+        let worknode_core::event::Principal::Agent { node, .. } = &record.by else {
+            return;
+        };
         if let Some(bar) = self.agents.get(node) {
-            bar.set_message(format!("{}: {}", names.of(record.node), names.words(&record.event)));
+            bar.set_message(format!(
+                "{}: {}",
+                names.of(record.node),
+                names.words(&record.event)
+            ));
         }
     }
 }

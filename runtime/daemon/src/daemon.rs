@@ -2,6 +2,7 @@
 //! all that in reverse.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,13 +21,7 @@ use worknode_core::{
 use worknode_git::{Git, Repository, Store};
 use worknode_journal::Journal;
 
-use crate::{
-    config::Loaded,
-    door,
-    http::Api,
-    keys,
-    lock::Lock,
-};
+use crate::{config::Loaded, door, http::Api, keys, lock::Lock};
 
 /// The directory beside `worknode.toml` in which everything is kept.
 pub const STATE: &str = ".worknode";
@@ -37,7 +32,11 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn paths(dir: &Path) -> Paths {
     let state = dir.join(STATE);
-    Paths { socket: state.join("worknode.sock"), program: state.join("bin/worknode"), state }
+    Paths {
+        socket: state.join("worknode.sock"),
+        program: state.join("bin/worknode"),
+        state,
+    }
 }
 
 /// The journal of `dir`.
@@ -72,7 +71,9 @@ impl Daemon {
         make_state_dir(&paths.state)?;
         let lock = Lock::take(&lock_path(dir))?;
         let repository = open_repository(&loaded.definition.repository, &loaded.definition.base).await?;
-        let store = Store::open(&paths.state.join("repo.git"), &repository).await.map_err(failed)?;
+        let store = Store::open(&paths.state.join("repo.git"), &repository)
+            .await
+            .map_err(failed)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let journal = open_journal(dir, Arc::clone(&clock)).await?;
         let keys = keys::load_or_create(&paths.state.join("keys"))?;
@@ -98,7 +99,13 @@ impl Daemon {
         let api = Arc::new(Api { runtime, stop });
         let doors = door::serve(&api, unix, tcp);
         tracing::info!(socket = %socket.display(), "the daemon is in charge");
-        Ok(Self { api, journal, socket, doors, _lock: lock })
+        Ok(Self {
+            api,
+            journal,
+            socket,
+            doors,
+            _lock: lock,
+        })
     }
 
     /// The handle through which everything is asked.
@@ -148,11 +155,17 @@ fn failed(error: impl std::fmt::Display) -> Error {
 /// Made so that git ignores it, whoever forgot to.
 fn make_state_dir(state: &Path) -> Result<(), Error> {
     let cannot = |error: std::io::Error| {
-        let code = if error.kind() == std::io::ErrorKind::StorageFull { Code::DiskFull } else { Code::Failed };
+        let code = if error.kind() == std::io::ErrorKind::StorageFull {
+            Code::DiskFull
+        } else {
+            Code::Failed
+        };
         Error::new(code, format!("cannot use `{}`: {error}", state.display()))
     };
     std::fs::create_dir_all(state.join("runs")).map_err(cannot)?;
     std::fs::create_dir_all(state.join("workspaces")).map_err(cannot)?;
+    // Briefs, tokens and transcripts are their owner's.
+    std::fs::set_permissions(state, std::fs::Permissions::from_mode(0o700)).map_err(cannot)?;
     let ignore = state.join(".gitignore");
     if !ignore.exists() {
         std::fs::write(&ignore, "*\n").map_err(cannot)?;
@@ -168,7 +181,11 @@ async fn open_repository(path: &Path, base: &str) -> Result<Repository, Error> {
     let dirty = repository.dirty(base).await.map_err(failed)?;
     if !dirty.is_empty() {
         let shown: Vec<_> = dirty.iter().take(5).map(ToString::to_string).collect();
-        let more = if dirty.len() > 5 { format!(" and {} more", dirty.len() - 5) } else { String::new() };
+        let more = if dirty.len() > 5 {
+            format!(" and {} more", dirty.len() - 5)
+        } else {
+            String::new()
+        };
         let message = format!(
             "branch `{base}` has uncommitted changes in {}: {}{more}",
             repository.root().display(),

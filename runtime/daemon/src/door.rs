@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    os::{fd::AsRawFd, unix::fs::{MetadataExt, PermissionsExt}},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,13 +27,19 @@ struct From(Peer);
 impl Connected<IncomingStream<'_, UnixListener>> for From {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
         let is_owner = stream.io().peer_cred().is_ok_and(|peer| peer.uid() == own_uid());
-        Self(Peer { door: Door::Socket, is_owner })
+        Self(Peer {
+            door: Door::Socket,
+            is_owner,
+        })
     }
 }
 
 impl Connected<IncomingStream<'_, TcpListener>> for From {
     fn connect_info(_: IncomingStream<'_, TcpListener>) -> Self {
-        Self(Peer { door: Door::Tcp, is_owner: false })
+        Self(Peer {
+            door: Door::Tcp,
+            is_owner: false,
+        })
     }
 }
 
@@ -53,7 +62,9 @@ pub fn short_path(socket: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
         return Ok((socket.to_owned(), None));
     }
     let handle = fs::File::open(dir)?;
-    let short = Path::new("/proc/self/fd").join(handle.as_raw_fd().to_string()).join(name);
+    let short = Path::new("/proc/self/fd")
+        .join(handle.as_raw_fd().to_string())
+        .join(name);
     Ok((short, Some(handle)))
 }
 
@@ -61,7 +72,10 @@ pub fn short_path(socket: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
 /// is from a daemon that is gone.
 pub(crate) fn listen_unix(path: &Path) -> Result<UnixListener, Error> {
     let cannot = |error: io::Error| {
-        Error::new(Code::Failed, format!("cannot listen on `{}`: {error}", path.display()))
+        Error::new(
+            Code::Failed,
+            format!("cannot listen on `{}`: {error}", path.display()),
+        )
     };
     match fs::remove_file(path) {
         Ok(()) => {}
@@ -95,7 +109,10 @@ async fn note_peer(
     mut request: axum::extract::Request,
     next: axum::middleware::Next,
 ) -> axum::response::Response {
-    let peer = request.extensions().get::<axum::extract::ConnectInfo<From>>().map(|info| info.0.0);
+    let peer = request
+        .extensions()
+        .get::<axum::extract::ConnectInfo<From>>()
+        .map(|info| info.0.0);
     if let Some(peer) = peer {
         request.extensions_mut().insert(peer);
     }
@@ -104,13 +121,17 @@ async fn note_peer(
 
 async fn serve_unix(app: Router, listener: UnixListener, stop: watch::Receiver<Option<String>>) {
     let app = app.into_make_service_with_connect_info::<From>();
-    let served = axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await;
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stopped(stop))
+        .await;
     note_end("socket", served);
 }
 
 async fn serve_tcp(app: Router, listener: TcpListener, stop: watch::Receiver<Option<String>>) {
     let app = app.into_make_service_with_connect_info::<From>();
-    let served = axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await;
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stopped(stop))
+        .await;
     note_end("tcp", served);
 }
 

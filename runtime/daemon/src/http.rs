@@ -73,7 +73,10 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .fallback(error::no_such_route)
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(api);
-    Router::new().nest("/api/v1", routes.clone()).nest("/api", routes).fallback(error::no_such_route)
+    Router::new()
+        .nest("/api/v1", routes.clone())
+        .nest("/api", routes)
+        .fallback(error::no_such_route)
 }
 
 async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {
@@ -130,6 +133,7 @@ async fn shutdown(
     Json(body): Json<Shutdown>,
 ) -> Result<Json<serde_json::Value>, ApiError> {
     caller.is_operator()?;
-    api.stop.send_replace(Some(body.reason.unwrap_or_else(|| "asked to".to_owned())));
+    api.stop
+        .send_replace(Some(body.reason.unwrap_or_else(|| "asked to".to_owned())));
     Ok(Json(serde_json::json!({ "stopping": true })))
 }

@@ -27,7 +27,10 @@ const TOKEN: &str = "operator.token";
 /// When the files cannot be read or written, or others could read them.
 pub fn load_or_create(dir: &Path) -> Result<SigningKeys, Error> {
     let cannot = |error: io::Error| {
-        Error::new(Code::Failed, format!("cannot keep the keys in `{}`: {error}", dir.display()))
+        Error::new(
+            Code::Failed,
+            format!("cannot keep the keys in `{}`: {error}", dir.display()),
+        )
     };
     fs::create_dir_all(dir).map_err(cannot)?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(cannot)?;
@@ -44,14 +47,24 @@ pub fn load_or_create(dir: &Path) -> Result<SigningKeys, Error> {
 
 fn private_seed(path: &Path, bytes: &[u8]) -> Result<[u8; 32], Error> {
     let shown = path.display();
-    let mode = fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or(0o777);
+    let mode = fs::metadata(path)
+        .map(|meta| meta.permissions().mode())
+        .unwrap_or(0o777);
     if mode & 0o077 != 0 {
-        return Err(Error::new(Code::Failed, format!("`{shown}` can be read by others (mode {:o})", mode & 0o777))
-            .hint(format!("chmod 600 {shown}, or delete it to get a new key; old verdicts then no longer verify")));
+        return Err(Error::new(
+            Code::Failed,
+            format!("`{shown}` can be read by others (mode {:o})", mode & 0o777),
+        )
+        .hint(format!(
+            "chmod 600 {shown}, or delete it to get a new key; old verdicts then no longer verify"
+        )));
     }
     bytes.try_into().map_err(|_| {
-        Error::new(Code::Failed, format!("`{shown}` is not a key: it has {} bytes, not 32", bytes.len()))
-            .hint("restore it from a backup, or delete it to get a new key; old verdicts then no longer verify")
+        Error::new(
+            Code::Failed,
+            format!("`{shown}` is not a key: it has {} bytes, not 32", bytes.len()),
+        )
+        .hint("restore it from a backup, or delete it to get a new key; old verdicts then no longer verify")
     })
 }
 
@@ -72,7 +85,12 @@ fn write_operator_token(dir: &Path, keys: &SigningKeys) -> Result<(), Error> {
         task: None,
         expires: Timestamp::MAX,
     };
-    let cannot = |error: &dyn std::fmt::Display| Error::new(Code::Failed, format!("cannot write the operator's token: {error}"));
+    let cannot = |error: &dyn std::fmt::Display| {
+        Error::new(
+            Code::Failed,
+            format!("cannot write the operator's token: {error}"),
+        )
+    };
     let token = capability::issue(keys, &claims).map_err(|error| cannot(&error))?;
     write_private(&dir.join(TOKEN), token.reveal().as_bytes()).map_err(|error| cannot(&error))
 }
@@ -80,7 +98,12 @@ fn write_operator_token(dir: &Path, keys: &SigningKeys) -> Result<(), Error> {
 /// Whole or not at all, and never readable by others.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let half = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&half)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&half, path)
@@ -105,6 +128,11 @@ mod tests {
     fn a_broken_key_is_an_error_and_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         write_private(&dir.path().join(SEED), b"short").unwrap();
-        assert!(load_or_create(dir.path()).unwrap_err().message.contains("5 bytes"));
+        assert!(
+            load_or_create(dir.path())
+                .unwrap_err()
+                .message
+                .contains("5 bytes")
+        );
     }
 }

@@ -21,10 +21,19 @@ impl Lock {
     /// `held` when another daemon has it, with that daemon's process.
     pub fn take(path: &Path) -> Result<Self, Error> {
         let cannot = |error: std::io::Error| {
-            Error::new(Code::Failed, format!("cannot use the lock file `{}`: {error}", path.display()))
+            Error::new(
+                Code::Failed,
+                format!("cannot use the lock file `{}`: {error}", path.display()),
+            )
         };
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(cannot)?;
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(cannot)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(&mut file)),
@@ -57,8 +66,11 @@ impl Drop for Lock {
 
 fn held(file: &mut File) -> Error {
     let pid = read_pid(file);
-    Error::new(Code::Held, format!("a daemon is already in charge of this directory (process {pid})"))
-        .hint("`worknode status` asks it, `worknode down` stops it")
+    Error::new(
+        Code::Held,
+        format!("a daemon is already in charge of this directory (process {pid})"),
+    )
+    .hint("`worknode status` asks it, `worknode down` stops it")
 }
 
 fn read_pid(file: &mut File) -> String {
@@ -82,7 +94,10 @@ mod tests {
         let lock = Lock::take(&path).unwrap();
         let refused = Lock::take(&path).unwrap_err();
         assert_eq!(refused.code, Code::Held);
-        assert!(refused.message.contains(&std::process::id().to_string()), "{refused}");
+        assert!(
+            refused.message.contains(&std::process::id().to_string()),
+            "{refused}"
+        );
         drop(lock);
         Lock::take(&path).unwrap();
     }

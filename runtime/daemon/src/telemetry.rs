@@ -22,11 +22,17 @@ pub fn init(format: LogFormat, level: &str) {
     let registry = tracing_subscriber::registry().with(filter);
     let done = match format {
         LogFormat::Text => {
-            let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
+            let layer = fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(colours)
+                .with_target(false);
             registry.with(layer).try_init()
         }
         LogFormat::Json => {
-            let layer = fmt::layer().json().with_writer(std::io::stderr).with_current_span(true);
+            let layer = fmt::layer()
+                .json()
+                .with_writer(std::io::stderr)
+                .with_current_span(true);
             registry.with(layer).try_init()
         }
     };

@@ -237,7 +237,14 @@ pub struct RunRef {
 /// When the store cannot be read.
 pub fn tree(reader: &Reader) -> Result<Vec<NodeView>, Error> {
     let mut nodes = Vec::new();
-    for kind in [Kind::Organisation, Kind::Team, Kind::Project, Kind::Phase, Kind::Task, Kind::Agent] {
+    for kind in [
+        Kind::Organisation,
+        Kind::Team,
+        Kind::Project,
+        Kind::Phase,
+        Kind::Task,
+        Kind::Agent,
+    ] {
         nodes.extend(all_of_kind(reader, kind)?.iter().map(NodeView::from));
     }
     Ok(nodes)
@@ -256,7 +263,11 @@ pub fn last_run(reader: &Reader, of: &str) -> Result<RunRef, Error> {
     };
     let stored = stored.ok_or_else(|| Error::new(Code::NotFound, format!("`{of}` has had no run yet")))?;
     let over = matches!(stored.run.status, RunStatus::Exited { .. });
-    Ok(RunRef { id: stored.run.spec.id, agent: stored.agent, over })
+    Ok(RunRef {
+        id: stored.run.spec.id,
+        agent: stored.agent,
+        over,
+    })
 }
 
 fn last_run_on(reader: &Reader, task: &Node) -> Result<Option<StoredRun>, Error> {
@@ -281,7 +292,9 @@ fn last_run_on(reader: &Reader, task: &Node) -> Result<Option<StoredRun>, Error>
 pub fn status(reader: &Reader, now: Timestamp, live: bool) -> Result<StatusView, Error> {
     let tasks = all_of_kind(reader, Kind::Task)?;
     let agents = agents(reader, now)?;
-    let team = all_of_kind(reader, Kind::Team)?.pop().map_or_else(String::new, |node| node.name);
+    let team = all_of_kind(reader, Kind::Team)?
+        .pop()
+        .map_or_else(String::new, |node| node.name);
     let recent = recent(reader)?;
     Ok(StatusView {
         team,
@@ -301,7 +314,10 @@ pub fn status(reader: &Reader, now: Timestamp, live: bool) -> Result<StatusView,
 pub fn agents(reader: &Reader, now: Timestamp) -> Result<Vec<AgentView>, Error> {
     let names: HashMap<NodeId, String> = keys(&all_of_kind(reader, Kind::Task)?);
     let nodes = all_of_kind(reader, Kind::Agent)?;
-    Ok(nodes.iter().filter_map(|node| Some(agent_view(node, node.agent()?, &names, now))).collect())
+    Ok(nodes
+        .iter()
+        .filter_map(|node| Some(agent_view(node, node.agent()?, &names, now)))
+        .collect())
 }
 
 /// The tasks, in the order of the plan.
@@ -345,7 +361,9 @@ pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, E
     for kind in kinds {
         fitting.extend(all_of_kind(reader, *kind)?);
     }
-    fitting.retain(|node| !text.is_empty() && (node.id.to_string().starts_with(text) || node.name.starts_with(text)));
+    fitting.retain(|node| {
+        !text.is_empty() && (node.id.to_string().starts_with(text) || node.name.starts_with(text))
+    });
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
     let names = names.join(" or ");
     match (fitting.len(), fitting.pop()) {
@@ -372,7 +390,10 @@ pub fn find_run(reader: &Reader, text: &str) -> Result<Option<StoredRun>, Error>
     let mut fitting = Vec::new();
     for agent in all_of_kind(reader, Kind::Agent)? {
         let runs = reader.runs_of(agent.id, RUNS)?;
-        fitting.extend(runs.into_iter().filter(|stored| stored.run.spec.id.to_string().starts_with(text)));
+        fitting.extend(
+            runs.into_iter()
+                .filter(|stored| stored.run.spec.id.to_string().starts_with(text)),
+        );
     }
     if fitting.len() > 1 {
         return Err(ambiguous(text, fitting.len(), "run"));
@@ -381,8 +402,11 @@ pub fn find_run(reader: &Reader, text: &str) -> Result<Option<StoredRun>, Error>
 }
 
 fn ambiguous(text: &str, several: usize, what: &str) -> Error {
-    Error::new(Code::Usage, format!("`{text}` is the beginning of {several} names or ids ({what})"))
-        .hint("give more of it")
+    Error::new(
+        Code::Usage,
+        format!("`{text}` is the beginning of {several} names or ids ({what})"),
+    )
+    .hint("give more of it")
 }
 
 const fn listing_hint(kinds: &[Kind]) -> &'static str {
@@ -400,7 +424,13 @@ struct Recent {
 
 /// What the newest events say of the daemon and the plan.
 fn recent(reader: &Reader) -> Result<Recent, Error> {
-    let types = ["daemon_started", "plan_finished", "plan_loaded", "task_ready", "task_retried"];
+    let types = [
+        "daemon_started",
+        "plan_finished",
+        "plan_loaded",
+        "task_ready",
+        "task_retried",
+    ];
     let filter = EventFilter {
         types: types.map(str::to_owned).to_vec(),
         newest_first: true,
@@ -414,12 +444,17 @@ fn recent(reader: &Reader) -> Result<Recent, Error> {
         _ => None,
     });
     let daemon = events.iter().find_map(|record| match &record.event {
-        Event::DaemonStarted { version, pid } => {
-            Some(DaemonView { pid: *pid, version: version.clone(), since: record.at.wall })
-        }
+        Event::DaemonStarted { version, pid } => Some(DaemonView {
+            pid: *pid,
+            version: version.clone(),
+            since: record.at.wall,
+        }),
         _ => None,
     });
-    Ok(Recent { daemon, finished: finished.unwrap_or(false) })
+    Ok(Recent {
+        daemon,
+        finished: finished.unwrap_or(false),
+    })
 }
 
 fn count(tasks: &[Node]) -> TaskCounts {
@@ -448,24 +483,32 @@ fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
         let key = &task.spec.key;
         match &task.status {
             TaskStatus::Blocked { reason } => {
-                list.push(format!("task {key} is blocked: {reason} (`worknode task retry {key}`)"));
+                list.push(format!(
+                    "task {key} is blocked: {reason} (`worknode task retry {key}`)"
+                ));
             }
             TaskStatus::Failed { reason } => {
-                list.push(format!("task {key} failed: {reason} (`worknode task retry {key}`)"));
+                list.push(format!(
+                    "task {key} failed: {reason} (`worknode task retry {key}`)"
+                ));
             }
             TaskStatus::InReview(review)
                 if task.spec.approval == Approval::Operator
                     && review.candidate.is_some()
                     && review.approved_by.is_none() =>
             {
-                list.push(format!("task {key} waits for your approval (`worknode approve {key}`)"));
+                list.push(format!(
+                    "task {key} waits for your approval (`worknode approve {key}`)"
+                ));
             }
             _ => {}
         }
     }
     for agent in agents.iter().filter(|agent| agent.status == "quarantined") {
         let (name, why) = (&agent.name, agent.reason.as_deref().unwrap_or_default());
-        list.push(format!("agent {name} is quarantined: {why} (`worknode agent resume {name}`)"));
+        list.push(format!(
+            "agent {name} is quarantined: {why} (`worknode agent resume {name}`)"
+        ));
     }
     list
 }
@@ -503,7 +546,11 @@ fn run_view(run: &Run, tasks: &HashMap<NodeId, String>, now: Timestamp) -> RunVi
             Purpose::Fired { .. } => "fired",
         }
         .to_owned(),
-        task: run.spec.purpose.task().map(|id| tasks.get(&id).cloned().unwrap_or_else(|| id.to_string())),
+        task: run
+            .spec
+            .purpose
+            .task()
+            .map(|id| tasks.get(&id).cloned().unwrap_or_else(|| id.to_string())),
         pid: process.map(|process| process.pid),
         evidence: process.map(|process| {
             let seen = match process.is_alive() {
@@ -514,7 +561,9 @@ fn run_view(run: &Run, tasks: &HashMap<NodeId, String>, now: Timestamp) -> RunVi
             seen.to_owned()
         }),
         started_at,
-        running_ms: started_at.filter(|_| !matches!(run.status, RunStatus::Exited { .. })).map(|at| millis(now.since(at))),
+        running_ms: started_at
+            .filter(|_| !matches!(run.status, RunStatus::Exited { .. }))
+            .map(|at| millis(now.since(at))),
         limit_ms: millis(run.spec.limits.time),
     }
 }
@@ -531,10 +580,16 @@ fn task_view(
         id: node.id,
         key: task.spec.key.clone(),
         title: task.spec.title.clone(),
-        phase: node.parent.and_then(|id| phases.get(&id).cloned()).unwrap_or_default(),
+        phase: node
+            .parent
+            .and_then(|id| phases.get(&id).cloned())
+            .unwrap_or_default(),
         status: task.status.name().to_owned(),
         since: node.updated.wall,
-        agent: task.status.claim().and_then(|claim| agents.get(&claim.agent).cloned()),
+        agent: task
+            .status
+            .claim()
+            .and_then(|claim| agents.get(&claim.agent).cloned()),
         epoch: task.epoch,
         attempts: task.attempts,
         max_attempts: task.spec.max_attempts,

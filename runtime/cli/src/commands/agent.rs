@@ -26,7 +26,12 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
         let node = view::find(reader, Kind::Agent, name)?;
         let agents = view::agents(reader, now())?;
         let found = agents.into_iter().find(|agent| agent.id == node.id);
-        found.ok_or_else(|| Error::new(worknode_core::error::Code::NotFound, format!("there is no agent `{name}`")))
+        found.ok_or_else(|| {
+            Error::new(
+                worknode_core::error::Code::NotFound,
+                format!("there is no agent `{name}`"),
+            )
+        })
     })
     .await?;
     match form {
@@ -48,7 +53,12 @@ async fn resume(place: &Place, names: Vec<String>, all: bool, form: Form) -> Res
     };
     let mut resumed = Vec::new();
     for name in names {
-        let agent: AgentView = client.post(&format!("/agents/{}/resume", escaped(&name)), &serde_json::json!({})).await?;
+        let agent: AgentView = client
+            .post(
+                &format!("/agents/{}/resume", escaped(&name)),
+                &serde_json::json!({}),
+            )
+            .await?;
         resumed.push(agent);
     }
     match form {

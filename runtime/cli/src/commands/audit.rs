@@ -26,11 +26,21 @@ async fn verify(place: &Place, form: Form) -> Result<(), Error> {
     }
     if report.is_sound() {
         if form == Form::Text {
-            output::line(format!("{} events: the chain is whole, and the state follows from it", report.events));
+            output::line(format!(
+                "{} events: the chain is whole, and the state follows from it",
+                report.events
+            ));
         }
         return Ok(());
     }
-    let problems: Vec<_> = report.problems.iter().map(|problem| format!("\n  {problem}")).collect();
-    Err(Error::new(Code::CorruptJournal, format!("the journal is not what was written:{}", problems.concat()))
-        .hint("keep a copy of .worknode/ as evidence before anything else"))
+    let problems: Vec<_> = report
+        .problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect();
+    Err(Error::new(
+        Code::CorruptJournal,
+        format!("the journal is not what was written:{}", problems.concat()),
+    )
+    .hint("keep a copy of .worknode/ as evidence before anything else"))
 }

@@ -12,7 +12,11 @@ use crate::{
 pub(crate) fn check(place: &Place, form: Form) -> Result<(), Error> {
     let loaded = load(place, &Overrides::default())?;
     let team = &loaded.definition;
-    let tasks = team.plan.iter().filter(|(_, spec)| spec.kind == worknode_core::node::Kind::Task).count();
+    let tasks = team
+        .plan
+        .iter()
+        .filter(|(_, spec)| spec.kind == worknode_core::node::Kind::Task)
+        .count();
     match form {
         Form::Json => output::json(&serde_json::json!({
             "ok": true,

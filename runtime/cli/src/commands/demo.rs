@@ -26,8 +26,10 @@ pub(crate) async fn demo(named: Option<&Path>, args: &Demo, form: Form) -> Resul
     let dir = named.map_or_else(|| PathBuf::from("worknode-demo"), Path::to_path_buf);
     if dir.exists() {
         let message = format!("`{}` exists already", dir.display());
-        return Err(Error::new(Code::AlreadyExists, message)
-            .hint(format!("go on in it with `worknode run -C {}`, or name another with --dir", dir.display())));
+        return Err(Error::new(Code::AlreadyExists, message).hint(format!(
+            "go on in it with `worknode run -C {}`, or name another with --dir",
+            dir.display()
+        )));
     }
     make(&dir)?;
     let place = Place::find(Some(&dir))?;
@@ -72,13 +74,26 @@ fn make(dir: &Path) -> Result<(), Error> {
     }
     git(dir, &["init", "--quiet", "--initial-branch=main"])?;
     git(dir, &["add", "--all"])?;
-    let identity = ["-c", "user.name=Worknode demo", "-c", "user.email=demo@worknode.invalid"];
-    let commit = ["commit", "--quiet", "--no-gpg-sign", "--message=A small guestbook, to be built on"];
+    let identity = [
+        "-c",
+        "user.name=Worknode demo",
+        "-c",
+        "user.email=demo@worknode.invalid",
+    ];
+    let commit = [
+        "commit",
+        "--quiet",
+        "--no-gpg-sign",
+        "--message=A small guestbook, to be built on",
+    ];
     git(dir, &[identity.as_slice(), commit.as_slice()].concat())
 }
 
 fn copy_file(name: &str, dir: &Path) -> Result<(), Error> {
-    let text = EXAMPLE.get_file(name).and_then(|file| file.contents_utf8()).unwrap_or_default();
+    let text = EXAMPLE
+        .get_file(name)
+        .and_then(|file| file.contents_utf8())
+        .unwrap_or_default();
     let text = text.replace(DEADLINE, &now().plus(UNTIL_DEADLINE).to_string());
     let path = dir.join(name);
     std::fs::write(&path, text).map_err(|error| cannot(&path, &error))
@@ -108,13 +123,21 @@ fn cannot(path: &Path, error: &std::io::Error) -> Error {
 /// git on the directory that was just made: no hook or template of the user's takes part.
 fn git(dir: &Path, args: &[&str]) -> Result<(), Error> {
     let mut command = Command::new("git");
-    command.arg("-C").arg(dir).args(["-c", "core.hooksPath=/dev/null", "-c", "init.templateDir="]).args(args);
+    command
+        .arg("-C")
+        .arg(dir)
+        .args(["-c", "core.hooksPath=/dev/null", "-c", "init.templateDir="])
+        .args(args);
     let done = command.output().map_err(|error| {
-        Error::new(Code::Failed, format!("git could not be started: {error}")).hint("install git 2.38 or newer")
+        Error::new(Code::Failed, format!("git could not be started: {error}"))
+            .hint("install git 2.38 or newer")
     })?;
     if done.status.success() {
         return Ok(());
     }
     let why = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-    Err(Error::new(Code::Failed, format!("`git {}` failed: {why}", args.join(" "))))
+    Err(Error::new(
+        Code::Failed,
+        format!("`git {}` failed: {why}", args.join(" ")),
+    ))
 }

@@ -18,7 +18,10 @@ struct Finding {
 
 pub(crate) async fn doctor(form: Form) -> Result<(), Error> {
     let findings = vec![git().await, proc_identity(), process_groups(), shell()];
-    let broken = findings.iter().filter(|finding| finding.required && !finding.ok).count();
+    let broken = findings
+        .iter()
+        .filter(|finding| finding.required && !finding.ok)
+        .count();
     match form {
         Form::Json => output::json(&findings)?,
         Form::Text => {
@@ -28,7 +31,11 @@ pub(crate) async fn doctor(form: Form) -> Result<(), Error> {
             }
         }
     }
-    if broken == 0 { Ok(()) } else { Err(Error::new(Code::Failed, format!("{broken} things are missing"))) }
+    if broken == 0 {
+        Ok(())
+    } else {
+        Err(Error::new(Code::Failed, format!("{broken} things are missing")))
+    }
 }
 
 async fn git() -> Finding {
@@ -72,8 +79,12 @@ fn shell() -> Finding {
     Finding {
         what: "shell",
         ok: found,
-        seen: if found { "/bin/sh (the demo's agents are scripts)" } else { "no /bin/sh: the demo will not run" }
-            .to_owned(),
+        seen: if found {
+            "/bin/sh (the demo's agents are scripts)"
+        } else {
+            "no /bin/sh: the demo will not run"
+        }
+        .to_owned(),
         required: false,
     }
 }

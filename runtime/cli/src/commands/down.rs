@@ -15,7 +15,11 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn down(place: &Place, reason: &str, form: Form) -> Result<(), Error> {
-    match place.client()?.post::<Value>("/shutdown", &json!({ "reason": reason })).await {
+    match place
+        .client()?
+        .post::<Value>("/shutdown", &json!({ "reason": reason }))
+        .await
+    {
         Ok(_) => {}
         // Down already: that is what was asked for.
         Err(error) if error.code == Code::Unreachable && Lock::holder(&lock_path(&place.dir)).is_none() => {
@@ -29,7 +33,8 @@ pub(crate) async fn down(place: &Place, reason: &str, form: Form) -> Result<(), 
         }
     };
     tokio::time::timeout(LIMIT, gone).await.map_err(|_| {
-        Error::new(Code::TimedOut, "the daemon is still stopping its agents").hint("`worknode ps` shows which")
+        Error::new(Code::TimedOut, "the daemon is still stopping its agents")
+            .hint("`worknode ps` shows which")
     })?;
     said(form, "the daemon and its agents have stopped")
 }

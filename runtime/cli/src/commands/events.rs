@@ -9,7 +9,7 @@ use worknode_core::{
     hlc::Hlc,
     node::Kind,
 };
-use worknode_daemon::view;
+use worknode_daemon::view::{self, NodeView};
 use worknode_journal::{EventFilter, Reader};
 
 use super::ask_or_read;
@@ -27,6 +27,9 @@ const PAGE: usize = 1_000;
 pub(crate) async fn events(place: &Place, args: &Events, form: Form) -> Result<(), Error> {
     let client = place.client()?;
     let mut names = Names::default();
+    for node in ask_or_read(place, client.get::<Vec<NodeView>>("/nodes"), view::tree).await? {
+        names.add(node.id, node.name);
+    }
     let mut after = args.since.map_or(Hlc::ZERO, |since| since.0);
     if let Some(last) = args.last {
         let path = query(args, after, last, true);
@@ -46,7 +49,11 @@ pub(crate) async fn events(place: &Place, args: &Events, form: Form) -> Result<(
             }
         }
     }
-    if args.follow { follow(&client, args, after, &mut names, form).await } else { Ok(()) }
+    if args.follow {
+        follow(&client, args, after, &mut names, form).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn page(
@@ -66,8 +73,14 @@ fn read(reader: &Reader, args: &Events, after: Hlc, limit: usize) -> Result<Vec<
         Some(name) => Some(view::find_among(reader, &[Kind::Task, Kind::Agent], name)?.id),
     };
     let newest_first = args.last.is_some();
-    let filter =
-        EventFilter { after, node, types: args.types.clone(), newest_first, limit, ..EventFilter::default() };
+    let filter = EventFilter {
+        after,
+        node,
+        types: args.types.clone(),
+        newest_first,
+        limit,
+        ..EventFilter::default()
+    };
     let mut records = reader.events(&filter)?;
     if newest_first {
         records.reverse();
@@ -86,16 +99,32 @@ fn query(args: &Events, after: Hlc, limit: usize, newest: bool) -> String {
     path
 }
 
-async fn follow(client: &Client, args: &Events, after: Hlc, names: &mut Names, form: Form) -> Result<(), Error> {
+async fn follow(
+    client: &Client,
+    args: &Events,
+    after: Hlc,
+    names: &mut Names,
+    form: Form,
+) -> Result<(), Error> {
     let mut body = client.stream(&query(args, after, PAGE, false)).await?;
     let mut pending = Vec::new();
     while let Some(frame) = body.frame().await {
-        let broken = |error| Error::new(Code::Unreachable, format!("the stream of events broke off: {error}"));
-        let Ok(bytes) = frame.map_err(broken)?.into_data() else { continue };
+        let broken = |error| {
+            Error::new(
+                Code::Unreachable,
+                format!("the stream of events broke off: {error}"),
+            )
+        };
+        let Ok(bytes) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
         pending.extend_from_slice(&bytes);
         while let Some(end) = pending.windows(2).position(|two| two == b"\n\n") {
             let message: Vec<u8> = pending.drain(..end + 2).collect();
-            let records: Vec<Record> = String::from_utf8_lossy(&message).lines().filter_map(record).collect();
+            let records: Vec<Record> = String::from_utf8_lossy(&message)
+                .lines()
+                .filter_map(record)
+                .collect();
             if print(&records, names, form)?.is_break() {
                 return Ok(());
             }
@@ -116,7 +145,8 @@ fn print(records: &[Record], names: &mut Names, form: Form) -> Result<ControlFlo
         let read_on = match form {
             // One document a line: a stream has no end.
             Form::Json => {
-                let text = serde_json::to_string(record).map_err(|error| Error::new(Code::Failed, error.to_string()))?;
+                let text = serde_json::to_string(record)
+                    .map_err(|error| Error::new(Code::Failed, error.to_string()))?;
                 output::stream_line(text)
             }
             Form::Text => output::stream_line(names.line(record)),

@@ -14,10 +14,19 @@ use crate::{
 /// Files of a template: name, and text.
 type Files = &'static [(&'static str, &'static str)];
 
-const MINIMAL: Files = &[("worknode.toml", include_str!("../../../../examples/minimal/worknode.toml"))];
+const MINIMAL: Files = &[(
+    "worknode.toml",
+    include_str!("../../../../examples/minimal/worknode.toml"),
+)];
 const WEBAPP_CLAUDE: Files = &[
-    ("worknode.toml", include_str!("../../../../examples/webapp-claude/worknode.toml")),
-    ("plan.toml", include_str!("../../../../examples/webapp-claude/plan.toml")),
+    (
+        "worknode.toml",
+        include_str!("../../../../examples/webapp-claude/worknode.toml"),
+    ),
+    (
+        "plan.toml",
+        include_str!("../../../../examples/webapp-claude/plan.toml"),
+    ),
 ];
 
 pub(crate) fn init(place: &Place, args: &Init, form: Form) -> Result<(), Error> {
@@ -27,7 +36,11 @@ pub(crate) fn init(place: &Place, args: &Init, form: Form) -> Result<(), Error> 
         Template::Minimal => MINIMAL,
         Template::WebappClaude => WEBAPP_CLAUDE,
     };
-    let taken: Vec<_> = files.iter().map(|(name, _)| *name).filter(|name| has(dir, name)).collect();
+    let taken: Vec<_> = files
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| has(dir, name))
+        .collect();
     if !taken.is_empty() && !args.force {
         let message = format!("{} exists already in {}", taken.join(" and "), dir.display());
         return Err(Error::new(Code::AlreadyExists, message).hint("--force replaces it"));
@@ -48,8 +61,12 @@ pub(crate) fn init(place: &Place, args: &Init, form: Form) -> Result<(), Error> 
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text)
-        .map_err(|error| Error::new(Code::Failed, format!("cannot write `{}`: {error}", path.display())))
+    std::fs::write(path, text).map_err(|error| {
+        Error::new(
+            Code::Failed,
+            format!("cannot write `{}`: {error}", path.display()),
+        )
+    })
 }
 
 /// What the runtime keeps is nobody's source.
@@ -57,9 +74,16 @@ fn ignore_state(dir: &Path) -> Result<(), Error> {
     const LINE: &str = ".worknode/";
     let path = dir.join(".gitignore");
     let present = std::fs::read_to_string(&path).unwrap_or_default();
-    if present.lines().any(|line| line.trim().trim_end_matches('/') == ".worknode") {
+    if present
+        .lines()
+        .any(|line| line.trim().trim_end_matches('/') == ".worknode")
+    {
         return Ok(());
     }
-    let gap = if present.is_empty() || present.ends_with('\n') { "" } else { "\n" };
+    let gap = if present.is_empty() || present.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     write(&path, &format!("{present}{gap}{LINE}\n"))
 }

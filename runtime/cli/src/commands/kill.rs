@@ -33,7 +33,9 @@ pub(crate) async fn kill(place: &Place, args: Kill, form: Form) -> Result<(), Er
 }
 
 fn told(entry: &KilledView, dry_run: bool) -> String {
-    let KilledView { target, kind, was, .. } = entry;
+    let KilledView {
+        target, kind, was, ..
+    } = entry;
     match (&entry.receipt, entry.run, dry_run) {
         (_, Some(run), true) => format!("would stop {kind} {target} ({was}, run {run})"),
         (_, None, true) => format!("would stop {kind} {target} ({was}, nothing runs)"),

@@ -29,7 +29,9 @@ pub(crate) async fn logs(place: &Place, args: &Logs) -> Result<(), Error> {
     }
     loop {
         // `worknode logs x | head`: the reader has what it wanted.
-        let ControlFlow::Continue(moved) = tail.copy_new()? else { return Ok(()) };
+        let ControlFlow::Continue(moved) = tail.copy_new()? else {
+            return Ok(());
+        };
         if !args.follow || (run.over && !moved) {
             return Ok(());
         }
@@ -67,7 +69,9 @@ impl Tail {
 
     /// Copies what is new. Returns whether there was anything.
     fn copy_new(&mut self) -> Result<ControlFlow<(), bool>, Error> {
-        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(ControlFlow::Continue(false)) };
+        let Ok(meta) = std::fs::metadata(&self.path) else {
+            return Ok(ControlFlow::Continue(false));
+        };
         let from = match self.at {
             Some((inode, read)) if inode == meta.ino() && read <= meta.len() => read,
             _ => 0,
@@ -82,7 +86,9 @@ impl Tail {
 
 /// How many bytes were copied; breaks off when nobody reads any more.
 fn copy(path: &Path, from: u64) -> Result<ControlFlow<(), u64>, Error> {
-    let failed = |error: std::io::Error| Error::new(Code::Failed, format!("cannot read `{}`: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Error::new(Code::Failed, format!("cannot read `{}`: {error}", path.display()))
+    };
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(0)),

@@ -25,7 +25,9 @@ pub(crate) async fn ps(place: &Place, form: Form) -> Result<(), Error> {
 }
 
 pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
-    let mut table = table(&["AGENT", "TIER", "STATUS", "SINCE", "RUN", "TASK", "PID", "TIME", "NOTE"]);
+    let mut table = table(&[
+        "AGENT", "TIER", "STATUS", "SINCE", "RUN", "TASK", "PID", "TIME", "NOTE",
+    ]);
     for agent in agents {
         let run = agent.run.as_ref();
         let text = |value: Option<String>| cell(value.unwrap_or_else(|| "-".to_owned()));
@@ -38,7 +40,10 @@ pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
             text(run.map(|run| run.id.to_string())),
             text(run.map(|run| run.task.clone().unwrap_or_else(|| run.purpose.clone()))),
             text(run.and_then(|run| run.pid).map(|pid| pid.to_string())),
-            text(run.and_then(|run| run.running_ms).map(|ms| length(Duration::from_millis(ms)))),
+            text(
+                run.and_then(|run| run.running_ms)
+                    .map(|ms| length(Duration::from_millis(ms))),
+            ),
             cell(note(agent)),
         ]);
     }

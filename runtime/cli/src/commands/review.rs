@@ -13,13 +13,19 @@ use crate::{
 
 pub(crate) async fn approve(place: &Place, args: &Approve, form: Form) -> Result<(), Error> {
     let body = json!({ "commit": args.commit, "note": args.note });
-    let task: TaskView = place.client()?.post(&format!("/tasks/{}/approve", escaped(&args.task)), &body).await?;
+    let task: TaskView = place
+        .client()?
+        .post(&format!("/tasks/{}/approve", escaped(&args.task)), &body)
+        .await?;
     said(&task, "approved", form)
 }
 
 pub(crate) async fn reject(place: &Place, args: &Reject, form: Form) -> Result<(), Error> {
     let body = json!({ "commit": args.commit, "reason": args.reason });
-    let task: TaskView = place.client()?.post(&format!("/tasks/{}/reject", escaped(&args.task)), &body).await?;
+    let task: TaskView = place
+        .client()?
+        .post(&format!("/tasks/{}/reject", escaped(&args.task)), &body)
+        .await?;
     said(&task, "rejected", form)
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn load(place: &Place, overrides: &Overrides) -> Result<Loaded, Error
 
 /// Resolves when somebody presses Ctrl-C, or the system asks this process to end.
 pub(crate) async fn interrupted() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -121,7 +122,13 @@ impl Watch {
             let team = &daemon.system().team().name;
             screen.say(&format!("team {team}: {}", super::status::counts(&counts)));
         }
-        Ok(Self { screen, names, form, verdicts: [0, 0], attempts: 0 })
+        Ok(Self {
+            screen,
+            names,
+            form,
+            verdicts: [0, 0],
+            attempts: 0,
+        })
     }
 
     /// Follows the journal until nothing goes on by itself any more.
@@ -149,7 +156,8 @@ impl Watch {
         match self.form {
             Form::Text => self.screen.show(record, &self.names),
             Form::Json => {
-                let line = serde_json::to_string(record).map_err(|error| Error::new(Code::Failed, error.to_string()))?;
+                let line = serde_json::to_string(record)
+                    .map_err(|error| Error::new(Code::Failed, error.to_string()))?;
                 output::line(line);
             }
         }
@@ -203,7 +211,10 @@ impl Summary {
         output::line("");
         let mut table = table(&["TASK", "STATUS", "TRIES", "COMMIT", "NOTE"]);
         for task in &self.tasks {
-            let commit = task.commit.as_deref().map_or("-", |commit| commit.get(..10).unwrap_or(commit));
+            let commit = task
+                .commit
+                .as_deref()
+                .map_or("-", |commit| commit.get(..10).unwrap_or(commit));
             table.add_row([
                 output::cell(&task.key),
                 state(&task.status),
@@ -213,31 +224,53 @@ impl Summary {
             ]);
         }
         output::line(table);
-        let completed = self.tasks.iter().filter(|task| task.status == "completed").count();
-        let style = if completed == self.tasks.len() { colour_of("completed") } else { bold() };
+        let completed = self
+            .tasks
+            .iter()
+            .filter(|task| task.status == "completed")
+            .count();
+        let style = if completed == self.tasks.len() {
+            colour_of("completed")
+        } else {
+            bold()
+        };
         output::line(format!(
             "\n{}  {} attempts, {} verdicts passed and {} failed, {} commits landed, {}, cost {}",
-            paint(&format!("{completed} of {} tasks completed.", self.tasks.len()), style),
+            paint(
+                &format!("{completed} of {} tasks completed.", self.tasks.len()),
+                style
+            ),
             self.attempts,
             self.verdicts_passed,
             self.verdicts_failed,
             self.commits_landed,
             length(std::time::Duration::from_millis(self.elapsed_ms)),
-            self.cost_usd.map_or_else(|| "not reported by any agent".to_owned(), |usd| format!("${usd:.2}")),
+            self.cost_usd.map_or_else(
+                || "not reported by any agent".to_owned(),
+                |usd| format!("${usd:.2}")
+            ),
         ));
         Ok(())
     }
 
     /// Nothing less than the whole plan is a success.
     fn verdict(&self) -> Result<(), Error> {
-        let left: Vec<_> = self.tasks.iter().filter(|task| task.status != "completed").collect();
+        let left: Vec<_> = self
+            .tasks
+            .iter()
+            .filter(|task| task.status != "completed")
+            .collect();
         match left.first() {
             None => Ok(()),
             Some(first) => {
                 let why = first.reason.as_deref().unwrap_or(&first.status);
                 let tasks = if left.len() == 1 { "task was" } else { "tasks were" };
                 let attention: String = self.attention.iter().map(|item| format!("\n  {item}")).collect();
-                let message = format!("{} {tasks} not completed; {}: {why}{attention}", left.len(), first.key);
+                let message = format!(
+                    "{} {tasks} not completed; {}: {why}{attention}",
+                    left.len(),
+                    first.key
+                );
                 Err(Error::new(Code::Failed, message)
                     .hint("`worknode status` says what waits for you, `worknode task show NAME` why"))
             }

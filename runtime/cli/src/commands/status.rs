@@ -11,8 +11,10 @@ use crate::{
 
 pub(crate) async fn status(place: &Place, form: Form) -> Result<(), Error> {
     let client = place.client()?;
-    let status: StatusView =
-        ask_or_read(place, client.get("/status"), |reader| view::status(reader, now(), false)).await?;
+    let status: StatusView = ask_or_read(place, client.get("/status"), |reader| {
+        view::status(reader, now(), false)
+    })
+    .await?;
     match form {
         Form::Json => output::json(&status),
         Form::Text => {
@@ -24,8 +26,12 @@ pub(crate) async fn status(place: &Place, form: Form) -> Result<(), Error> {
 
 fn print(status: &StatusView) {
     let daemon = match &status.daemon {
-        Some(daemon) => format!("daemon {} (process {}, up {})", daemon.version, daemon.pid,
-            output::length(status.at.since(daemon.since))),
+        Some(daemon) => format!(
+            "daemon {} (process {}, up {})",
+            daemon.version,
+            daemon.pid,
+            output::length(status.at.since(daemon.since))
+        ),
         None => "no daemon runs; this is what is stored".to_owned(),
     };
     output::line(format!("{}  {daemon}", paint(&status.team, bold())));
@@ -51,6 +57,14 @@ pub(crate) fn counts(tasks: &TaskCounts) -> String {
         ("failed", tasks.failed),
         ("cancelled", tasks.cancelled),
     ];
-    let rest = rest.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!(", {n} {name}"));
-    format!("{} of {} completed{}", tasks.completed, tasks.total, rest.collect::<String>())
+    let rest = rest
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(name, n)| format!(", {n} {name}"));
+    format!(
+        "{} of {} completed{}",
+        tasks.completed,
+        tasks.total,
+        rest.collect::<String>()
+    )
 }

@@ -24,19 +24,30 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
         Task::List => return list(place, form).await,
         Task::Show { task } => return show(place, &task, form).await,
         Task::Add(args) => ("/tasks".to_owned(), new_task(args)?),
-        Task::Progress { task, epoch, percent, message } => {
-            (path_of(&task, "progress"), json!({ "epoch": epoch, "percent": percent, "message": message }))
-        }
+        Task::Progress {
+            task,
+            epoch,
+            percent,
+            message,
+        } => (
+            path_of(&task, "progress"),
+            json!({ "epoch": epoch, "percent": percent, "message": message }),
+        ),
         Task::Submit { task, epoch, commit } => {
             let commit = commit.map_or_else(head_here, Ok)?;
-            (path_of(&task, "submit"), json!({ "epoch": epoch, "commit": commit }))
+            (
+                path_of(&task, "submit"),
+                json!({ "epoch": epoch, "commit": commit }),
+            )
         }
-        Task::Block { task, epoch, reason } => {
-            (path_of(&task, "block"), json!({ "epoch": epoch, "reason": reason }))
-        }
-        Task::Release { task, epoch, reason } => {
-            (path_of(&task, "release"), json!({ "epoch": epoch, "reason": reason }))
-        }
+        Task::Block { task, epoch, reason } => (
+            path_of(&task, "block"),
+            json!({ "epoch": epoch, "reason": reason }),
+        ),
+        Task::Release { task, epoch, reason } => (
+            path_of(&task, "release"),
+            json!({ "epoch": epoch, "reason": reason }),
+        ),
         Task::Cancel { task, reason } => (path_of(&task, "cancel"), json!({ "reason": reason })),
         Task::Retry { task } => (path_of(&task, "retry"), json!({})),
     };
@@ -67,7 +78,10 @@ fn head_here() -> Result<CommitId, Error> {
     if !asked.status.success() {
         return Err(failed(String::from_utf8_lossy(&asked.stderr).trim().to_owned()));
     }
-    String::from_utf8_lossy(&asked.stdout).trim().parse().map_err(|error| failed(format!("{error}")))
+    String::from_utf8_lossy(&asked.stdout)
+        .trim()
+        .parse()
+        .map_err(|error| failed(format!("{error}")))
 }
 
 fn new_task(args: Add) -> Result<Value, Error> {
@@ -97,8 +111,10 @@ fn prompt_from_input() -> Result<String, Error> {
     let read = std::io::stdin().take(LIMIT as u64 + 1).read_to_string(&mut text);
     read.map_err(|error| Error::new(Code::Usage, format!("cannot read the prompt: {error}")))?;
     if text.len() > LIMIT {
-        return Err(Error::new(Code::Usage, format!("the prompt has more than {LIMIT} bytes"))
-            .hint("put what is long into a file of the repository, and name that file"));
+        return Err(
+            Error::new(Code::Usage, format!("the prompt has more than {LIMIT} bytes"))
+                .hint("put what is long into a file of the repository, and name that file"),
+        );
     }
     Ok(text)
 }
@@ -111,7 +127,11 @@ async fn list(place: &Place, form: Form) -> Result<(), Error> {
     }
     let mut table = table(&["TASK", "PHASE", "STATUS", "AGENT", "TRY", "WAITS FOR", "NOTE"]);
     for task in &tasks {
-        let waits = if task.status == "pending" { task.depends_on.join(", ") } else { String::new() };
+        let waits = if task.status == "pending" {
+            task.depends_on.join(", ")
+        } else {
+            String::new()
+        };
         table.add_row([
             cell(&task.key),
             cell(&task.phase),
@@ -128,11 +148,19 @@ async fn list(place: &Place, form: Form) -> Result<(), Error> {
 
 fn note(task: &TaskView) -> String {
     let short = |commit: &String| commit.chars().take(10).collect::<String>();
-    let said = task.progress.as_ref().filter(|_| task.status == "in_progress").map(|progress| {
-        let percent = progress.percent.map_or_else(String::new, |percent| format!("{percent} % "));
-        format!("{percent}{}", progress.message)
-    });
-    said.or_else(|| task.reason.clone()).or_else(|| task.commit.as_ref().map(short)).unwrap_or_default()
+    let said = task
+        .progress
+        .as_ref()
+        .filter(|_| task.status == "in_progress")
+        .map(|progress| {
+            let percent = progress
+                .percent
+                .map_or_else(String::new, |percent| format!("{percent} % "));
+            format!("{percent}{}", progress.message)
+        });
+    said.or_else(|| task.reason.clone())
+        .or_else(|| task.commit.as_ref().map(short))
+        .unwrap_or_default()
 }
 
 async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
@@ -164,17 +192,39 @@ fn print(task: &TaskView) {
     field("why", task.reason.clone().unwrap_or_default());
     field("phase", task.phase.clone());
     field("agent", task.agent.clone().unwrap_or_default());
-    field("attempts", format!("{} of {} (epoch {})", task.attempts, task.max_attempts, task.epoch));
+    field(
+        "attempts",
+        format!(
+            "{} of {} (epoch {})",
+            task.attempts, task.max_attempts, task.epoch
+        ),
+    );
     field("after", task.depends_on.join(", "));
-    field("deadline", task.deadline.map_or_else(String::new, |at| at.to_string()));
+    field(
+        "deadline",
+        task.deadline.map_or_else(String::new, |at| at.to_string()),
+    );
     field("commit", task.commit.clone().unwrap_or_default());
     for verdict in &task.verdicts {
-        let outcome = if verdict.outcome == Outcome::Passed { "passed" } else { "failed" };
+        let outcome = if verdict.outcome == Outcome::Passed {
+            "passed"
+        } else {
+            "failed"
+        };
         let tree: String = verdict.tree.chars().take(10).collect();
-        field("gate", format!("{} {outcome} on tree {tree} in {} ms", verdict.gate, verdict.took_ms));
+        field(
+            "gate",
+            format!(
+                "{} {outcome} on tree {tree} in {} ms",
+                verdict.gate, verdict.took_ms
+            ),
+        );
     }
     for finding in &task.findings {
-        let file = finding.file.as_ref().map_or_else(String::new, |file| format!(" {file}"));
+        let file = finding
+            .file
+            .as_ref()
+            .map_or_else(String::new, |file| format!(" {file}"));
         field("finding", format!("{}{file}: {}", finding.rule, finding.message));
     }
     field("id", task.id.to_string());

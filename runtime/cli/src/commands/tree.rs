@@ -29,10 +29,26 @@ pub(crate) async fn tree(place: &Place, form: Form) -> Result<(), Error> {
 
 fn print(node: &NodeView, children: &HashMap<Option<NodeId>, Vec<&NodeView>>, lead: &str, below: &str) {
     let status = paint(&node.status, colour_of(&node.status));
-    output::line(format!("{lead}{} {} {status}", paint(node.kind.name(), dim()), node.name));
-    let list = children.get(&Some(node.id)).map(Vec::as_slice).unwrap_or_default();
+    output::line(format!(
+        "{lead}{} {} {status}",
+        paint(node.kind.name(), dim()),
+        node.name
+    ));
+    let list = children
+        .get(&Some(node.id))
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     for (at, child) in list.iter().enumerate() {
-        let (branch, rest) = if at + 1 == list.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        print(child, children, &format!("{below}{branch}"), &format!("{below}{rest}"));
+        let (branch, rest) = if at + 1 == list.len() {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        print(
+            child,
+            children,
+            &format!("{below}{branch}"),
+            &format!("{below}{rest}"),
+        );
     }
 }

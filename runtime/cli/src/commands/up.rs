@@ -32,17 +32,23 @@ pub(crate) async fn up(place: &Place, args: &Up, form: Form) -> Result<(), Error
         asked = daemon.stopped() => asked,
         () = interrupted() => Ok("interrupted".to_owned()),
     };
-    let stopped = daemon.stop(reason.as_deref().unwrap_or("the runtime gave up")).await;
+    let stopped = daemon
+        .stop(reason.as_deref().unwrap_or("the runtime gave up"))
+        .await;
     reason.map(drop).and(stopped)
 }
 
 /// Starts this program again, apart from the terminal, and waits until it answers.
 async fn detach(place: &Place, args: &Up, form: Form) -> Result<(), Error> {
     if let Some(pid) = Lock::holder(&lock_path(&place.dir)) {
-        return Err(Error::new(Code::Held, format!("a daemon is already in charge of this directory (process {pid})"))
-            .hint("`worknode status` asks it, `worknode down` stops it"));
+        return Err(Error::new(
+            Code::Held,
+            format!("a daemon is already in charge of this directory (process {pid})"),
+        )
+        .hint("`worknode status` asks it, `worknode down` stops it"));
     }
-    let failed = |error: std::io::Error| Error::new(Code::Failed, format!("the daemon cannot be started: {error}"));
+    let failed =
+        |error: std::io::Error| Error::new(Code::Failed, format!("the daemon cannot be started: {error}"));
     let state = place.dir.join(STATE);
     std::fs::create_dir_all(&state).map_err(failed)?;
     let log = state.join("daemon.log");
@@ -79,7 +85,10 @@ async fn detach(place: &Place, args: &Up, form: Form) -> Result<(), Error> {
         Form::Json => output::json(&status),
         Form::Text => {
             let pid = status.daemon.map_or(0, |daemon| daemon.pid);
-            output::line(format!("the daemon is up (process {pid}); its log is {}", log.display()));
+            output::line(format!(
+                "the daemon is up (process {pid}); its log is {}",
+                log.display()
+            ));
             Ok(())
         }
     }
@@ -92,7 +101,11 @@ fn override_flags(args: &Up) -> Vec<String> {
         ("--agents", overrides.agents.map(|n| n.to_string())),
         ("--listen", overrides.listen.clone()),
     ];
-    flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
+    flags
+        .into_iter()
+        .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
+        .flatten()
+        .collect()
 }
 
 /// The last words of a daemon that did not stay.

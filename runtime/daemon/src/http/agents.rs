@@ -11,7 +11,10 @@ use worknode_core::{agent::AgentCommand, command::Command, node::Kind};
 use super::{Api, auth::Caller, error::ApiError};
 use crate::view::{self, AgentView};
 
-pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Vec<AgentView>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<Vec<AgentView>>, ApiError> {
     caller.may_read()?;
     Ok(Json(view::agents(api.reader(), api.runtime.system().now())?))
 }
@@ -31,7 +34,10 @@ pub(super) async fn resume(
     Path(id): Path<String>,
 ) -> Result<Json<AgentView>, ApiError> {
     let node = view::find(api.reader(), Kind::Agent, &id)?;
-    api.runtime.system().ask(&caller.0, node.id, Command::Agent(AgentCommand::Resume), None).await?;
+    api.runtime
+        .system()
+        .ask(&caller.0, node.id, Command::Agent(AgentCommand::Resume), None)
+        .await?;
     one(&api, &id)
 }
 
@@ -39,5 +45,7 @@ fn one(api: &Api, id: &str) -> Result<Json<AgentView>, ApiError> {
     let node = view::find(api.reader(), Kind::Agent, id)?;
     let agents = view::agents(api.reader(), api.runtime.system().now())?;
     let found = agents.into_iter().find(|agent| agent.id == node.id);
-    found.map(Json).ok_or_else(|| super::error::not_found(format!("there is no agent `{id}`")))
+    found
+        .map(Json)
+        .ok_or_else(|| super::error::not_found(format!("there is no agent `{id}`")))
 }

@@ -64,7 +64,10 @@ impl Caller {
         if self.0.principal == Principal::Operator {
             Ok(())
         } else {
-            Err(Error::new(Code::Forbidden, format!("{} may not do this; only the operator may", self.0.principal)))
+            Err(Error::new(
+                Code::Forbidden,
+                format!("{} may not do this; only the operator may", self.0.principal),
+            ))
         }
     }
 }
@@ -73,7 +76,10 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let peer = Extension::<Peer>::from_request_parts(parts, api).await.ok().map(|Extension(peer)| peer);
+        let peer = Extension::<Peer>::from_request_parts(parts, api)
+            .await
+            .ok()
+            .map(|Extension(peer)| peer);
         let authority = match bearer(parts) {
             Some(token) => by_capability(api.runtime.system(), token)?,
             None => by_connection(peer)?,
@@ -83,13 +89,22 @@ impl FromRequestParts<Arc<Api>> for Caller {
 }
 
 fn bearer(parts: &Parts) -> Option<&str> {
-    parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+    parts
+        .headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
+        .map(str::trim)
 }
 
 /// The owner of the socket is the operator.
 fn by_connection(peer: Option<Peer>) -> Result<Authority, Error> {
     match peer {
-        Some(Peer { door: Door::Socket, is_owner: true }) => Ok(Authority::whole(Principal::Operator)),
+        Some(Peer {
+            door: Door::Socket,
+            is_owner: true,
+        }) => Ok(Authority::whole(Principal::Operator)),
         _ => Err(Error::new(Code::Forbidden, "this needs a capability")
             .hint("send `Authorization: Bearer …`; the operator's is in .worknode/keys/operator.token")),
     }

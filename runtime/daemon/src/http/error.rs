@@ -31,7 +31,8 @@ pub(crate) fn not_found(message: String) -> ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = self.0;
-        let status = StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::json!({
             "type": "about:blank",
             "title": status.canonical_reason(),
@@ -43,9 +44,15 @@ impl IntoResponse for ApiError {
         });
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(wait) = error.retry_after_ms {
-            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(wait.div_ceil(1_000).max(1)));
+            headers.insert(
+                header::RETRY_AFTER,
+                header::HeaderValue::from(wait.div_ceil(1_000).max(1)),
+            );
         }
         response
     }

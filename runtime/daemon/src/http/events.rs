@@ -51,10 +51,14 @@ pub(super) async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, ApiError> {
     caller.may_read()?;
-    let streamed = headers.get(header::ACCEPT).is_some_and(|accept| accept == "text/event-stream");
+    let streamed = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept == "text/event-stream");
     let filter = filter(&api, &wanted)?;
     if streamed {
-        let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        let resumed = headers
+            .get("last-event-id")
+            .and_then(|id| id.to_str().ok()?.parse().ok());
         return Ok(follow(&api, filter, resumed));
     }
     let mut records = api.reader().events(&filter)?;
@@ -73,7 +77,11 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
     Ok(EventFilter {
         after: wanted.since.unwrap_or(Hlc::ZERO),
         node,
-        types: types.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        types: types
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect(),
         newest_first: wanted.newest,
         limit: wanted.limit.unwrap_or(PAGE),
         ..EventFilter::default()
@@ -83,7 +91,11 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
 /// Everything after the given stamp, and then what comes; a client that lost the connection
 /// goes on from the last id that it saw.
 fn follow(api: &Api, filter: EventFilter, resumed: Option<Hlc>) -> Response {
-    let follower = api.runtime.system().journal().follow(resumed.unwrap_or(filter.after));
+    let follower = api
+        .runtime
+        .system()
+        .journal()
+        .follow(resumed.unwrap_or(filter.after));
     // Ends with the daemon: an open stream must not hold up a graceful stop.
     let stop = api.stop.subscribe();
     let batches = stream::unfold((follower, stop), |(mut follower, mut stop)| async move {
@@ -93,10 +105,12 @@ fn follow(api: &Api, filter: EventFilter, resumed: Option<Hlc>) -> Response {
         };
         Some((records, (follower, stop)))
     });
-    let events = batches.flat_map(stream::iter).filter(move |record| {
-        std::future::ready(matches(&filter, record))
-    });
-    Sse::new(events.map(|record| Ok::<_, Infallible>(sse(&record)))).keep_alive(KeepAlive::default()).into_response()
+    let events = batches
+        .flat_map(stream::iter)
+        .filter(move |record| std::future::ready(matches(&filter, record)));
+    Sse::new(events.map(|record| Ok::<_, Infallible>(sse(&record))))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 fn matches(filter: &EventFilter, record: &Record) -> bool {
@@ -106,7 +120,9 @@ fn matches(filter: &EventFilter, record: &Record) -> bool {
 }
 
 fn sse(record: &Record) -> SseEvent {
-    let event = SseEvent::default().id(record.at.to_string()).event(record.event.topic());
+    let event = SseEvent::default()
+        .id(record.at.to_string())
+        .event(record.event.topic());
     // A record that came out of the store as JSON goes back into it.
     event.json_data(record).unwrap_or_default()
 }
@@ -129,7 +145,10 @@ pub(super) async fn emit(
         return Err(Error::new(Code::Usage, "an event needs a name of 1 to 128 bytes").into());
     }
     let system = api.runtime.system();
-    let emit = Command::Emit { name: body.name, data: body.data };
+    let emit = Command::Emit {
+        name: body.name,
+        data: body.data,
+    };
     system.ask(&caller.0, system.team().node(), emit, None).await?;
     Ok(StatusCode::CREATED)
 }

@@ -89,10 +89,14 @@ pub(super) async fn targets(
 fn resolve(api: &Api, body: &Kill) -> Result<Vec<Target>, Error> {
     if body.all {
         let agents = all_of_kind(api.reader(), Kind::Agent)?;
-        return Ok(agents.into_iter().map(|node| Target::Agent(node.id, node.name)).collect());
+        return Ok(agents
+            .into_iter()
+            .map(|node| Target::Agent(node.id, node.name))
+            .collect());
     }
     if body.targets.is_empty() {
-        return Err(Error::new(Code::Usage, "nothing to kill was named").hint("name an agent, a task or a run, or say --all"));
+        return Err(Error::new(Code::Usage, "nothing to kill was named")
+            .hint("name an agent, a task or a run, or say --all"));
     }
     body.targets.iter().map(|text| resolve_one(api, text)).collect()
 }
@@ -109,10 +113,12 @@ fn resolve_one(api: &Api, text: &str) -> Result<Target, Error> {
 /// A run that is over already is killed already.
 fn resolve_run(api: &Api, text: &str) -> Result<Target, Error> {
     let stored = view::find_run(api.reader(), text)?;
-    stored.map(|stored| Target::Run(stored.agent, stored.run.spec.id)).ok_or_else(|| {
-        Error::new(Code::NotFound, format!("there is no agent, task or run `{text}`"))
-            .hint("`worknode ps` shows the agents and their runs, `worknode task list` the tasks")
-    })
+    stored
+        .map(|stored| Target::Run(stored.agent, stored.run.spec.id))
+        .ok_or_else(|| {
+            Error::new(Code::NotFound, format!("there is no agent, task or run `{text}`"))
+                .hint("`worknode ps` shows the agents and their runs, `worknode task list` the tasks")
+        })
 }
 
 /// What the target is doing now.
@@ -122,33 +128,69 @@ fn look(api: &Api, target: &Target) -> KilledView {
     match target {
         Target::Agent(id, name) => {
             let node = node(*id);
-            let run = node.as_ref().and_then(|node| Some(node.agent()?.status.run()?.spec.id));
+            let run = node
+                .as_ref()
+                .and_then(|node| Some(node.agent()?.status.run()?.spec.id));
             let was = node.as_ref().map_or("", |node| node.status());
-            KilledView { target: name.clone(), kind: "agent".to_owned(), was: was.to_owned(), run, receipt: None }
+            KilledView {
+                target: name.clone(),
+                kind: "agent".to_owned(),
+                was: was.to_owned(),
+                run,
+                receipt: None,
+            }
         }
         Target::Task(id, name) => {
             let node = node(*id);
-            let run = node.as_ref().and_then(|node| Some(node.task()?.status.claim()?.run));
+            let run = node
+                .as_ref()
+                .and_then(|node| Some(node.task()?.status.claim()?.run));
             let was = node.as_ref().map_or("", |node| node.status());
-            KilledView { target: name.clone(), kind: "task".to_owned(), was: was.to_owned(), run, receipt: None }
+            KilledView {
+                target: name.clone(),
+                kind: "task".to_owned(),
+                was: was.to_owned(),
+                run,
+                receipt: None,
+            }
         }
         Target::Run(_, run) => {
-            let was = reader.run(*run).ok().flatten().map_or("", |stored| stored.run.status.name());
-            KilledView { target: run.to_string(), kind: "run".to_owned(), was: was.to_owned(), run: Some(*run), receipt: None }
+            let was = reader
+                .run(*run)
+                .ok()
+                .flatten()
+                .map_or("", |stored| stored.run.status.name());
+            KilledView {
+                target: run.to_string(),
+                kind: "run".to_owned(),
+                was: was.to_owned(),
+                run: Some(*run),
+                receipt: None,
+            }
         }
     }
 }
 
 async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Result<(), Error> {
     let system = api.runtime.system();
-    let reason = if body.reason.is_empty() { "asked to".to_owned() } else { body.reason.clone() };
+    let reason = if body.reason.is_empty() {
+        "asked to".to_owned()
+    } else {
+        body.reason.clone()
+    };
     let stop = |reason: &str| {
-        let cause = StopCause::Requested { by: caller.0.principal.clone(), reason: reason.to_owned() };
+        let cause = StopCause::Requested {
+            by: caller.0.principal.clone(),
+            reason: reason.to_owned(),
+        };
         Command::Agent(AgentCommand::StopRun { cause })
     };
     match target {
         Target::Agent(id, _) => {
-            let kill = AgentCommand::Kill { reason, grace: body.grace.map(|span| span.0) };
+            let kill = AgentCommand::Kill {
+                reason,
+                grace: body.grace.map(|span| span.0),
+            };
             system.ask(&caller.0, *id, Command::Agent(kill), None).await?;
         }
         Target::Run(agent, run) => {
@@ -159,13 +201,17 @@ async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Resu
             }
         }
         Target::Task(id, _) => {
-            let Some(node) = system.reader().node(*id)? else { return Ok(()) };
+            let Some(node) = system.reader().node(*id)? else {
+                return Ok(());
+            };
             let Some(task) = node.task() else { return Ok(()) };
             if task.status.is_terminal() {
                 return Ok(());
             }
             let holder = task.status.claim().cloned();
-            let cancel = TaskCommand::Cancel { reason: reason.clone() };
+            let cancel = TaskCommand::Cancel {
+                reason: reason.clone(),
+            };
             system.ask(&caller.0, *id, Command::Task(cancel), None).await?;
             if let Some(claim) = holder {
                 system.ask(&caller.0, claim.agent, stop(&reason), None).await?;
@@ -179,7 +225,10 @@ async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Resu
 /// before, so the run's own grace counts too.
 async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receipt, Error> {
     let system = api.runtime.system();
-    let own = system.reader().run(run)?.map_or(bounds::STOP_GRACE, |stored| stored.run.spec.limits.grace);
+    let own = system
+        .reader()
+        .run(run)?
+        .map_or(bounds::STOP_GRACE, |stored| stored.run.spec.limits.grace);
     let mut follower = system.journal().follow(system.journal().last_stamp());
     let waited = async {
         loop {
@@ -191,9 +240,12 @@ async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receip
             }
         }
     };
-    let limit = grace.map_or(own, |span| span.0).max(own) + MARGIN;
+    let limit = grace.map_or(own, |span| span.0).max(own).saturating_add(MARGIN);
     tokio::time::timeout(limit, waited).await.unwrap_or_else(|_| {
-        Err(Error::new(Code::TimedOut, format!("run {run} has not ended yet; the stop goes on"))
-            .hint("`worknode ps` shows when it is over"))
+        Err(Error::new(
+            Code::TimedOut,
+            format!("run {run} has not ended yet; the stop goes on"),
+        )
+        .hint("`worknode ps` shows when it is over"))
     })
 }

@@ -8,7 +8,11 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
-use worknode_actors::{membrane::Reply, new_task::{NewTask, add_task}, submit};
+use worknode_actors::{
+    membrane::Reply,
+    new_task::{NewTask, add_task},
+    submit,
+};
 use worknode_core::{
     command::Command,
     error::{Code, Error},
@@ -24,7 +28,10 @@ use crate::view::{self, TaskView};
 
 type Answer = Result<Json<TaskView>, ApiError>;
 
-pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Vec<TaskView>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<Vec<TaskView>>, ApiError> {
     caller.may_read()?;
     Ok(Json(view::tasks(api.reader())?))
 }
@@ -61,8 +68,20 @@ pub(super) async fn progress(
     Path(id): Path<String>,
     Json(body): Json<Reported>,
 ) -> Answer {
-    let progress = Progress { percent: body.percent, message: body.message };
-    ask(&api, &caller, &id, TaskCommand::Progress { epoch: body.epoch, progress }).await
+    let progress = Progress {
+        percent: body.percent,
+        message: body.message,
+    };
+    ask(
+        &api,
+        &caller,
+        &id,
+        TaskCommand::Progress {
+            epoch: body.epoch,
+            progress,
+        },
+    )
+    .await
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,8 +116,11 @@ pub(super) async fn release(
     Path(id): Path<String>,
     Json(body): Json<Because>,
 ) -> Answer {
-    let release =
-        TaskCommand::Release { epoch: body.epoch, cause: ReleaseCause::GivenBack, detail: body.reason };
+    let release = TaskCommand::Release {
+        epoch: body.epoch,
+        cause: ReleaseCause::GivenBack,
+        detail: body.reason,
+    };
     ask(&api, &caller, &id, release).await
 }
 
@@ -108,7 +130,16 @@ pub(super) async fn block(
     Path(id): Path<String>,
     Json(body): Json<Because>,
 ) -> Answer {
-    ask(&api, &caller, &id, TaskCommand::Block { epoch: body.epoch, reason: body.reason }).await
+    ask(
+        &api,
+        &caller,
+        &id,
+        TaskCommand::Block {
+            epoch: body.epoch,
+            reason: body.reason,
+        },
+    )
+    .await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -147,7 +178,16 @@ pub(super) async fn approve(
 ) -> Answer {
     let node = view::find(api.reader(), Kind::Task, &id)?;
     let commit = decided_on(&node, body.commit)?;
-    ask(&api, &caller, &id, TaskCommand::Approve { commit, note: body.note }).await
+    ask(
+        &api,
+        &caller,
+        &id,
+        TaskCommand::Approve {
+            commit,
+            note: body.note,
+        },
+    )
+    .await
 }
 
 pub(super) async fn reject(
@@ -159,7 +199,11 @@ pub(super) async fn reject(
     let node = view::find(api.reader(), Kind::Task, &id)?;
     let commit = decided_on(&node, body.commit)?;
     if body.reason.is_empty() {
-        return Err(Error::new(Code::Usage, "a rejection needs a reason: it goes into the next brief").into());
+        return Err(Error::new(
+            Code::Usage,
+            "a rejection needs a reason: it goes into the next brief",
+        )
+        .into());
     }
     let findings = vec![Finding::new("review.rejected", body.reason)];
     ask(&api, &caller, &id, TaskCommand::Reject { commit, findings }).await
@@ -171,19 +215,30 @@ fn decided_on(node: &Node, said: Option<CommitId>) -> Result<CommitId, Error> {
         (None, Some(TaskStatus::InReview(review))) => Ok(review.submission.commit.clone()),
         (None, _) => Err(Error::new(
             Code::IllegalTransition,
-            format!("task `{}` is {}; there is nothing to review", node.name, node.status()),
+            format!(
+                "task `{}` is {}; there is nothing to review",
+                node.name,
+                node.status()
+            ),
         )),
     }
 }
 
 async fn ask(api: &Api, caller: &Caller, id: &str, command: TaskCommand) -> Answer {
     let node = view::find(api.reader(), Kind::Task, id)?;
-    match api.runtime.system().ask(&caller.0, node.id, Command::Task(command), None).await? {
+    match api
+        .runtime
+        .system()
+        .ask(&caller.0, node.id, Command::Task(command), None)
+        .await?
+    {
         Reply::Done { .. } | Reply::Conflated => one(api, node.id),
     }
 }
 
 fn one(api: &Api, id: NodeId) -> Answer {
     let found = view::tasks(api.reader())?.into_iter().find(|task| task.id == id);
-    found.map(Json).ok_or_else(|| super::error::not_found(format!("there is no task {id}")))
+    found
+        .map(Json)
+        .ok_or_else(|| super::error::not_found(format!("there is no task {id}")))
 }
