@@ -15,11 +15,12 @@ use worknode_core::{
     bounds,
     error::Error,
     event::{Event, Principal, Record},
+    hlc::Hlc,
     ids::NodeId,
     node::{Kind, Node},
     time::Timestamp,
 };
-use worknode_journal::Reader;
+use worknode_journal::{EventFilter, Reader};
 use worknode_triggers::{
     Occurrence, SkipReason, Trigger, Window, due,
     due::next_due,
@@ -54,11 +55,15 @@ struct Deadline {
 
 pub(crate) struct State {
     system: System,
-    triggers: Vec<Arc<Trigger>>,
-    events: HashMap<String, EventState>,
+    /// Triggers with a timetable or a deadline ladder.
+    timed: Vec<Arc<Trigger>>,
+    /// Triggers that watch events, each with what it remembers of them.
+    watching: Vec<(Arc<Trigger>, EventState)>,
     deadlines: HashMap<NodeId, Deadline>,
     /// Everything up to here has been looked at.
     looked: Timestamp,
+    /// The next instant at which something is due, as of the last look.
+    next: Option<Timestamp>,
     alarm: Option<JoinHandle<()>>,
 }
 
@@ -86,6 +91,7 @@ impl Actor for Scheduler {
         let mut state = State::new(system)?;
         feed::follow(state.system.journal(), begun, myself.clone(), SchedulerMsg::Feed);
         state.finish_what_was_fired().await?;
+        state.catch_up_on_events(begun).await?;
         myself.send_message(SchedulerMsg::Look)?;
         Ok(state)
     }
@@ -123,16 +129,22 @@ impl Actor for Scheduler {
 
 impl State {
     fn new(system: System) -> Result<Self, Error> {
-        let triggers: Vec<_> = system.team().triggers.iter().cloned().map(Arc::new).collect();
+        let triggers = system.team().triggers.iter().cloned().map(Arc::new);
+        let (watching, timed): (Vec<_>, Vec<_>) =
+            triggers.partition(|trigger| matches!(trigger.when(), When::Event(_)));
         let reader = &system.reader().clone();
         // The window goes on where the last firing of any trigger with a timetable ended; a
         // store that never fired owes nothing from before now.
-        let looked = last_due(reader, &triggers)?.unwrap_or_else(|| system.now());
+        let looked = last_due(reader, &timed)?.unwrap_or_else(|| system.now());
         let mut state = Self {
-            triggers,
-            events: HashMap::new(),
+            timed,
+            watching: watching
+                .into_iter()
+                .map(|trigger| (trigger, EventState::default()))
+                .collect(),
             deadlines: HashMap::new(),
             looked: looked.min(system.now()),
+            next: None,
             alarm: None,
             system,
         };
@@ -169,7 +181,7 @@ impl State {
         if window.now <= window.last {
             return;
         }
-        for trigger in self.triggers.clone() {
+        for trigger in self.timed.clone() {
             let (fire, skipped) = self.owed(&trigger, window);
             for (occurrence, due, reason) in skipped {
                 self.skip(&occurrence, due, reason).await;
@@ -179,6 +191,7 @@ impl State {
             }
         }
         self.looked = window.now;
+        self.next = self.next_look();
     }
 
     /// What one trigger owes for the window.
@@ -259,27 +272,62 @@ impl State {
     async fn take_notice(&mut self, records: &[Record]) {
         for record in records {
             self.note_record(record);
-            for trigger in self.triggers.clone() {
-                let state = self.events.get(trigger.name()).copied().unwrap_or_default();
-                let (state, decision) = state.on_event(&trigger, record.event.topic(), record.at);
-                if decision == EventDecision::Ignored {
-                    continue;
-                }
-                self.events.insert(trigger.name().to_owned(), state);
-                if let (EventDecision::Fire(occurrence), Some(action)) = (decision, trigger.action().cloned())
-                {
-                    let due = record.at.wall;
-                    self.fire(DueNow {
-                        trigger,
-                        occurrence,
-                        due,
-                        action,
-                        about: Some(record.node),
-                    })
-                    .await;
+            for at in 0..self.watching.len() {
+                self.watch(at, record).await;
+            }
+        }
+    }
+
+    /// Shows one record to one trigger that watches events.
+    async fn watch(&mut self, at: usize, record: &Record) {
+        let Some((trigger, state)) = self.watching.get_mut(at) else {
+            return;
+        };
+        let (next, decision) = state.on_event(trigger, record.event.topic(), record.at);
+        *state = next;
+        let (EventDecision::Fire(occurrence), Some(action)) = (decision, trigger.action().cloned()) else {
+            return;
+        };
+        let trigger = Arc::clone(trigger);
+        let due = record.at.wall;
+        self.fire(DueNow {
+            trigger,
+            occurrence,
+            due,
+            action,
+            about: Some(record.node),
+        })
+        .await;
+    }
+
+    /// Events that an earlier daemon stored and may not have acted on. A trigger that has fired
+    /// before remembers from there; one that never has begins now, so that a new trigger does
+    /// not act on old events.
+    async fn catch_up_on_events(&mut self, until: Hlc) -> Result<(), Error> {
+        for at in 0..self.watching.len() {
+            let Some((trigger, state)) = self.watching.get_mut(at) else {
+                continue;
+            };
+            let last = self.system.reader().firings_of(trigger.name(), 1)?.pop();
+            let Some(since) = last.and_then(|firing| firing.occurrence.parse::<Hlc>().ok()) else {
+                continue;
+            };
+            *state = EventState::fired_on(since);
+            let mut filter = EventFilter {
+                after: since,
+                until: Some(until),
+                ..EventFilter::default()
+            };
+            loop {
+                let page = self.system.reader().events(&filter)?;
+                let Some(newest) = page.last() else { break };
+                filter.after = newest.at;
+                for record in &page {
+                    self.watch(at, record).await;
                 }
             }
         }
+        Ok(())
     }
 
     fn note_record(&mut self, record: &Record) {
@@ -296,7 +344,10 @@ impl State {
             return;
         }
         match self.system.reader().node(record.node) {
-            Ok(Some(node)) => self.note_deadline(&node),
+            Ok(Some(node)) => {
+                self.note_deadline(&node);
+                self.next = self.next_look();
+            }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "cannot read a task's deadline"),
         }
@@ -331,7 +382,7 @@ impl State {
         if let Some(alarm) = self.alarm.take() {
             alarm.abort();
         }
-        let next = self.next_look();
+        let next = self.next;
         let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
         self.alarm = next.map(|instant| {
             tokio::spawn(async move {
@@ -349,7 +400,7 @@ impl State {
             When::Deadline(_) => DeadlineLadder::of(trigger)?.next_due(&deadlines, self.looked),
             When::Event(_) => None,
         };
-        self.triggers.iter().filter_map(next).min()
+        self.timed.iter().filter_map(next).min()
     }
 }
 

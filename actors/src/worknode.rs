@@ -85,6 +85,7 @@ impl Active {
         ask.answer(answer);
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(node = %self.node.id, name = %self.node.name, by = %ask.authority.principal))]
     async fn execute(&mut self, ask: &Ask) -> Result<Reply, Error> {
         self.membrane.authorise(ask, self.submitted_by())?;
         let outcome = self.decide(ask)?;

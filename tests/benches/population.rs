@@ -41,12 +41,10 @@ const ASKERS: usize = 64;
 /// How long all of them may take to become data again.
 const PASSIVATION: Duration = Duration::from_secs(60);
 
-/// What a process with Worknodes found.
+/// What a process with Worknodes found; memory in bytes of the whole process.
 #[derive(Debug, Serialize, Deserialize)]
 struct Found {
-    /// Bytes of the process once the runtime was up.
-    started: u64,
-    /// The same after every Worknode was read once: the store's own caches are full.
+    /// After every Worknode was read once: the store's own caches are full.
     warm: u64,
     /// With all of them active.
     active: u64,
@@ -64,13 +62,14 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     bench.tokio.block_on(populate(full.scene.path(), count))?;
     bench.tokio.block_on(populate(empty.scene.path(), 0))?;
     let dir = |stage: &Stage| stage.scene.path().to_string_lossy().into_owned();
-    let none: Found = child(&[role::WORKNODES, &dir(&empty), "0"])?;
+    let few: u64 = child(&[role::STARTED, &dir(&empty)])?;
+    let many: u64 = child(&[role::STARTED, &dir(&full)])?;
     let all: Found = child(&[role::WORKNODES, &dir(&full), &count.to_string()])?;
     let bare: u64 = child(&[role::TASKS, &count.to_string()])?;
-    Ok(figures(count, &none, &all, bare))
+    Ok(figures(count, [few, many], &all, bare))
 }
 
-fn figures(count: usize, none: &Found, all: &Found, bare: u64) -> Vec<Figure> {
+fn figures(count: usize, [few, many]: [u64; 2], all: &Found, bare: u64) -> Vec<Figure> {
     let each = |more: u64, less: u64| (more as f64 - less as f64) / count as f64;
     let bytes = |what: &str, ours, load: &str| Figure {
         what: format!("memory of a Worknode, {what}"),
@@ -98,7 +97,7 @@ fn figures(count: usize, none: &Found, all: &Found, bare: u64) -> Vec<Figure> {
     vec![
         bytes("active", each(all.active, all.warm), &active),
         bytes("passivated again", each(all.passivated, all.warm), &since),
-        bytes("never asked", each(all.started, none.started), &never),
+        bytes("never asked", each(many, few), &never),
         time("median", 0),
         time("p99", 1),
     ]
@@ -172,12 +171,21 @@ fn worknode(number: usize) -> NodeId {
     NodeId::derived(NodeId::ROOT, &format!("document {number}"))
 }
 
+/// The role of a process that has only started on a store: prints its size in bytes.
+pub(crate) fn started(dir: &Path) -> Result<(), Failure> {
+    let size = tokio::runtime::Runtime::new()?.block_on(async {
+        let _runtime = scene::runtime(dir).await?;
+        resident()
+    })?;
+    println!("{size}");
+    Ok(())
+}
+
 /// The role of a process that has all of them: active, and data again.
 pub(crate) fn worknodes(dir: &Path, count: usize) -> Result<(), Failure> {
     let ids: Vec<NodeId> = (0..count).map(worknode).collect();
     let found = tokio::runtime::Runtime::new()?.block_on(async {
         let runtime = scene::runtime(dir).await?;
-        let started = resident()?;
         for id in &ids {
             runtime.system().reader().node(*id)?;
         }

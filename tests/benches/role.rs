@@ -9,6 +9,8 @@ use crate::{Failure, measure::wall_nanos, population};
 pub(crate) const FLAG: &str = "--role";
 /// The role that writes down when it began: `stamp FILE`.
 pub(crate) const STAMP: &str = "stamp";
+/// The role of a runtime on a store, which nobody asks anything: `started DIR`.
+pub(crate) const STARTED: &str = "started";
 /// The role of a population of Worknodes: `worknodes DIR COUNT`.
 pub(crate) const WORKNODES: &str = "worknodes";
 /// The role of as many bare tasks: `tasks COUNT`.
@@ -21,6 +23,7 @@ pub(crate) fn play(args: impl Iterator<Item = String>) -> Result<(), Failure> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         [STAMP, file] => stamp(Path::new(file), begun),
+        [STARTED, dir] => population::started(Path::new(dir)),
         [WORKNODES, dir, count] => population::worknodes(Path::new(dir), count.parse()?),
         [TASKS, count] => population::tasks(count.parse()?),
         other => Err(format!("there is no role {other:?}").into()),

@@ -234,7 +234,9 @@ fn a_socket_path_longer_than_the_kernel_allows_works() {
 fn a_directory_that_is_not_there_or_has_no_team_is_told() {
     let scene = Scene::empty();
     let mut elsewhere = Command::new(binary());
-    elsewhere.args(["-C", "nowhere", "status"]).current_dir(scene.path());
+    elsewhere
+        .args(["-C", "nowhere", "status"])
+        .current_dir(scene.path());
     Done::from(elsewhere.output().unwrap())
         .fails(3)
         .says(&["nowhere"]);
@@ -252,14 +254,15 @@ fn a_directory_that_is_not_there_or_has_no_team_is_told() {
 /// program is gone for the second task.
 #[test]
 fn p8_p11_a_program_that_disappears_ends_in_quarantine_and_not_in_a_loop() {
-    let scene = Scene::new().and_team(
-        r#"
+    let scene = Scene::new();
+    let program = scene.file("agent.sh").display().to_string();
+    let team = r#"
 [team]
 name = "t"
 
 [[agent]]
 name = "worker"
-command = ["./agent.sh"]
+command = ["PROGRAM"]
 restart = { max_restarts = 2, backoff = "10ms" }
 
 [[phase]]
@@ -275,17 +278,14 @@ title = "Two"
 prompt = "Write two.txt"
 files = ["*.txt"]
 depends_on = ["one"]
-"#,
-    );
+"#;
+    let scene = scene.and_team(&team.replace("PROGRAM", &program));
     scene
         .worknode(&["run"])
         .fails(2)
         .says(&["worknode.toml:7", "agent.sh"]);
-    let script = format!(
-        "[ -z \"$WORKNODE_STAY\" ] && rm '{}'\necho done > $WORKNODE_TASK.txt && git add . && git commit -qm work",
-        scene.path().join("agent.sh").display()
-    );
-    scene.script("agent.sh", &script);
+    let work = "echo done > $WORKNODE_TASK.txt && git add . && git commit -qm work";
+    scene.script("agent.sh", &format!("rm {program}\n{work}"));
 
     let done = scene.worknode(&["run"]).fails(1);
     done.says(&["two", "worker is quarantined", "could not start", "agent.sh"]);
@@ -303,8 +303,7 @@ depends_on = ["one"]
     );
 
     // Quarantine survives a restart of the daemon, and an operator ends it.
-    let script = script.replace("-z \"$WORKNODE_STAY\"", "1 = 2");
-    scene.script("agent.sh", &script);
+    scene.script("agent.sh", work);
     scene.worknode(&["run"]).fails(1).says(&["worker is quarantined"]);
     up(&scene);
     scene.worknode(&["agent", "resume", "worker"]).ok();

@@ -12,6 +12,8 @@ mod follow_one_task;
 mod landing;
 mod layering;
 mod mailbox;
+mod operator;
 mod output;
 mod schedule;
 mod store;
+mod terminal;

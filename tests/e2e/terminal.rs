@@ -5,16 +5,28 @@ use worknode_tests::scene::Scene;
 
 #[test]
 fn init_makes_what_check_accepts_and_never_overwrites_unasked() {
-    for (template, files) in [("minimal", &["worknode.toml"][..]), ("webapp-claude", &["worknode.toml", "plan.toml"])] {
+    for (template, files) in [
+        ("minimal", &["worknode.toml"][..]),
+        ("webapp-claude", &["worknode.toml", "plan.toml"]),
+    ] {
         let scene = Scene::new();
-        let made = scene.worknode(&["init", "--template", template, "--json"]).ok().json();
+        let made = scene
+            .worknode(&["init", "--template", template, "--json"])
+            .ok()
+            .json();
         assert_eq!(made["wrote"], serde_json::json!(files));
         assert!(scene.read(".gitignore").contains(".worknode/"));
 
         scene.write("worknode.toml", "mine");
-        scene.worknode(&["init", "--template", template]).fails(5).says(&["worknode.toml", "--force"]);
+        scene
+            .worknode(&["init", "--template", template])
+            .fails(5)
+            .says(&["worknode.toml", "--force"]);
         assert_eq!(scene.read("worknode.toml"), "mine");
-        scene.worknode(&["init", "--template", template, "--force"]).ok().says(&["wrote worknode.toml"]);
+        scene
+            .worknode(&["init", "--template", template, "--force"])
+            .ok()
+            .says(&["wrote worknode.toml"]);
         assert_ne!(scene.read("worknode.toml"), "mine");
         assert_eq!(scene.read(".gitignore").matches(".worknode").count(), 1);
     }
@@ -25,7 +37,10 @@ fn init_makes_what_check_accepts_and_never_overwrites_unasked() {
 fn what_init_makes_runs() {
     let scene = Scene::new();
     scene.worknode(&["init"]).ok();
-    scene.worknode(&["check"]).ok().says(&["minimal: 1 agents, 1 tasks, 0 triggers; no mistakes found"]);
+    scene
+        .worknode(&["check"])
+        .ok()
+        .says(&["minimal: 1 agents, 1 tasks, 0 triggers; no mistakes found"]);
     let checked = scene.worknode(&["check", "--json"]).ok().json();
     assert_eq!((&checked["ok"], &checked["tasks"]), (&true.into(), &1.into()));
     assert!(!scene.file(".worknode").exists(), "checking changes nothing");
@@ -36,26 +51,46 @@ fn what_init_makes_runs() {
     // Doing it again does nothing again.
     let again = scene.worknode(&["run", "--json"]).ok();
     let last: Value = serde_json::from_str(again.stdout.lines().last().unwrap()).unwrap();
-    assert_eq!((&last["summary"]["attempts"], &last["summary"]["commits_landed"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&last["summary"]["attempts"], &last["summary"]["commits_landed"]),
+        (&0.into(), &0.into())
+    );
     assert_eq!(scene.landed().len(), 3);
 }
 
 #[test]
 fn doctor_completions_and_schemas_speak() {
     let scene = Scene::empty();
-    scene.worknode(&["doctor"]).ok().says(&["git", "process identity"]);
+    scene
+        .worknode(&["doctor"])
+        .ok()
+        .says(&["git", "process identity"]);
     let found = scene.worknode(&["doctor", "--json"]).ok().json();
-    assert!(found.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{found}");
+    assert!(
+        found
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["ok"] == true),
+        "{found}"
+    );
     for shell in ["bash", "zsh", "fish"] {
         let script = scene.worknode(&["completions", shell]).ok().stdout;
         assert!(script.contains("worknode") && script.contains("kill"), "{shell}");
     }
     for of in ["config", "plan", "profile"] {
         let schema = scene.worknode(&["schema", of]).ok().json();
-        assert!(schema["$schema"].is_string() && schema["properties"].is_object(), "{of}: {schema}");
+        assert!(
+            schema["$schema"].is_string() && schema["properties"].is_object(),
+            "{of}: {schema}"
+        );
         assert_eq!(scene.worknode(&["schema", of, "--json"]).ok().json(), schema);
     }
-    for (command, word) in [("completions", "tcsh-x"), ("schema", "weather"), ("no-such-command", "x")] {
+    for (command, word) in [
+        ("completions", "tcsh-x"),
+        ("schema", "weather"),
+        ("no-such-command", "x"),
+    ] {
         scene.worknode(&[command, word]).fails(2);
     }
 }
@@ -74,7 +109,9 @@ fn every_command_has_help() {
         let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
         for line in commands.take_while(|line| !line.is_empty()) {
             // A name stands at the beginning; what goes on from the line above stands deeper.
-            let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) else { continue };
+            let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) else {
+                continue;
+            };
             let name = name.split(' ').next().unwrap().to_owned();
             if name != "help" {
                 left.push([path.as_slice(), &[name]].concat());

@@ -46,6 +46,17 @@ pub enum EventDecision {
 }
 
 impl EventState {
+    /// The state right after the trigger fired on the event with this stamp: what a restart
+    /// goes on from.
+    #[must_use]
+    pub const fn fired_on(stamp: Hlc) -> Self {
+        Self {
+            count: 0,
+            last_fired: Some(stamp.wall),
+            last_seen: Some(stamp),
+        }
+    }
+
     /// What the next event means. `kind` is its type, `stamp` its identity and place in order.
     #[must_use]
     pub fn on_event(self, trigger: &Trigger, kind: &str, stamp: Hlc) -> (Self, EventDecision) {

@@ -30,7 +30,7 @@ use crate::system::{System, random_u64};
 const REPORTS: u32 = 20;
 
 /// Lives the run from the permit to the receipt.
-#[tracing::instrument(name = "run", skip_all, fields(run = %spec.id, agent = %agent, task = tracing::field::Empty))]
+#[tracing::instrument(name = "run", skip_all, fields(run = %spec.id, agent = name_of(&system, agent), task = tracing::field::Empty))]
 pub(super) async fn live(
     system: System,
     permit: SpawnPermit,
@@ -51,6 +51,11 @@ pub(super) async fn live(
         Err(error) => job.not_started(&error),
     };
     job.finish(&spec, receipt).await;
+}
+
+fn name_of(system: &System, agent: NodeId) -> String {
+    let known = system.team().agent(agent).map(|agent| agent.name.clone());
+    known.unwrap_or_else(|| agent.to_string())
 }
 
 struct Job {

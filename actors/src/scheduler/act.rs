@@ -14,7 +14,7 @@ use worknode_core::{
 };
 use worknode_policies::authority::Authority;
 use worknode_triggers::{
-    SkipReason,
+    SkipReason, Trigger,
     due::{OverlapDecision, overlap_decision},
     spec::SpawnSpec,
     trigger::{Action, Recipient},
@@ -31,10 +31,11 @@ const PHASE: &str = "triggers";
 
 impl State {
     /// Acts on one occurrence, once.
+    #[tracing::instrument(name = "firing", skip_all, fields(
+        trigger = %now.occurrence.trigger,
+        occurrence = %now.occurrence.key,
+    ))]
     pub(super) async fn fire(&mut self, now: DueNow) {
-        let span = tracing::info_span!("firing", trigger = %now.occurrence.trigger, occurrence = %now.occurrence.key);
-        let _entered = span.enter();
-        drop(_entered);
         match now.action.as_ref() {
             Action::Notify { to, message } => self.notify(&now, to, message.as_deref()).await,
             Action::Emit(emit) => {
@@ -270,11 +271,19 @@ impl State {
         tokio::spawn(async move { start_run(&system, &now, node, start, replaced).await });
     }
 
+    fn trigger(&self, name: &str) -> Option<Arc<Trigger>> {
+        let all = self
+            .timed
+            .iter()
+            .chain(self.watching.iter().map(|(trigger, _)| trigger));
+        all.into_iter().find(|trigger| trigger.name() == name).cloned()
+    }
+
     /// Firings of an earlier daemon that have no outcome: their deed may or may not have
     /// happened. Each deed can be repeated without a second effect, so it is.
     pub(super) async fn finish_what_was_fired(&mut self) -> Result<(), Error> {
         for firing in self.system.reader().open_firings(PAGE)? {
-            let Some(trigger) = self.triggers.iter().find(|t| t.name() == firing.trigger).cloned() else {
+            let Some(trigger) = self.trigger(&firing.trigger) else {
                 let outcome = "the trigger is no longer configured".to_owned();
                 let event = Event::TriggerActed {
                     trigger: firing.trigger.clone(),

@@ -101,6 +101,28 @@ fn opposites_are_of_one_family() {
 
 proptest! {
     #[test]
+    fn p6_a_restart_after_any_firing_goes_on_as_if_there_had_been_none(
+        events in "[Fs]{1,40}", consecutive in 1_u32..4, cooldown in 0_u64..6, cut in 0_usize..20,
+    ) {
+        let trigger = trigger(&format!("consecutive = {consecutive}\ncooldown = \"{cooldown}s\""));
+        let whole = fired(&trigger, &events);
+        if let Some(at) = whole.get(cut % whole.len().max(1)) {
+            let mut state = EventState::fired_on(stamp(*at));
+            let mut rest = Vec::new();
+            for (second, event) in (1..).zip(events.chars()) {
+                let kind = if event == 'F' { "compilation_failed" } else { "compilation_succeeded" };
+                let (next, decision) = state.on_event(&trigger, kind, stamp(second));
+                state = next;
+                if matches!(decision, EventDecision::Fire(_)) {
+                    rest.push(second);
+                }
+            }
+            let after: Vec<u64> = whole.iter().copied().filter(|second| second > at).collect();
+            prop_assert_eq!(rest, after);
+        }
+    }
+
+    #[test]
     fn p6_no_two_firings_within_a_cooldown_and_none_without_enough(
         events in "[Fsx]{0,60}", consecutive in 1_u32..4, cooldown in 0_u64..6,
     ) {
