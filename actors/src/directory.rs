@@ -11,7 +11,7 @@ use std::{
 };
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 use worknode_core::{
     bounds,
     error::{Code, Error},
@@ -20,6 +20,7 @@ use worknode_core::{
 
 use crate::{
     membrane::{Admission, Ask, Membrane},
+    messages::DirectoryMsg,
     store::ancestors,
     system::System,
     worknode::{Active, NodeMsg, WorknodeActor},
@@ -29,17 +30,6 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(60);
 /// How often the directory looks for idle ones.
 const SWEEP: Duration = Duration::from_secs(15);
-
-/// What the directory is told.
-#[derive(Debug)]
-pub enum DirectoryMsg {
-    /// A command for a Worknode.
-    Route(NodeId, Box<Ask>),
-    /// Passivate who was idle for this long.
-    Sweep(Duration),
-    /// How many are active?
-    Count(oneshot::Sender<usize>),
-}
 
 /// The actor.
 #[derive(Debug)]

@@ -23,35 +23,7 @@ use worknode_core::{
 
 use self::orphans::end_what_was_left;
 pub(crate) use self::workspace::start_of;
-use crate::system::System;
-
-/// What the keeper is told.
-#[derive(Debug)]
-pub enum KeeperMsg {
-    /// Start a process.
-    Spawn {
-        /// The permission to.
-        permit: SpawnPermit,
-        /// What it is.
-        spec: Box<RunSpec>,
-        /// Whose run.
-        agent: NodeId,
-    },
-    /// Bring a process to its end.
-    Stop {
-        /// Which.
-        run: RunId,
-        /// Time between TERM and KILL, when not the run's own.
-        grace: Option<Duration>,
-    },
-    /// A job has said its last word.
-    Over {
-        /// Whose.
-        run: RunId,
-    },
-    /// Answer when no run is left.
-    WhenEmpty(oneshot::Sender<()>),
-}
+use crate::{messages::KeeperMsg, system::System};
 
 /// A run is to end.
 #[derive(Clone, Copy, Debug)]

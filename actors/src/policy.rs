@@ -7,8 +7,6 @@
 mod gates;
 mod land;
 
-pub(crate) use self::land::authorship;
-
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -198,7 +196,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             .repository
             .base_tip(&context.team.base)
             .await
-            .map_err(crate::submit::failed)?;
+            .map_err(crate::outside::failed)?;
         let command = match landing::next_step(state, &made.known, &base, &key) {
             Step::Nothing | Step::AwaitReview(_) => return Ok(()),
             Step::MakeCandidate => {

@@ -18,8 +18,7 @@ use worknode_journal::{Durability, StoredRun};
 
 use crate::{
     address::{Address, address},
-    directory::DirectoryMsg,
-    keeper::KeeperMsg,
+    messages::{DirectoryMsg, KeeperMsg},
     policy::PolicyMsg,
     scheduler::SchedulerMsg,
     store::all_of_kind,

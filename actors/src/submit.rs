@@ -15,7 +15,7 @@ use worknode_core::{
 use worknode_git::{ImportError, ImportLimits};
 use worknode_policies::authority::Authority;
 
-use crate::{membrane::Reply, system::System};
+use crate::{membrane::Reply, outside::failed, system::System};
 
 /// Takes `commit` out of the clone of the task's holder and hands it in.
 ///
@@ -78,8 +78,4 @@ async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), E
             Error::new(code, format!("the submission was not taken: {error}"))
                 .hint("commit your work in your workspace and submit the commit at its HEAD")
         })
-}
-
-pub(crate) fn failed(error: impl std::fmt::Display) -> Error {
-    Error::new(Code::Failed, error.to_string())
 }

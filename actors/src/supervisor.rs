@@ -15,8 +15,9 @@ use worknode_core::{
 
 use crate::{
     address::Slot,
-    directory::{Directory, DirectoryMsg},
-    keeper::{Keeper, KeeperMsg},
+    directory::Directory,
+    keeper::Keeper,
+    messages::{DirectoryMsg, KeeperMsg},
     policy::{Policy, PolicyMsg},
     scheduler::{Scheduler, SchedulerMsg},
     system::{System, random_u64},

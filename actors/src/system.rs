@@ -20,9 +20,8 @@ use worknode_policies::{authority::Authority, verdict::SigningKeys};
 use crate::{
     address::Address,
     definition::TeamDefinition,
-    directory::DirectoryMsg,
-    keeper::KeeperMsg,
     membrane::{Ask, Reply},
+    messages::{DirectoryMsg, KeeperMsg},
 };
 
 /// How long a command may take to be answered before the asker gives up waiting. The command

@@ -16,8 +16,8 @@ use worknode_core::{
 use worknode_journal::Durability;
 
 use crate::{
-    keeper::KeeperMsg,
     membrane::{Admitted, Ask, Membrane, Reply},
+    messages::KeeperMsg,
     system::System,
 };
 

@@ -90,7 +90,10 @@ fn compared(writers: usize, ours: &[Round], baseline: &[Round]) -> Result<Vec<Fi
         load: load.clone(),
     };
     let mut figures = vec![figure(
-        format!("durable appends, {writers} writer{}", if writers == 1 { "" } else { "s" }),
+        format!(
+            "durable appends, {writers} writer{}",
+            if writers == 1 { "" } else { "s" }
+        ),
         Unit::PerSecond,
         rate(ours),
         rate(baseline),

@@ -200,7 +200,6 @@ pub(crate) fn worknodes(dir: &Path, count: usize) -> Result<(), Failure> {
         passivate(&runtime).await?;
         let passivated = resident()?;
         Ok::<_, Failure>(Found {
-            started,
             warm,
             active,
             passivated,

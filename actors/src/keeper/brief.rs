@@ -12,7 +12,7 @@ use worknode_profiles::{
 };
 
 use super::workspace::Place;
-use crate::{definition::AgentDefinition, submit::failed, system::System};
+use crate::{definition::AgentDefinition, outside::failed, system::System};
 
 /// The brief of one run, as Markdown.
 pub(super) async fn render(

@@ -15,7 +15,6 @@ use worknode_core::{
     run::{Purpose, RunSpec},
     task::{Task, TaskStatus},
 };
-use worknode_git::Identity;
 use worknode_policies::capability::{self, Claims, TaskHold, operations_of};
 use worknode_process::{DEFAULT_ENV, SpawnSpec, clean_env};
 use worknode_profiles::{Brief, Launch};
@@ -23,8 +22,7 @@ use worknode_profiles::{Brief, Launch};
 use super::{brief, orphans::MARK};
 use crate::{
     definition::AgentDefinition,
-    policy::authorship,
-    submit::failed,
+    outside::{authorship, failed, identity},
     system::{Paths, System},
 };
 
@@ -136,11 +134,7 @@ async fn make_clone(
         (Purpose::Review { .. }, Some(task)) => (candidate_of(task)?, None),
         _ => (base.clone(), None),
     };
-    let identity = Identity::new(
-        &*agent.name,
-        format!("{}@{}.worknode", agent.name, context.team.name),
-    )
-    .map_err(failed)?;
+    let identity = identity(system, &agent.name)?;
     let branch = state.map_or_else(
         || format!("worknode/{run}"),
         |task| format!("worknode/{}", task.spec.key),

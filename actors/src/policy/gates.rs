@@ -20,7 +20,7 @@ use worknode_policies::{
 use worknode_process::{DEFAULT_ENV, ExitStatus, SpawnSpec, clean_env, run_to_end};
 
 use super::{Bench, Made};
-use crate::{definition::TestsDefinition, submit::failed, system::System};
+use crate::{definition::TestsDefinition, outside::failed, system::System};
 
 /// Bytes kept of what a gate's command writes.
 const OUTPUT: u64 = 4 * 1024 * 1024;

@@ -12,11 +12,16 @@ use worknode_core::{
     task::{Landing, Task, TaskCommand, TaskStatus},
     verdict::Finding,
 };
-use worknode_git::{Authorship, Identity, LandError, Merged};
+use worknode_git::{LandError, Merged};
 use worknode_policies::landing::Candidate;
 
 use super::{Bench, Made};
-use crate::{membrane::Reply, store::landed, submit::failed, system::System};
+use crate::{
+    membrane::Reply,
+    outside::{authorship, failed},
+    store::landed,
+    system::System,
+};
 
 /// Wait before a landing is tried again that something outside is in the way of.
 const IN_THE_WAY: Duration = Duration::from_secs(5);
@@ -74,16 +79,6 @@ pub(super) async fn make_candidate(system: &System, node: &Node, base: &CommitId
                 git: None,
             }
         }
-    })
-}
-
-/// Author and committer of what the runtime commits.
-pub(crate) fn authorship(system: &System, author: &str) -> Result<Authorship, Error> {
-    let team = &system.team().name;
-    Ok(Authorship {
-        author: Identity::new(author, format!("{author}@{team}.worknode")).map_err(failed)?,
-        committer: Identity::new("Worknode", format!("runtime@{team}.worknode")).map_err(failed)?,
-        at: system.now(),
     })
 }
 

@@ -13,14 +13,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::{Code, Error},
+    error::{Code, Error, IllegalTransition},
     event::{Event, Principal},
     ids::RunId,
     restart::{Restart, RestartPolicy, RestartTracker},
     run::{
         Ending, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunSpec, RunStatus, SpawnPermit, StopCause,
     },
-    task::IllegalTransition,
     time::Timestamp,
 };
 

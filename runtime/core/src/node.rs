@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, AgentSpec},
+    error::IllegalTransition,
     event::{Event, Record},
     hlc::Hlc,
     ids::NodeId,
-    task::{IllegalTransition, Task, TaskSpec},
+    task::{Task, TaskSpec},
 };
 
 /// What sort of thing a Worknode is.

@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    error::IllegalTransition,
     event::{Event, Principal},
     ids::{NodeId, RunId},
-    task::IllegalTransition,
     time::Timestamp,
 };
 

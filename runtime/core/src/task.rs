@@ -22,7 +22,7 @@ mod tests;
 pub use decide::{LandPermit, TaskCommand, TaskDecision, decide};
 
 use crate::{
-    error::{Code, Error},
+    error::IllegalTransition,
     event::{Event, Principal},
     git::{CommitId, TreeId},
     ids::{NodeId, RunId},
@@ -275,26 +275,6 @@ pub struct Task {
     pub progress: Option<Progress>,
     /// Where it stands.
     pub status: TaskStatus,
-}
-
-/// The event does not fit the state: a defect, or a write that came too late.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{event}` is not possible while {subject} is {state}{because}")]
-pub struct IllegalTransition {
-    /// The event's type.
-    pub event: &'static str,
-    /// Which thing.
-    pub subject: String,
-    /// The state it is in.
-    pub state: &'static str,
-    /// More, when the state alone does not explain it; begins with `: `.
-    pub because: String,
-}
-
-impl From<IllegalTransition> for Error {
-    fn from(illegal: IllegalTransition) -> Self {
-        Self::new(Code::IllegalTransition, illegal.to_string())
-    }
 }
 
 impl Task {

@@ -6,10 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
-use worknode_core::{
-    error::{Code, Error},
-    task::IllegalTransition,
-};
+use worknode_core::error::{Code, Error, IllegalTransition};
 
 /// The file, the disk or another process is in the way. Nothing acknowledged is lost.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

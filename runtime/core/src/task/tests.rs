@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use proptest::prelude::*;
 
 use super::*;
-use crate::agent::Tier;
+use crate::{agent::Tier, error::Code};
 
 const LEASE: Duration = Duration::from_secs(60);
 

@@ -1,0 +1,50 @@
+//! What actors are told that others than themselves must be able to say.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use worknode_core::{
+    ids::{NodeId, RunId},
+    run::{RunSpec, SpawnPermit},
+};
+
+use crate::membrane::Ask;
+
+/// What the directory is told.
+#[derive(Debug)]
+pub(crate) enum DirectoryMsg {
+    /// A command for a Worknode.
+    Route(NodeId, Box<Ask>),
+    /// Passivate who was idle for this long.
+    Sweep(Duration),
+    /// How many are active?
+    Count(oneshot::Sender<usize>),
+}
+
+/// What the keeper is told.
+#[derive(Debug)]
+pub(crate) enum KeeperMsg {
+    /// Start a process.
+    Spawn {
+        /// The permission to.
+        permit: SpawnPermit,
+        /// What it is.
+        spec: Box<RunSpec>,
+        /// Whose run.
+        agent: NodeId,
+    },
+    /// Bring a process to its end.
+    Stop {
+        /// Which.
+        run: RunId,
+        /// Time between TERM and KILL, when not the run's own.
+        grace: Option<Duration>,
+    },
+    /// A job has said its last word.
+    Over {
+        /// Whose.
+        run: RunId,
+    },
+    /// Answer when no run is left.
+    WhenEmpty(oneshot::Sender<()>),
+}

@@ -1,0 +1,30 @@
+//! Where the runtime meets what is not ours: git, files, other programs.
+
+use worknode_core::error::{Code, Error};
+use worknode_git::{Authorship, Identity};
+
+use crate::system::System;
+
+/// Something outside did not do what it was asked, and says why itself.
+pub(crate) fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(Code::Failed, error.to_string())
+}
+
+/// Author and committer of what the runtime commits.
+pub(crate) fn authorship(system: &System, author: &str) -> Result<Authorship, Error> {
+    Ok(Authorship {
+        author: identity(system, author)?,
+        committer: Identity::new("Worknode", address(system, "runtime")).map_err(failed)?,
+        at: system.now(),
+    })
+}
+
+/// An agent as git knows it.
+pub(crate) fn identity(system: &System, agent: &str) -> Result<Identity, Error> {
+    Identity::new(agent, address(system, agent)).map_err(failed)
+}
+
+/// No mail reaches these: the domain is the team.
+fn address(system: &System, who: &str) -> String {
+    format!("{who}@{}.worknode", system.team().name)
+}
