@@ -5,6 +5,7 @@
 //! looks for what an earlier one left alive, and ends it: nothing runs that nobody watches.
 
 mod brief;
+mod clone;
 mod job;
 mod orphans;
 mod workspace;
@@ -21,8 +22,8 @@ use worknode_core::{
     run::{RunSpec, SpawnPermit},
 };
 
+pub(crate) use self::clone::start_of;
 use self::orphans::end_what_was_left;
-pub(crate) use self::workspace::start_of;
 use crate::{messages::KeeperMsg, system::System};
 
 /// A run is to end.

@@ -13,9 +13,9 @@ use worknode_core::{
     task::TaskCommand,
 };
 use worknode_git::{ImportError, ImportLimits};
-use worknode_policies::authority::Authority;
+use worknode_policies::authority::{Authority, Target, authorise};
 
-use crate::{membrane::Reply, outside::failed, system::System};
+use crate::{membrane::Reply, outside::failed, store::ancestors, system::System};
 
 /// Takes `commit` out of the clone of the task's holder and hands it in.
 ///
@@ -29,6 +29,17 @@ pub async fn submit(
     commit: CommitId,
 ) -> Result<Reply, Error> {
     let node = system.ask(authority, task, Command::Get, None).await?.node()?;
+    let hand_in = Command::Task(TaskCommand::Submit {
+        epoch,
+        commit: commit.clone(),
+    });
+    // Before anything is taken out of anybody's clone: it must be the caller's own (P9).
+    let target = Target {
+        node: task,
+        ancestors: &ancestors(system.reader(), &node)?,
+        submitted_by: None,
+    };
+    authorise(authority, &hand_in, &target)?;
     let holder = node
         .task()
         .and_then(|task| task.status.claim())
@@ -37,14 +48,7 @@ pub async fn submit(
         take(system, claim.agent, &commit).await?;
     }
     // Without a hold this is refused, or repeats what was done: the task decides.
-    system
-        .ask(
-            authority,
-            task,
-            Command::Task(TaskCommand::Submit { epoch, commit }),
-            None,
-        )
-        .await
+    system.ask(authority, task, hand_in, None).await
 }
 
 async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), Error> {

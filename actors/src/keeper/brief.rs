@@ -1,17 +1,17 @@
 //! What an agent is told at the start of a run.
 
 use worknode_core::{
-    error::Error,
+    error::{Code, Error},
     node::Node,
     run::Purpose,
     task::{Task, TaskStatus},
 };
 use worknode_profiles::{
-    Brief,
+    Brief, Template,
     brief::{Artefact, Duty, Review, Work},
 };
 
-use super::workspace::Place;
+use super::clone::Place;
 use crate::{definition::AgentDefinition, outside::failed, system::System};
 
 /// The brief of one run, as Markdown.
@@ -63,7 +63,14 @@ pub(super) async fn render(
         team: &system.team().name,
         duty,
     };
-    Place::render(agent, &brief)
+    let template = Template::parse(&agent.brief).map_err(|mistakes| {
+        let first = mistakes.first().map_or_else(String::new, ToString::to_string);
+        Error::new(
+            Code::InvalidConfig,
+            format!("the brief's template has mistakes: {first}"),
+        )
+    })?;
+    Ok(template.render(&brief))
 }
 
 fn review<'a>(system: &'a System, task: &'a Task, place: &'a Place, files: &'a [String]) -> Duty<'a> {
