@@ -22,4 +22,4 @@ ci: test check
 
 # Every benchmark, as one table; `just bench --json` for programs, `just bench NAME` for one.
 bench *ARGS:
-    cargo bench --package worknode-tests --bench worknode -- {{ARGS}}
+    cargo bench --package worknode --bench speed -- {{ARGS}}

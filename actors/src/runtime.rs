@@ -10,6 +10,7 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Draft, Event, Principal},
+    ids::RunId,
     node::{Detail, Kind, Node, NodeSpec},
     run::StopCause,
     task::TaskStatus,
@@ -119,6 +120,12 @@ impl Runtime {
         }
     }
 
+    /// Ends a run whose stop cannot be stored. Its end is stored once that is possible again.
+    pub fn stop_unrecorded(&self, run: RunId, grace: Option<Duration>) {
+        // Without a keeper no run lives.
+        let _ = self.system.keeper().tell(KeeperMsg::Stop { run, grace });
+    }
+
     /// Looks again at everything that waits for review: something outside has changed.
     pub fn review_again(&self) {
         let _ = self.policy.tell(PolicyMsg::Look);
@@ -151,6 +158,7 @@ impl Runtime {
             grace = grace.max(run.spec.limits.grace);
             let stop = AgentCommand::StopRun {
                 cause: StopCause::Shutdown,
+                grace: None,
             };
             if let Err(error) = self.system.command(*agent, Command::Agent(stop)).await {
                 tracing::error!(%error, run = %run.spec.id, "the stop of a run could not be stored");

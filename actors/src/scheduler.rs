@@ -7,7 +7,14 @@
 
 mod act;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -30,6 +37,9 @@ use worknode_triggers::{
 };
 
 use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};
+
+/// Wait before a firing that could not be stored is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the scheduler is told.
 #[derive(Debug)]
@@ -62,6 +72,8 @@ pub(crate) struct State {
     deadlines: HashMap<NodeId, Deadline>,
     /// Everything up to here has been looked at.
     looked: Timestamp,
+    /// Whether something of the present look could not be stored, as on a full disk.
+    unstored: AtomicBool,
     /// The next instant at which something is due, as of the last look.
     next: Option<Timestamp>,
     alarm: Option<JoinHandle<()>>,
@@ -144,6 +156,7 @@ impl State {
                 .collect(),
             deadlines: HashMap::new(),
             looked: looked.min(system.now()),
+            unstored: AtomicBool::new(false),
             next: None,
             alarm: None,
             system,
@@ -179,8 +192,11 @@ impl State {
             now: self.system.now(),
         };
         if window.now <= window.last {
+            // The first look may come within the millisecond of the start. It is not the last.
+            self.next = self.next_look();
             return;
         }
+        self.unstored.store(false, Ordering::Relaxed);
         for trigger in self.timed.clone() {
             let (fire, skipped) = self.owed(&trigger, window);
             for (occurrence, due, reason) in skipped {
@@ -190,8 +206,14 @@ impl State {
                 self.fire(due).await;
             }
         }
-        self.looked = window.now;
-        self.next = self.next_look();
+        if self.unstored.load(Ordering::Relaxed) {
+            // The window stays open: what was stored is not acted on twice, the rest is tried
+            // again.
+            self.next = Some(window.now.plus(TRY_AGAIN));
+        } else {
+            self.looked = window.now;
+            self.next = self.next_look();
+        }
     }
 
     /// What one trigger owes for the window.
@@ -372,6 +394,7 @@ impl State {
             Err(error) if error.code == worknode_core::error::Code::AlreadyExists => false,
             Err(error) => {
                 tracing::error!(%error, trigger, "a firing could not be stored, and so did not act");
+                self.unstored.store(true, Ordering::Relaxed);
                 false
             }
         }

@@ -174,6 +174,7 @@ impl State {
             self.jobs.spawn(async move {
                 let stop = AgentCommand::StopRun {
                     cause: StopCause::Strategy,
+                    grace: None,
                 };
                 if let Err(error) = system.command(agent, Command::Agent(stop)).await {
                     tracing::error!(%error, %agent, "a sibling could not be stopped");

@@ -59,10 +59,12 @@ impl Actor for WorknodeActor {
         active: &mut Active,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            NodeMsg::Ask(admitted) => active.serve(admitted.ask).await,
+            // Boxed: an actor's task has room for the largest of its futures all its life, and this
+            // one is needed only while something is asked.
+            NodeMsg::Ask(admitted) => Box::pin(active.serve(admitted.ask)).await,
             NodeMsg::ProgressWaits => {
                 if let Some(ask) = active.membrane.take_progress() {
-                    active.serve(ask).await;
+                    Box::pin(active.serve(ask)).await;
                 }
             }
             NodeMsg::Passivate => myself.stop(None),

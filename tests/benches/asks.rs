@@ -43,7 +43,13 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
             let system = system.clone();
             let ask_a_worknode = move |n: usize| {
                 let (system, ids) = (system.clone(), Arc::clone(&ids));
-                async move { Ok(drop(system.command(ids[n % ids.len()], Command::Get).await?)) }
+                async move {
+                    system
+                        .command(ids[n % ids.len()], Command::Get)
+                        .await
+                        .map(drop)
+                        .map_err(Into::into)
+                }
             };
             let (mut ours, mut baseline) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {

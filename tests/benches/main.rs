@@ -1,10 +1,10 @@
 //! Every benchmark, in one run, as one table.
 //!
 //! ```text
-//! cargo bench -p worknode-tests                 all of them, as a table
-//! cargo bench -p worknode-tests -- --json       the same for programs
-//! cargo bench -p worknode-tests -- start asks   those whose name has one of these words
-//! cargo bench -p worknode-tests -- --quick      a small load: do they still work?
+//! cargo bench -p worknode --bench speed                 all of them, as a table
+//! cargo bench -p worknode --bench speed -- --json       the same for programs
+//! cargo bench -p worknode --bench speed -- start asks   those whose name has one of these words
+//! cargo bench -p worknode --bench speed -- --quick      a small load: do they still work?
 //! ```
 //!
 //! Each figure stands beside a baseline: the plainest way to do the same, measured in the same
@@ -133,9 +133,9 @@ fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
         }
     }
     if wanted.json {
-        report.print_json()?
+        report.print_json()?;
     } else {
-        report.print_table()
+        report.print_table();
     }
     Ok(whole)
 }

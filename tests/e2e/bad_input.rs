@@ -8,6 +8,7 @@ use worknode_tests::{
     program::{Done, binary, command},
     running::Running,
     scene::Scene,
+    wait::wait_for,
 };
 
 /// A team whose one agent makes what its task asks for, and a plan for it.
@@ -31,6 +32,13 @@ files = ["one.txt"]
 /// Whoever says no while a team starts says it in every form of starting.
 const STARTS: [&[&str]; 3] = [&["run"], &["up"], &["up", "-d"]];
 
+/// The same where nothing runs before, and so nothing may run afterwards.
+fn nothing_starts(scene: &Scene, code: i32) -> Vec<Done> {
+    let told = refusals(scene, code);
+    assert_eq!(scene.processes(), 0);
+    told
+}
+
 /// The refusal of each way to start, as text and as JSON.
 fn refusals(scene: &Scene, code: i32) -> Vec<Done> {
     let mut all = Vec::new();
@@ -46,7 +54,6 @@ fn refusals(scene: &Scene, code: i32) -> Vec<Done> {
         );
         all.extend([text, json]);
     }
-    assert_eq!(scene.processes(), 0);
     all
 }
 
@@ -77,7 +84,7 @@ depends_on = ["ghost"]
 priority = "high"
 "#,
     );
-    let mut told = refusals(&scene, 2);
+    let mut told = nothing_starts(&scene, 2);
     told.extend([
         scene.worknode(&["check"]).fails(2),
         scene.worknode(&["check", "--json"]).fails(2),
@@ -103,7 +110,7 @@ priority = "high"
 #[test]
 fn a_repository_that_is_not_there_is_a_mistake_of_the_configuration() {
     let scene = Scene::with_team("[team]\nname = \"t\"\nrepository = \"nowhere\"\n");
-    for done in refusals(&scene, 2) {
+    for done in nothing_starts(&scene, 2) {
         done.says(&[
             "worknode.toml:3",
             "team.repository",
@@ -117,7 +124,7 @@ fn a_repository_that_is_not_there_is_a_mistake_of_the_configuration() {
 fn a_directory_that_is_no_repository_is_refused() {
     let scene = Scene::empty();
     scene.write("worknode.toml", TEAM);
-    for done in refusals(&scene, 1) {
+    for done in nothing_starts(&scene, 1) {
         done.says(&[
             "is not in a git repository",
             &scene.path().canonicalize().unwrap().display().to_string(),
@@ -130,7 +137,7 @@ fn a_repository_without_a_commit_is_refused() {
     let scene = Scene::empty();
     scene.write("worknode.toml", TEAM);
     scene.git(&["init", "--quiet", "--initial-branch=main"]);
-    for done in refusals(&scene, 1) {
+    for done in nothing_starts(&scene, 1) {
         done.says(&["has no commits", "commit something first"]);
     }
 }
@@ -152,7 +159,7 @@ fn changed_files_of_the_base_are_named_and_untracked_ones_are_not_minded() {
     let scene = Scene::with_team(TEAM);
     scene.write("README.md", "# being changed\n");
     scene.write("tests/run.sh", "true\n");
-    for done in refusals(&scene, 4) {
+    for done in nothing_starts(&scene, 4) {
         done.says(&[
             "`main` has uncommitted changes",
             "README.md",
@@ -171,7 +178,24 @@ fn changed_files_of_the_base_are_named_and_untracked_ones_are_not_minded() {
 
 #[test]
 fn p6_a_second_daemon_is_refused_and_the_first_goes_on() {
-    let scene = Scene::with_team(TEAM);
+    let waits = TEAM.replace(
+        "echo done",
+        "while ! [ -e ../../../go ]; do sleep 0.1; done; echo done",
+    );
+    let scene = Scene::with_team(&waits);
+    let mut run = command(scene.path());
+    run.arg("run");
+    let first = Running::start(run);
+    scene.wait_for_event("work", |event| event["type"] == "task_started");
+    let who = format!("process {}", first.pid());
+    for done in refusals(&scene, 5) {
+        done.says(&["already in charge", &who]);
+    }
+    scene.write("go", "");
+    first.wait().ok();
+    assert_eq!(scene.landed(), ["seed", "team", "One"]);
+
+    // The same beside a daemon in the background.
     let pid = up(&scene);
     let who = format!("process {pid}");
     for done in refusals(&scene, 5) {
@@ -181,21 +205,36 @@ fn p6_a_second_daemon_is_refused_and_the_first_goes_on() {
         scene.worknode(&["status", "--json"]).ok().json()["daemon"]["pid"],
         pid
     );
-    scene.wait_for_task("one", "completed");
     scene.worknode(&["down"]).ok();
+}
 
-    // The same beside a `run`, which is a daemon too.
-    scene.write("go", "");
-    let mut running = command(scene.path());
-    running.args(["up"]);
-    let first = Running::start(running);
-    let who = format!("process {}", first.pid());
-    scene.wait_for_event("a second start", |event| event["data"]["pid"] == first.pid());
-    for done in refusals(&scene, 5) {
-        done.says(&["already in charge", &who]);
+/// What was not finished stays where it is, and nothing of it runs on.
+#[test]
+fn p7_a_run_that_is_interrupted_ends_its_agents_and_goes_on_later() {
+    let waits = TEAM.replace(
+        "echo done",
+        "while ! [ -e ../../../go ]; do sleep 0.1; done; echo done",
+    );
+    let scene = Scene::with_team(&waits);
+    for signal in ["INT", "TERM"] {
+        let mut run = command(scene.path());
+        run.arg("run");
+        let first = Running::start(run);
+        let pid = first.pid();
+        scene.wait_for_event("work", |event| {
+            event["type"] == "daemon_started" && event["data"]["pid"] == pid
+        });
+        wait_for("the agent", || scene.processes() > 0);
+        first.signal(signal);
+        first
+            .wait()
+            .fails(1)
+            .says(&["interrupted", "goes on where it stopped"]);
+        assert_eq!(scene.processes(), 0);
     }
-    scene.worknode(&["down"]).ok();
-    first.wait().ok();
+    scene.write("go", "");
+    scene.worknode(&["run"]).ok();
+    assert_eq!(scene.landed(), ["seed", "team", "One"]);
 }
 
 #[test]
@@ -203,7 +242,7 @@ fn a_port_in_use_is_named_and_nothing_runs() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let scene = Scene::with_team(&format!("{TEAM}\n[daemon]\nlisten = \"{address}\"\n"));
-    for done in refusals(&scene, 1) {
+    for done in nothing_starts(&scene, 1) {
         done.says(&[&format!("cannot listen on {address}"), "[daemon]"]);
     }
     assert!(

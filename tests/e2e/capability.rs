@@ -9,6 +9,7 @@ use std::{
 use worknode_tests::{
     program::{Done, command},
     scene::Scene,
+    wait::wait_for,
 };
 
 /// Two agents that wait until they are told to end, each on its task.
@@ -128,11 +129,11 @@ fn p3_p9_an_implementation_agent_does_its_task_and_nothing_else() {
         as_agent(args).ok();
     }
     as_agent(&["task", "progress", "--percent", "40", "nearly"]).ok();
-    let task = scene.worknode(&["task", "show", "one", "--json"]).ok().json();
-    assert_eq!(
-        (&task["progress"]["percent"], &task["progress"]["message"]),
-        (&40.into(), &"nearly".into())
-    );
+    // Progress is acknowledged before it is on the disk, so it shows a moment later.
+    wait_for("the progress to show", || {
+        let task = scene.worknode(&["task", "show", "one", "--json"]).ok().json();
+        task["progress"]["percent"] == 40 && task["progress"]["message"] == "nearly"
+    });
     scene.worknode(&["down"]).ok();
     assert_eq!(scene.processes(), 0);
 }

@@ -46,7 +46,7 @@ fn documented() -> BTreeMap<String, Vec<String>> {
             && events.starts_with('`')
         {
             let file = format!(
-                "{}/../actors/src/{}",
+                "{}/../../actors/src/{}",
                 env!("CARGO_MANIFEST_DIR"),
                 file.trim_matches('`')
             );

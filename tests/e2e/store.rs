@@ -213,9 +213,9 @@ fn p5_p8_an_agent_that_floods_the_disk_is_outlived() {
     assert_eq!(scene.processes(), 0);
 }
 
-/// Going down needs no room.
+/// Neither killing nor going down needs room.
 #[test]
-fn p4_p8_a_daemon_on_a_full_disk_goes_down_with_its_agents() {
+fn p4_p8_a_daemon_on_a_full_disk_kills_and_goes_down() {
     let Some(disk) = Tmpfs::mount(16) else { return };
     let team = TEAM
         .replace("echo done", "trap '' TERM; while :; do sleep 1; done; echo done")
@@ -231,6 +231,9 @@ fn p4_p8_a_daemon_on_a_full_disk_goes_down_with_its_agents() {
         let done = scene.worknode(&["emit", "more", &format!("text={}", "x".repeat(8_000))]);
         if done.code == Some(0) { Err(done) } else { Ok(done) }
     });
+    let refused = scene.worknode(&["kill", "worker", "--grace", "0s"]).fails(1);
+    refused.says(&["is being stopped", "nothing records it"]);
+    wait_for("the runaway to be gone", || scene.processes() == 0);
     scene.worknode(&["down"]).ok();
     assert_eq!(scene.processes(), 0);
     fs::remove_file(ballast).unwrap();

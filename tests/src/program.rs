@@ -9,34 +9,16 @@ use std::{
 
 use serde_json::Value;
 
-/// The `worknode` program, built if need be.
+/// The `worknode` program, which cargo builds beside the tests and benchmarks of its package.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(build)
-}
-
-/// Cargo offers a package's program only to that package's own tests, so it is asked for it.
-fn build() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--quiet",
-        "--package",
-        "worknode",
-        "--message-format=json",
-    ]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    let built = command.stderr(Stdio::inherit()).output().unwrap();
-    assert!(built.status.success(), "the program does not build");
-    let messages = String::from_utf8(built.stdout).unwrap();
-    let executable = messages.lines().rev().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message.get("executable")?.as_str()?))
-    });
-    executable.expect("cargo says where the program is")
+    BINARY.get_or_init(|| {
+        // This is `target/PROFILE/deps/e2e-HASH`; the program is `target/PROFILE/worknode`.
+        let own = std::env::current_exe().unwrap();
+        let binary = own.parent().and_then(Path::parent).unwrap().join("worknode");
+        assert!(binary.is_file(), "{} was not built", binary.display());
+        binary
+    })
 }
 
 /// What a command came to.

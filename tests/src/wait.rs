@@ -42,9 +42,14 @@ impl Scene {
     #[track_caller]
     pub fn wait_for_event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         until(what, || {
-            let events = self.events();
-            let last: Vec<String> = events.iter().rev().take(5).map(ToString::to_string).collect();
-            events.into_iter().find(|event| fits(event)).ok_or(last)
+            // Of a daemon that has only just been started there may be nothing to read yet.
+            let done = self.worknode(&["events", "--json"]);
+            let events = done
+                .stdout
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            let found = events.filter(|_| done.code == Some(0)).find(|event| fits(event));
+            found.ok_or(done)
         })
     }
 

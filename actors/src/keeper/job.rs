@@ -151,7 +151,8 @@ impl Job {
             () = activity.silence(spec.limits.silence) => StopCause::SilenceLimit,
         };
         tracing::warn!(?cause, "the run reached a limit");
-        self.insist(spec.id, AgentCommand::StopRun { cause }).await;
+        self.insist(spec.id, AgentCommand::StopRun { cause, grace: None })
+            .await;
         std::future::pending::<()>().await;
     }
 
@@ -173,6 +174,7 @@ impl Job {
                         spec.id,
                         AgentCommand::StopRun {
                             cause: StopCause::TaskGone,
+                            grace: None,
                         },
                     )
                     .await;

@@ -130,7 +130,10 @@ impl State {
         match self.create_task(now, spec, agent).await {
             Ok(key) => tracing::info!(task = %key, "a trigger made a task"),
             Err(error) if error.code == Code::AlreadyExists => {}
-            Err(error) => tracing::error!(%error, "a trigger's task could not be made"),
+            Err(error) => {
+                tracing::error!(%error, "a trigger's task could not be made");
+                self.unstored.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
         }
     }
 
@@ -396,7 +399,10 @@ async fn start_run(
             reason: format!("replaced by {}", now.occurrence),
         };
         if let Err(error) = system
-            .command(agent, Command::Agent(AgentCommand::StopRun { cause }))
+            .command(
+                agent,
+                Command::Agent(AgentCommand::StopRun { cause, grace: None }),
+            )
             .await
         {
             return record_outcome(

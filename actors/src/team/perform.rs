@@ -31,6 +31,7 @@ pub(super) async fn perform(system: &System, step: &Step) {
                 *agent,
                 AgentCommand::StopRun {
                     cause: StopCause::TaskGone,
+                    grace: None,
                 },
             )
             .await

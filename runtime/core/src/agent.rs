@@ -240,6 +240,8 @@ pub enum AgentCommand {
     StopRun {
         /// Why.
         cause: StopCause,
+        /// Time between TERM and KILL, when not the run's own.
+        grace: Option<Duration>,
     },
     /// The run is over.
     Exited {
@@ -307,7 +309,7 @@ pub fn decide(
             run: *run,
             process: process.clone(),
         }]),
-        AgentCommand::StopRun { cause } => decide_stop(agent, cause, None),
+        AgentCommand::StopRun { cause, grace } => decide_stop(agent, cause, *grace),
         AgentCommand::Exited { run, receipt, random } => decide_exited(agent, *run, receipt, *random, now)?,
         AgentCommand::BackoffOver => events(vec![Event::AgentReady]),
         AgentCommand::Kill { reason, grace } => decide_kill(agent, by, reason, *grace),

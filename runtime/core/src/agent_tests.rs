@@ -185,6 +185,7 @@ fn p4_the_receipt_says_why_the_run_was_stopped() {
         &busy,
         &AgentCommand::StopRun {
             cause: StopCause::TimeLimit,
+            grace: None,
         },
         3,
     )
@@ -217,6 +218,7 @@ fn a_stop_that_overtakes_the_start_still_knows_its_process() {
         &starting,
         &AgentCommand::StopRun {
             cause: StopCause::Shutdown,
+            grace: None,
         },
         2,
     )
@@ -269,6 +271,7 @@ fn commands() -> Vec<AgentCommand> {
         },
         AgentCommand::StopRun {
             cause: StopCause::SilenceLimit,
+            grace: None,
         },
         AgentCommand::Exited {
             run: run_id(1),

@@ -73,7 +73,9 @@ pub(super) async fn targets(
     let mut stopping = Vec::new();
     for target in targets {
         let before = look(&api, &target);
-        order(&api, &caller, &target, &body).await?;
+        if let Err(error) = order(&api, &caller, &target, &body).await {
+            return Err(unrecorded(&api, &before, &body, error).into());
+        }
         stopping.push(before);
     }
     let mut killed = Vec::new();
@@ -84,6 +86,20 @@ pub(super) async fn targets(
         killed.push(entry);
     }
     Ok(Json(killed))
+}
+
+/// A full disk keeps a stop from being recorded, and must not keep it from happening: what
+/// fills the disk may be the very thing that is to be killed.
+fn unrecorded(api: &Api, before: &KilledView, body: &Kill, error: Error) -> Error {
+    let Some(run) = before.run.filter(|_| error.code == Code::DiskFull) else {
+        return error;
+    };
+    api.runtime.stop_unrecorded(run, body.grace.map(|span| span.0));
+    let what = format!(
+        "{} is being stopped, but the disk is full and nothing records it",
+        before.target
+    );
+    Error::new(Code::DiskFull, what).hint("make room, then `worknode kill` again: it will be on record")
 }
 
 fn resolve(api: &Api, body: &Kill) -> Result<Vec<Target>, Error> {
@@ -183,7 +199,8 @@ async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Resu
             by: caller.0.principal.clone(),
             reason: reason.to_owned(),
         };
-        Command::Agent(AgentCommand::StopRun { cause })
+        let grace = body.grace.map(|span| span.0);
+        Command::Agent(AgentCommand::StopRun { cause, grace })
     };
     match target {
         Target::Agent(id, _) => {

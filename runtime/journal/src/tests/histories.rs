@@ -124,6 +124,7 @@ fn agent_command(
         },
         4 => AgentCommand::StopRun {
             cause: StopCause::TimeLimit,
+            grace: None,
         },
         5 => AgentCommand::Exited {
             run: current,
