@@ -345,3 +345,7 @@ fn waits_for_nobody(view: &View, team: &TeamDefinition, node: &Node) -> bool {
     let reviewer = staff(view, team, &HashSet::new()).iter().any(can_review);
     silent(view, node.id, commit) >= bounds::ATTEMPTS || !reviewer
 }
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;

@@ -67,9 +67,10 @@ fn process_groups() -> Finding {
     Finding {
         what: "stopping",
         ok: true,
-        seen: "TERM, grace, KILL to the process group; what left its group is found by its mark only when a \
-               daemon starts"
-            .to_owned(),
+        seen:
+            "TERM, grace, KILL to the process group; what left the group is found by the run's mark in its \
+               environment"
+                .to_owned(),
         required: false,
     }
 }

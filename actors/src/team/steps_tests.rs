@@ -1,0 +1,338 @@
+//! What follows from a view, state by state. No runtime, no clock, no store.
+
+use std::collections::HashSet;
+
+use worknode_core::{
+    agent::{AgentSpec, AgentStatus},
+    hlc::Hlc,
+    ids::RunId,
+    node::{Kind, NodeState},
+    restart::{RestartPolicy, Strategy},
+    run::{ProcessIdentity, Run, RunLimits, RunSpec},
+    task::{Claim, TaskSpec},
+};
+
+use super::*;
+use crate::definition::AgentDefinition;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
+}
+
+fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> TeamDefinition {
+    let agent = |(name, tier, start): &(&str, Tier, StartWhen)| AgentDefinition {
+        name: (*name).to_owned(),
+        spec: agent_spec(*tier, *start),
+        driver: worknode_profiles::Driver::default(),
+        command: Vec::new(),
+        model: None,
+        prompt: String::new(),
+        env: std::collections::BTreeMap::new(),
+        pass_env: Vec::new(),
+        brief: String::new(),
+    };
+    TeamDefinition {
+        name: "t".to_owned(),
+        repository: std::path::PathBuf::new(),
+        base: "main".to_owned(),
+        live_agents,
+        strategy: Strategy::OneForOne,
+        agents: agents.iter().map(agent).collect(),
+        triggers: Vec::new(),
+        plan: Vec::new(),
+        plan_digest: String::new(),
+        tests: None,
+        default_gates: Vec::new(),
+    }
+}
+
+fn agent_spec(tier: Tier, start: StartWhen) -> AgentSpec {
+    AgentSpec {
+        profile: "p".to_owned(),
+        driver: "command".to_owned(),
+        tier,
+        start,
+        restart: RestartPolicy::default(),
+        limits: RunLimits::default(),
+    }
+}
+
+fn node(id: NodeId, kind: Kind, name: &str, state: NodeState) -> Node {
+    let stamp = Hlc {
+        wall: at(1),
+        counter: 0,
+        origin: 1,
+    };
+    Node {
+        id,
+        parent: None,
+        kind,
+        name: name.to_owned(),
+        state,
+        created: stamp,
+        updated: stamp,
+    }
+}
+
+fn id(name: &str) -> NodeId {
+    NodeId::derived(NodeId::ROOT, name)
+}
+
+fn run() -> RunId {
+    RunId::derived(NodeId::ROOT, "run")
+}
+
+fn task(name: &str, depends_on: &[&str], status: TaskStatus) -> Node {
+    let spec = TaskSpec {
+        key: name.to_owned(),
+        title: name.to_owned(),
+        prompt: String::new(),
+        files: Vec::new(),
+        may_delete: Vec::new(),
+        depends_on: depends_on.iter().map(|name| id(name)).collect(),
+        agent: None,
+        deadline: None,
+        gates: Vec::new(),
+        approval: Approval::None,
+        max_attempts: 3,
+        priority: 0,
+        max_duration: None,
+    };
+    let task = Task {
+        status,
+        ..Task::new(spec)
+    };
+    node(id(name), Kind::Task, name, NodeState::Task(Box::new(task)))
+}
+
+fn agent(team: &TeamDefinition, name: &str, status: AgentStatus) -> Node {
+    let definition = team.agents.iter().find(|agent| agent.name == name).unwrap();
+    let agent = Agent {
+        status,
+        ..Agent::new(definition.spec.clone())
+    };
+    node(
+        team.agent_node(name),
+        Kind::Agent,
+        name,
+        NodeState::Agent(Box::new(agent)),
+    )
+}
+
+fn working_on(name: &str) -> AgentStatus {
+    let process = ProcessIdentity {
+        pid: 7,
+        start_time: 7,
+        boot_id: "b".to_owned(),
+    };
+    let spec = RunSpec {
+        id: run(),
+        purpose: Purpose::Work {
+            task: id(name),
+            epoch: 1,
+        },
+        limits: RunLimits::default(),
+    };
+    AgentStatus::Busy {
+        run: Box::new(Run {
+            spec,
+            status: RunStatus::Running {
+                process,
+                since: at(1),
+            },
+        }),
+    }
+}
+
+fn held_by(agent: NodeId) -> TaskStatus {
+    TaskStatus::InProgress(Claim {
+        agent,
+        run: run(),
+        epoch: 1,
+        lease_until: at(60),
+    })
+}
+
+fn completed() -> TaskStatus {
+    let name = "0".repeat(40);
+    TaskStatus::Completed {
+        tree: name.parse().unwrap(),
+        commit: name.parse().unwrap(),
+        base: name.parse().unwrap(),
+    }
+}
+
+fn view(nodes: Vec<Node>) -> View {
+    let mut view = View::default();
+    for node in nodes {
+        view.put(node);
+    }
+    view
+}
+
+fn steps(team: &TeamDefinition, nodes: Vec<Node>) -> Vec<Step> {
+    decide(&view(nodes), team, &HashSet::new(), at(10))
+}
+
+fn coders() -> TeamDefinition {
+    let coder = |name| (name, Tier::Implementation, StartWhen::Task);
+    team(&[coder("a"), coder("b")], 8)
+}
+
+#[test]
+fn a_task_becomes_ready_when_all_before_it_are_completed() {
+    let team = coders();
+    let ready = Step::MarkReady { task: id("two") };
+    let two = || task("two", &["one"], TaskStatus::Pending);
+    assert!(steps(&team, vec![task("one", &[], completed()), two()]).contains(&ready));
+    for status in [
+        TaskStatus::Pending,
+        TaskStatus::Ready,
+        TaskStatus::Failed {
+            reason: String::new(),
+        },
+    ] {
+        assert!(!steps(&team, vec![task("one", &[], status), two()]).contains(&ready));
+    }
+}
+
+#[test]
+fn p6_p8_ready_tasks_go_to_idle_agents_within_the_limit_and_once() {
+    let team = coders();
+    let idle = |name| agent(&team, name, AgentStatus::Idle);
+    let ready = |name| task(name, &[], TaskStatus::Ready);
+    let all = || vec![idle("a"), idle("b"), ready("one"), ready("two"), ready("three")];
+    assert_eq!(steps(&team, all()).len(), 2, "one task each");
+    let narrow = TeamDefinition {
+        live_agents: 1,
+        ..team.clone()
+    };
+    assert_eq!(steps(&narrow, all()).len(), 1, "no more than may live");
+    let busy = HashSet::from([id("one"), team.agent_node("a")]);
+    let left = decide(&view(all()), &team, &busy, at(10));
+    assert!(
+        left.iter()
+            .all(|step| step.touches().iter().all(|touched| !busy.contains(touched))),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn p2_a_task_whose_run_is_over_is_settled_and_one_whose_run_lives_is_left_alone() {
+    let team = coders();
+    let held = || task("one", &[], held_by(team.agent_node("a")));
+    let settle = vec![Step::Settle { task: id("one") }];
+    assert_eq!(
+        steps(&team, vec![agent(&team, "a", AgentStatus::Idle), held()]),
+        settle
+    );
+    assert!(steps(&team, vec![agent(&team, "a", working_on("one")), held()]).is_empty());
+}
+
+#[test]
+fn p1_a_run_whose_task_was_taken_away_is_stopped() {
+    let team = coders();
+    let cancelled = task(
+        "one",
+        &[],
+        TaskStatus::Cancelled {
+            reason: String::new(),
+        },
+    );
+    let stop = Step::StopRun {
+        agent: team.agent_node("a"),
+    };
+    assert!(steps(&team, vec![agent(&team, "a", working_on("one")), cancelled]).contains(&stop));
+}
+
+#[test]
+fn backoffs_end_when_they_are_over_and_quarantine_does_not() {
+    let team = coders();
+    let wake = |until| {
+        steps(
+            &team,
+            vec![agent(&team, "a", AgentStatus::Backoff { until: at(until) })],
+        )
+    };
+    assert!(wake(10).contains(&Step::Wake {
+        agent: team.agent_node("a")
+    }));
+    assert!(!wake(11).contains(&Step::Wake {
+        agent: team.agent_node("a")
+    }));
+    let quarantined = AgentStatus::Quarantined {
+        reason: String::new(),
+    };
+    assert!(
+        steps(&team, vec![agent(&team, "a", quarantined)])
+            .iter()
+            .all(|step| matches!(step, Step::Finish { .. }))
+    );
+}
+
+#[test]
+fn standing_duties_begin_with_the_team_and_end_for_good() {
+    let team = team(&[("chief", Tier::Executive, StartWhen::Launch)], 8);
+    let duty = vec![Step::Duty {
+        agent: team.agent_node("chief"),
+    }];
+    assert_eq!(steps(&team, vec![agent(&team, "chief", AgentStatus::Idle)]), duty);
+    let stopped = AgentStatus::Stopped {
+        reason: String::new(),
+    };
+    assert!(!steps(&team, vec![agent(&team, "chief", stopped)]).contains(&duty[0]));
+}
+
+#[test]
+fn the_plan_is_finished_when_nothing_goes_on_by_itself_and_only_then() {
+    let team = coders();
+    let finish = |completed, failed, open| {
+        vec![Step::Finish {
+            team: team.node(),
+            completed,
+            failed,
+            open,
+        }]
+    };
+    let idle = || agent(&team, "a", AgentStatus::Idle);
+    let failed = || {
+        task(
+            "one",
+            &[],
+            TaskStatus::Failed {
+                reason: String::new(),
+            },
+        )
+    };
+    assert_eq!(
+        steps(&team, vec![idle(), task("one", &[], completed())]),
+        finish(1, 0, 0)
+    );
+    assert_eq!(
+        steps(
+            &team,
+            vec![idle(), failed(), task("two", &["one"], TaskStatus::Pending)]
+        ),
+        finish(0, 1, 1)
+    );
+    // Nobody is left who could take it.
+    let stopped = || AgentStatus::Stopped {
+        reason: String::new(),
+    };
+    let gone = vec![
+        agent(&team, "a", stopped()),
+        agent(&team, "b", stopped()),
+        task("one", &[], TaskStatus::Ready),
+    ];
+    assert_eq!(steps(&team, gone), finish(0, 0, 1));
+    // Somebody still works.
+    let at_work = vec![
+        agent(&team, "a", working_on("one")),
+        task("one", &[], held_by(team.agent_node("a"))),
+    ];
+    assert!(steps(&team, at_work).is_empty());
+    // Said once.
+    let mut known = view(vec![idle(), task("one", &[], completed())]);
+    known.finished = true;
+    assert!(decide(&known, &team, &HashSet::new(), at(10)).is_empty());
+}
