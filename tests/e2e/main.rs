@@ -9,6 +9,7 @@ mod capability;
 mod crash;
 mod demo;
 mod follow_one_task;
+mod idle;
 mod kill;
 mod landing;
 mod layering;
