@@ -8,6 +8,7 @@ mod bad_input;
 mod capability;
 mod crash;
 mod demo;
+mod examples;
 mod follow_one_task;
 mod idle;
 mod kill;

@@ -1,0 +1,49 @@
+//! The teams in `examples/`: what people copy works. The demo has a file of its own.
+
+use std::path::{Path, PathBuf};
+
+use worknode_tests::scene::Scene;
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples")
+        .join(name)
+}
+
+/// A repository with the files of an example in it.
+fn copied(name: &str, files: &[&str]) -> Scene {
+    let scene = Scene::new();
+    for file in files {
+        scene.write(file, &std::fs::read_to_string(example(name).join(file)).unwrap());
+    }
+    scene.commit("team");
+    scene
+}
+
+#[test]
+fn the_smallest_team_does_its_task() {
+    let scene = copied("minimal", &["worknode.toml"]);
+    scene.worknode(&["run"]).ok().says(&["1 of 1 tasks completed"]);
+    assert_eq!(scene.read("hello.txt"), "hello\n");
+}
+
+/// Its agents need an account, so it is only read.
+#[test]
+fn the_team_of_claude_code_has_no_mistakes() {
+    let scene = copied("webapp-claude", &["worknode.toml", "plan.toml"]);
+    scene.worknode(&["check"]).ok().says(&["no mistakes found"]);
+}
+
+#[test]
+fn every_example_has_its_readme_and_is_known_here() {
+    let known = ["minimal", "webapp", "webapp-claude"];
+    let mut found: Vec<String> = std::fs::read_dir(example(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, known, "an example came or went: test it here");
+    for name in known {
+        assert!(example(name).join("README.md").exists(), "{name} has no README");
+    }
+}
