@@ -40,7 +40,7 @@ fn what_init_makes_runs() {
     scene
         .worknode(&["check"])
         .ok()
-        .says(&["minimal: 1 agents, 1 tasks, 0 triggers; no mistakes found"]);
+        .says(&["minimal: 1 agent, 1 task, 0 triggers; no mistakes found"]);
     let checked = scene.worknode(&["check", "--json"]).ok().json();
     assert_eq!((&checked["ok"], &checked["tasks"]), (&true.into(), &1.into()));
     assert!(!scene.file(".worknode").exists(), "checking changes nothing");

@@ -31,12 +31,19 @@ pub(crate) fn check(place: &Place, form: Form) -> Result<(), Error> {
                 output::line(format!("warning: {warning}"));
             }
             output::line(format!(
-                "{}: {} agents, {tasks} tasks, {} triggers; no mistakes found",
+                "{}: {}, {}, {}; no mistakes found",
                 team.name,
-                team.agents.len(),
-                team.triggers.len()
+                counted(team.agents.len(), "agent"),
+                counted(tasks, "task"),
+                counted(team.triggers.len(), "trigger")
             ));
             Ok(())
         }
     }
+}
+
+/// `1 task`, `2 tasks`.
+fn counted(n: usize, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
 }
