@@ -2,7 +2,10 @@
 //! token, the files for its output; against a bare spawn of the same program in the same
 //! directory with the same environment.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use worknode_actors::system::System;
 use worknode_core::{agent::AgentCommand, command::Command, event::Event, ids::RunId, run::Purpose};
@@ -22,6 +25,8 @@ const RUN: Duration = Duration::from_secs(30);
 /// Seconds of each repetition, in which ours and the baseline take turns.
 #[derive(Default)]
 struct Times {
+    intent: Vec<f64>,
+    synced: Vec<f64>,
     started: Vec<f64>,
     spawned: Vec<f64>,
     exec: Vec<f64>,
@@ -49,18 +54,14 @@ fn figures(starts: usize, times: Times) -> Vec<Figure> {
         baseline,
         load: format!("{starts} times, a repository of five small files; {load}"),
     };
-    let [started, spawned, exec, bare_exec, clone, git_clone] = [
-        times.started,
-        times.spawned,
-        times.exec,
-        times.bare_exec,
-        times.clone,
-        times.git_clone,
-    ]
-    .map(Samples::from_iter);
+    let [started, spawned, exec, bare_exec] =
+        [times.started, times.spawned, times.exec, times.bare_exec].map(Samples::from_iter);
+    let [intent, synced, clone, git_clone] =
+        [times.intent, times.synced, times.clone, times.git_clone].map(Samples::from_iter);
     let bare = "baseline: a bare spawn of the same program, same directory, same environment";
     let rest = format!("the medians above and below, one less the other; {bare}");
     let plain = "baseline: `git clone --shared` of the same";
+    let disk = "two events in one commit; baseline: a write of 300 bytes and its sync";
     vec![
         figure(
             "start asked to run_started, median",
@@ -87,6 +88,12 @@ fn figures(starts: usize, times: Times) -> Vec<Figure> {
             &rest,
         ),
         figure(
+            "the journalled intent in it, median",
+            intent.median(),
+            synced.median(),
+            disk,
+        ),
+        figure(
             "the private clone in it, median",
             clone.median(),
             git_clone.median(),
@@ -104,6 +111,7 @@ async fn measure(stage: &Stage, system: &System, starts: usize) -> Result<Times,
         let asked_at = wall_nanos();
         let asked = Instant::now();
         start(system, run).await?;
+        let intent = asked.elapsed();
         tokio::time::timeout(RUN, until(&mut follower, |event| is_started(event, run))).await??;
         let started = asked.elapsed();
         tokio::time::timeout(RUN, until(&mut follower, |event| is_over(event, run))).await??;
@@ -112,6 +120,7 @@ async fn measure(stage: &Stage, system: &System, starts: usize) -> Result<Times,
             continue;
         }
         let (_, began) = stage.stamps()?.pop().ok_or("the run left no stamp")?;
+        times.intent.push(intent.as_secs_f64());
         times.started.push(started.as_secs_f64());
         times.exec.push(seconds_between(asked_at, began));
 
@@ -126,6 +135,7 @@ async fn measure(stage: &Stage, system: &System, starts: usize) -> Result<Times,
             .ok_or("the program left no stamp")?;
         times.bare_exec.push(seconds_between(spawned_at, began));
 
+        times.synced.push(synced_write(stage)?.as_secs_f64());
         times
             .clone
             .push(clone(system, stage, repetition).await?.as_secs_f64());
@@ -167,6 +177,19 @@ fn is_started(event: &Event, run: RunId) -> bool {
 
 fn is_over(event: &Event, run: RunId) -> bool {
     matches!(event, Event::RunExited { run: over, .. } if *over == run)
+}
+
+/// The least that a durable word costs on this disk, after all that a run does to its files.
+fn synced_write(stage: &Stage) -> Result<Duration, Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .append(true)
+        .create(true)
+        .open(stage.scene.file(".worknode/synced"))?;
+    let begun = Instant::now();
+    file.write_all(&[b'.'; 300])?;
+    file.sync_data()?;
+    Ok(begun.elapsed())
 }
 
 /// What a run's clone takes, by itself.

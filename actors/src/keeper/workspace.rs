@@ -130,7 +130,8 @@ async fn write_secret(path: &Path, secret: &str) -> Result<(), Error> {
     file.flush().await.map_err(failed)
 }
 
-/// The environment that DESIGN section 8 promises, and nothing else but what is let through.
+/// What an agent process sees: the `WORKNODE_` variables, and of the daemon's environment only
+/// what is let through.
 fn environment(
     system: &System,
     agent: &AgentDefinition,

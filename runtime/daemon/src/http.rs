@@ -1,7 +1,7 @@
 //! The daemon's door: JSON over HTTP, on a Unix socket and, when asked for, on loopback TCP.
 //!
 //! Every request is made by somebody: at the socket its owner is the operator, anybody with a
-//! capability is who it names, and without either there is no answer (DESIGN section 9).
+//! capability is who it names, and without either there is no answer.
 
 mod agents;
 mod auth;
