@@ -3,7 +3,7 @@
 use std::{future::Future, io, time::Duration};
 
 use rustix::process::Signal;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use worknode_core::time::millis;
 
 use crate::{
@@ -11,6 +11,8 @@ use crate::{
     report::{StopReport, StopStep},
 };
 
+/// Wait before a group is looked at again that could not be seen.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long killed processes may take to disappear. More is a process that hangs in the kernel,
 /// which is reported and not waited for.
 pub(crate) const SETTLE: Duration = Duration::from_secs(5);
@@ -46,11 +48,12 @@ pub(crate) async fn bring_down(
     steps.report
 }
 
-/// Ready when the group is empty; never when that cannot be seen.
+/// Ready when the group is empty. What cannot be seen now, because a process vanishes while it
+/// is read, is looked at again: one such moment must not cost the whole grace.
 async fn emptied_or_unseen(group: &mut Group) {
-    if let Err(error) = group.emptied().await {
-        tracing::debug!(%error, "the members of a group cannot be watched: waiting for the whole grace");
-        std::future::pending::<()>().await;
+    while let Err(error) = group.emptied().await {
+        tracing::debug!(%error, "the members of a group cannot be watched at the moment");
+        sleep(LOOK_AGAIN).await;
     }
 }
 
