@@ -54,7 +54,7 @@ pub struct NewTask {
 /// `already_exists` for a name that is taken, `limit_reached` when too many wait.
 pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<NodeId, Error> {
     let spec = check(system, new)?;
-    let phase = ensure_phase(system).await?;
+    let phase = system.ensure_phase(PHASE).await?;
     let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
     let node = NodeSpec {
         parent: Some(phase),
@@ -136,26 +136,4 @@ fn key_from(title: &str) -> String {
     }
     let key = key.trim_end_matches('-').to_owned();
     if key.is_empty() { "task".to_owned() } else { key }
-}
-
-async fn ensure_phase(system: &System) -> Result<NodeId, Error> {
-    let team = system.team().node();
-    let phase = NodeId::derived(team, &format!("phase:{PHASE}"));
-    if system.reader().node(phase)?.is_none() {
-        let node = NodeSpec {
-            parent: Some(team),
-            kind: Kind::Phase,
-            name: PHASE.to_owned(),
-            detail: Detail::Plain,
-        };
-        match system
-            .record(Principal::Runtime, phase, vec![Event::NodeCreated { node }])
-            .await
-        {
-            Ok(_) => {}
-            Err(error) if error.code == Code::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(phase)
 }

@@ -20,7 +20,6 @@ use worknode_journal::{Durability, StoredRun};
 use crate::{
     address::{Address, address},
     messages::{DirectoryMsg, KeeperMsg},
-    policy::PolicyMsg,
     scheduler::SchedulerMsg,
     store::all_of_kind,
     supervisor::{Plant, Supervisor, SupervisorMsg},
@@ -38,7 +37,6 @@ const CHUNK: usize = 500;
 #[derive(Debug)]
 pub struct Runtime {
     system: System,
-    policy: Address<PolicyMsg>,
     scheduler: Address<SchedulerMsg>,
     root: ActorRef<SupervisorMsg>,
     failed: watch::Receiver<Option<Error>>,
@@ -53,7 +51,6 @@ impl Runtime {
     pub async fn start(context: Context) -> Result<Self, Error> {
         let (directory_slot, directory) = address();
         let (keeper_slot, keeper) = address();
-        let (policy_slot, policy) = address();
         let (scheduler_slot, scheduler) = address();
         let system = System::new(Arc::new(context), directory, keeper);
         install(&system).await?;
@@ -62,7 +59,6 @@ impl Runtime {
             system: system.clone(),
             directory: directory_slot,
             keeper: keeper_slot,
-            policy: policy_slot,
             scheduler: scheduler_slot,
             failed,
         };
@@ -71,7 +67,6 @@ impl Runtime {
             .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))?;
         Ok(Self {
             system,
-            policy,
             scheduler,
             root,
             failed: has_failed,
@@ -124,11 +119,6 @@ impl Runtime {
     pub fn stop_unrecorded(&self, run: RunId, grace: Option<Duration>) {
         // Without a keeper no run lives.
         let _ = self.system.keeper().tell(KeeperMsg::Stop { run, grace });
-    }
-
-    /// Looks again at everything that waits for review: something outside has changed.
-    pub fn review_again(&self) {
-        let _ = self.policy.tell(PolicyMsg::Look);
     }
 
     /// Stops in order: no new work, then every run, then the actors; the store stays open.

@@ -18,7 +18,7 @@ use crate::{
     directory::Directory,
     keeper::Keeper,
     messages::{DirectoryMsg, KeeperMsg},
-    policy::{Policy, PolicyMsg},
+    policy::Policy,
     scheduler::{Scheduler, SchedulerMsg},
     system::{System, random_u64},
     team::Team,
@@ -61,7 +61,6 @@ pub(crate) struct Plant {
     pub(crate) system: System,
     pub(crate) directory: Slot<DirectoryMsg>,
     pub(crate) keeper: Slot<KeeperMsg>,
-    pub(crate) policy: Slot<PolicyMsg>,
     pub(crate) scheduler: Slot<SchedulerMsg>,
     /// Told when the runtime gives up.
     pub(crate) failed: watch::Sender<Option<Error>>,
@@ -172,11 +171,10 @@ impl State {
                 self.plant.keeper.moved_in(actor.clone());
                 actor.get_cell()
             }
-            Child::Policy => {
-                let (actor, _) = Actor::spawn_linked(None, Policy, system, myself).await?;
-                self.plant.policy.moved_in(actor.clone());
-                actor.get_cell()
-            }
+            Child::Policy => Actor::spawn_linked(None, Policy, system, myself)
+                .await?
+                .0
+                .get_cell(),
             Child::Scheduler => {
                 let (actor, _) = Actor::spawn_linked(None, Scheduler, system, myself).await?;
                 self.plant.scheduler.moved_in(actor.clone());

@@ -10,12 +10,12 @@ use worknode_core::{
     event::{Draft, Event, Principal, Record},
     hlc::Hlc,
     ids::{NodeId, RunId},
-    node::Node,
+    node::{Detail, Kind, Node, NodeSpec},
     time::{Clock, Timestamp},
 };
 use worknode_git::{Repository, Store};
 use worknode_journal::{Durability, Journal, Reader};
-use worknode_policies::{authority::Authority, verdict::SigningKeys};
+use worknode_policies::{authority::Authority, plan::Planned, verdict::SigningKeys};
 
 use crate::{
     address::Address,
@@ -153,12 +153,6 @@ impl System {
         RunId::from_parts(self.now().as_millis(), random)
     }
 
-    /// A fresh Worknode identity.
-    #[must_use]
-    pub fn new_node(&self) -> NodeId {
-        NodeId::from_parts(self.now().as_millis(), random_bytes())
-    }
-
     /// Asks a Worknode something, through its membrane.
     ///
     /// # Errors
@@ -216,6 +210,34 @@ impl System {
             })
             .collect();
         Ok(self.journal().append(drafts, Durability::Durable).await?)
+    }
+
+    /// The Worknode of a phase that no plan names: it holds what triggers and people add.
+    pub(crate) fn phase(&self, name: &str) -> NodeId {
+        Planned::phase_id(self.team().node(), name)
+    }
+
+    /// The same, made when it is not there yet.
+    pub(crate) async fn ensure_phase(&self, name: &str) -> Result<NodeId, Error> {
+        let phase = self.phase(name);
+        if self.reader().node(phase)?.is_some() {
+            return Ok(phase);
+        }
+        let node = NodeSpec {
+            parent: Some(self.team().node()),
+            kind: Kind::Phase,
+            name: name.to_owned(),
+            detail: Detail::Plain,
+        };
+        match self
+            .record(Principal::Runtime, phase, vec![Event::NodeCreated { node }])
+            .await
+        {
+            Ok(_) => Ok(phase),
+            // Somebody else was faster.
+            Err(error) if error.code == Code::AlreadyExists => Ok(phase),
+            Err(error) => Err(error),
+        }
     }
 
     /// Tells the operator something, durably; a failure to do so is logged, never swallowed.

@@ -142,15 +142,11 @@ impl State {
         let tasks = all_of_kind(self.system.reader(), Kind::Task).unwrap_or_default();
         let of_trigger = tasks
             .into_iter()
-            .filter(|node| node.parent == Some(self.phase()) && node.name.starts_with(&prefix));
+            .filter(|node| node.parent == Some(self.system.phase(PHASE)) && node.name.starts_with(&prefix));
         of_trigger
             .filter(|node| node.task().is_some_and(|t| !t.status.is_terminal()))
             .map(|n| n.id)
             .collect()
-    }
-
-    fn phase(&self) -> NodeId {
-        NodeId::derived(self.system.team().node(), &format!("phase:{PHASE}"))
     }
 
     async fn create_task(&self, now: &DueNow, spec: &SpawnSpec, agent: &str) -> Result<String, Error> {
@@ -182,9 +178,9 @@ impl State {
             priority: 0,
             max_duration: spec.max_duration.map(|span| span.0),
         };
-        self.ensure_phase().await?;
+        let phase = self.system.ensure_phase(PHASE).await?;
         let node = NodeSpec {
-            parent: Some(self.phase()),
+            parent: Some(phase),
             kind: Kind::Task,
             name: key.clone(),
             detail: Detail::Task(Box::new(task)),
@@ -208,31 +204,6 @@ impl State {
             .append(drafts, worknode_journal::Durability::Durable)
             .await?;
         Ok(key)
-    }
-
-    async fn ensure_phase(&self) -> Result<(), Error> {
-        if self.system.reader().node(self.phase())?.is_some() {
-            return Ok(());
-        }
-        let node = NodeSpec {
-            parent: Some(self.system.team().node()),
-            kind: Kind::Phase,
-            name: PHASE.to_owned(),
-            detail: Detail::Plain,
-        };
-        match self
-            .system
-            .record(
-                Principal::Runtime,
-                self.phase(),
-                vec![Event::NodeCreated { node }],
-            )
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(error) if error.code == Code::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Agents that change no code are simply started; the run's identity is the firing's.
