@@ -11,6 +11,10 @@ demo *ARGS:
 test *ARGS:
     cargo test --workspace {{ARGS}}
 
+# The real clients, installed with npm, against a model on loopback, end to end to a landed commit.
+test-clients *ARGS:
+    cargo test --package worknode --features clients --test clients -- --nocapture {{ARGS}}
+
 # Formatting, lints, documentation, unused duplicates: nothing may be left to say.
 check:
     cargo fmt --all --check

@@ -4,11 +4,16 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use worknode_core::{
     agent::{AgentSpec, StartWhen, Tier},
+    budget::{Budget, SpawnLimits},
     ids::NodeId,
     node::{Detail, Kind, NodeSpec},
     restart::Strategy,
+    usage::Usd,
 };
-use worknode_profiles::Driver;
+use worknode_profiles::{
+    Driver,
+    profile::{SandboxMode, StuckPolicy},
+};
 use worknode_triggers::Trigger;
 
 /// One team on one repository.
@@ -22,6 +27,14 @@ pub struct TeamDefinition {
     pub base: String,
     /// How many agents may be alive at once.
     pub live_agents: usize,
+    /// Money that all runs of the team together may take; `None`: not limited.
+    pub usd: Option<Usd>,
+    /// Tokens that all runs of the team together may take; `None`: not limited.
+    pub tokens: Option<u64>,
+    /// How many agents may spawn each other, one below the other.
+    pub spawn_depth: usize,
+    /// How many agents one agent may have spawned that are not archived.
+    pub spawn_fan_out: usize,
     /// Who else is restarted when an agent ends abnormally.
     pub strategy: Strategy,
     /// The agents, in the order of their start.
@@ -45,6 +58,10 @@ pub struct TestsDefinition {
     pub command: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
+    /// How it is kept in its box.
+    pub sandbox: SandboxMode,
+    /// Directories that it may write beside its checkout. They need not be there.
+    pub writes: Vec<PathBuf>,
 }
 
 /// One agent of the team.
@@ -68,6 +85,27 @@ pub struct AgentDefinition {
     pub pass_env: Vec<String>,
     /// Template of its brief.
     pub brief: String,
+    /// How its runs are kept in their box.
+    pub sandbox: SandboxMode,
+    /// Whether the kernel, too, refuses what its task may not change in its clone.
+    pub strict_files: bool,
+    /// Directories that it may write beside its own. They need not be there.
+    pub writes: Vec<PathBuf>,
+    /// Directories that it may read although they are hidden. They need not be there.
+    pub reads: Vec<PathBuf>,
+    /// Directories that its program must write for its own sake, whatever the tier. They need not
+    /// be there.
+    pub driver_writes: Vec<PathBuf>,
+    /// TCP ports that it may connect to; `None`: the network is not limited.
+    pub ports: Option<Vec<u16>>,
+    /// What its credentials are a share of: agents on one pool pause together.
+    pub pool: String,
+    /// Whether a restart goes on with the session of the last run, where the driver can.
+    pub resume: bool,
+    /// What is done about a run that lives and gets nowhere.
+    pub on_stuck: StuckPolicy,
+    /// What all its runs together may take; `None`: as much as the team.
+    pub budget: Option<Budget>,
 }
 
 impl TeamDefinition {
@@ -89,6 +127,24 @@ impl TeamDefinition {
         self.agents
             .iter()
             .find(|agent| self.agent_node(&agent.name) == node)
+    }
+
+    /// What all runs of the team together may take.
+    #[must_use]
+    pub const fn budget(&self) -> Budget {
+        Budget {
+            tokens: self.tokens,
+            usd: self.usd,
+        }
+    }
+
+    /// How far its agents may spawn.
+    #[must_use]
+    pub const fn spawn_limits(&self) -> SpawnLimits {
+        SpawnLimits {
+            depth: self.spawn_depth,
+            fan_out: self.spawn_fan_out,
+        }
     }
 
     /// Does the team have somebody who reviews?

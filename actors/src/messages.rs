@@ -8,6 +8,8 @@ use worknode_core::{
     run::{RunSpec, SpawnPermit},
 };
 
+use worknode_process::Shim;
+
 use crate::membrane::Ask;
 
 /// What the directory is told.
@@ -40,6 +42,25 @@ pub(crate) enum KeeperMsg {
         /// Time between TERM and KILL, when not the run's own.
         grace: Option<Duration>,
     },
+    /// Hold a process still.
+    Freeze {
+        /// Which.
+        run: RunId,
+    },
+    /// Let it go on.
+    Thaw {
+        /// Which.
+        run: RunId,
+    },
+    /// The run called the daemon: it is not silent.
+    Called {
+        /// Which.
+        run: RunId,
+    },
+    /// Say which runs live, each with its shim.
+    Shims(oneshot::Sender<Vec<(RunId, Shim)>>),
+    /// Let every run go on without a daemon.
+    Leave,
     /// A job has said its last word.
     Over {
         /// Whose.

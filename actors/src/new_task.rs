@@ -10,7 +10,6 @@ use worknode_core::{
     task::{Approval, TaskSpec},
     time::{Span, Timestamp},
 };
-use worknode_journal::Durability;
 
 use crate::{store::all_of_kind, system::System};
 
@@ -68,7 +67,7 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
         cause: None,
         event: Event::NodeCreated { node },
     };
-    system.journal().append(vec![draft], Durability::Durable).await?;
+    system.store(vec![draft]).await?;
     Ok(id)
 }
 

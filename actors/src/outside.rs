@@ -1,5 +1,7 @@
 //! Where the runtime meets what is not ours: git, files, other programs.
 
+use std::{path::Path, time::Duration};
+
 use worknode_core::error::{Code, Error};
 use worknode_git::{Authorship, Identity};
 
@@ -27,4 +29,23 @@ pub(crate) fn identity(system: &System, agent: &str) -> Result<Identity, Error> 
 /// No mail reaches these: the domain is the team.
 fn address(system: &System, who: &str) -> String {
     format!("{who}@{}.worknode", system.team().name)
+}
+
+/// At most so many bytes of the end of a file; what cannot be read has nothing to say.
+pub(crate) async fn tail(path: &Path, most: u64) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt, AsyncSeekExt};
+    let read = async {
+        let mut file = tokio::fs::File::open(path).await?;
+        let length = file.metadata().await?.len();
+        file.seek(std::io::SeekFrom::Start(length.saturating_sub(most)))
+            .await?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes).await?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    tokio::time::timeout(Duration::from_secs(5), read)
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_default()
 }

@@ -1,24 +1,29 @@
 //! A running team: the handle that the daemon holds.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorRef};
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinSet,
+};
 use worknode_core::{
     agent::AgentCommand,
     bounds,
     command::Command,
     error::{Code, Error},
-    event::{Draft, Event, Principal},
+    event::{Draft, Event, PanicStage, Principal},
     ids::RunId,
     node::{Detail, Kind, Node, NodeSpec},
     run::StopCause,
     task::TaskStatus,
 };
 use worknode_journal::{Durability, StoredRun};
+use worknode_process::Resources;
 
 use crate::{
     address::{Address, address},
+    guard::Guard,
     messages::{DirectoryMsg, KeeperMsg},
     scheduler::SchedulerMsg,
     store::all_of_kind,
@@ -30,6 +35,8 @@ use crate::{
 const STOP_MARGIN: Duration = Duration::from_secs(15);
 /// The same when the end of a run cannot be stored, so that nobody will report it.
 const UNSTORED_MARGIN: Duration = Duration::from_secs(2);
+/// How long a shim may take to say how its run does.
+const SHIM_ANSWER: Duration = Duration::from_millis(500);
 /// Worknodes made in one transaction at the most.
 const CHUNK: usize = 500;
 
@@ -52,7 +59,8 @@ impl Runtime {
         let (directory_slot, directory) = address();
         let (keeper_slot, keeper) = address();
         let (scheduler_slot, scheduler) = address();
-        let system = System::new(Arc::new(context), directory, keeper);
+        let guard = Guard::load(context.journal.reader(), &context.team)?;
+        let system = System::new(Arc::new(context), directory, keeper, Arc::new(guard));
         install(&system).await?;
         let (failed, has_failed) = watch::channel(None);
         let plant = Plant {
@@ -121,6 +129,99 @@ impl Runtime {
         let _ = self.system.keeper().tell(KeeperMsg::Stop { run, grace });
     }
 
+    /// The run called the daemon: it is not silent.
+    pub fn called(&self, run: RunId) {
+        // Without a keeper no run lives.
+        let _ = self.system.keeper().tell(KeeperMsg::Called { run });
+    }
+
+    /// What the processes of the live runs take of the machine. A shim that does not answer in
+    /// time is left out.
+    pub async fn resources(&self) -> HashMap<RunId, Resources> {
+        let (reply, answer) = oneshot::channel();
+        if self.system.keeper().tell(KeeperMsg::Shims(reply)).is_err() {
+            return HashMap::new();
+        }
+        let mut asking = JoinSet::new();
+        for (run, shim) in answer.await.unwrap_or_default() {
+            asking.spawn(async move {
+                let resources = tokio::time::timeout(SHIM_ANSWER, shim.resources()).await;
+                Some((run, resources.ok()?.ok()?))
+            });
+        }
+        let answers = asking.join_all().await;
+        answers.into_iter().flatten().collect()
+    }
+
+    /// Stops everything, and blocks spawns, triggers and landings until [`Self::unpanic`], through
+    /// every restart. Returns the runs that are being stopped; their ends are in the journal.
+    ///
+    /// # Errors
+    /// When the panic cannot be stored. Everything is blocked and being stopped all the same.
+    pub async fn panic(&self, by: Principal, reason: &str) -> Result<Vec<StoredRun>, Error> {
+        let panicked = Event::Panicked {
+            reason: reason.to_owned(),
+        };
+        // First in memory: what is decided from here on is decided against.
+        self.system.guard().take(&panicked);
+        let team = self.system.team().node();
+        let stored = self.system.record(by, team, vec![panicked]).await;
+        let cause = StopCause::Panic {
+            reason: reason.to_owned(),
+        };
+        let (stopped, _) = self.stop_live(&cause).await;
+        stored.map(|_| stopped)
+    }
+
+    /// Lifts a panic up to and with `last`, stage by stage. Returns what was lifted; nothing when
+    /// there was nothing to lift.
+    ///
+    /// # Errors
+    /// When a stage cannot be stored; it stays blocked then.
+    pub async fn unpanic(&self, by: &Principal, last: PanicStage) -> Result<Vec<PanicStage>, Error> {
+        let blocked = self.system.guard().blocked();
+        let stages = PanicStage::ALL.into_iter().filter(|stage| *stage <= last);
+        let mut lifted = Vec::new();
+        for stage in stages.filter(|stage| blocked.contains(stage)) {
+            let event = Event::PanicLifted { stage };
+            let team = self.system.team().node();
+            self.system.record(by.clone(), team, vec![event.clone()]).await?;
+            self.system.guard().take(&event);
+            lifted.push(stage);
+        }
+        Ok(lifted)
+    }
+
+    /// Orders the end of every live run. Says which they are, and whether all of that is stored.
+    async fn stop_live(&self, cause: &StopCause) -> (Vec<StoredRun>, bool) {
+        let live = self.system.reader().live_runs().unwrap_or_default();
+        let mut stored = true;
+        for StoredRun { run, agent, .. } in &live {
+            let stop = AgentCommand::StopRun {
+                cause: cause.clone(),
+                grace: None,
+            };
+            if let Err(error) = self.system.command(*agent, Command::Agent(stop)).await {
+                tracing::error!(%error, run = %run.spec.id, "the stop of a run could not be stored");
+                // On a full disk too it ends; its end is stored once that is possible again.
+                self.stop_unrecorded(run.spec.id, None);
+                stored = false;
+            }
+        }
+        (live, stored)
+    }
+
+    /// Ends without ending any run: each goes on under its shim, and the next daemon adopts it.
+    pub async fn leave(&self, reason: &str) {
+        let (reply, quiet) = oneshot::channel();
+        if self.root.send_message(SupervisorMsg::Quiesce(reply)).is_ok() {
+            let _ = tokio::time::timeout(STOP_MARGIN, quiet).await;
+        }
+        // Without a keeper no run lives.
+        let _ = self.system.keeper().tell(KeeperMsg::Leave);
+        self.end(reason).await;
+    }
+
     /// Stops in order: no new work, then every run, then the actors; the store stays open.
     pub async fn shutdown(&self, reason: &str) {
         let (reply, quiet) = oneshot::channel();
@@ -128,6 +229,10 @@ impl Runtime {
             let _ = tokio::time::timeout(STOP_MARGIN, quiet).await;
         }
         self.stop_runs().await;
+        self.end(reason).await;
+    }
+
+    async fn end(&self, reason: &str) {
         let node = self.system.team().node();
         let stopped = Event::DaemonStopped {
             reason: reason.to_owned(),
@@ -142,30 +247,14 @@ impl Runtime {
     }
 
     async fn stop_runs(&self) {
-        let live = self.system.reader().live_runs().unwrap_or_default();
-        let (mut grace, mut margin) = (bounds::STOP_GRACE, STOP_MARGIN);
-        for StoredRun { run, agent, .. } in &live {
-            grace = grace.max(run.spec.limits.grace);
-            let stop = AgentCommand::StopRun {
-                cause: StopCause::Shutdown,
-                grace: None,
-            };
-            if let Err(error) = self.system.command(*agent, Command::Agent(stop)).await {
-                tracing::error!(%error, run = %run.spec.id, "the stop of a run could not be stored");
-                // On a full disk too, nothing outlives its daemon; the next one closes the run.
-                let stop = KeeperMsg::Stop {
-                    run: run.spec.id,
-                    grace: None,
-                };
-                let _ = self.system.keeper().tell(stop);
-                margin = UNSTORED_MARGIN;
-            }
-        }
+        let (live, stored) = self.stop_live(&StopCause::Shutdown).await;
+        let margin = if stored { STOP_MARGIN } else { UNSTORED_MARGIN };
+        let graces = live.iter().map(|stored| stored.run.spec.limits.grace);
+        let grace = graces.fold(bounds::STOP_GRACE, Duration::max);
+        let limit = grace.saturating_add(margin);
         let (reply, empty) = oneshot::channel();
         if self.system.keeper().tell(KeeperMsg::WhenEmpty(reply)).is_ok()
-            && tokio::time::timeout(grace.saturating_add(margin), empty)
-                .await
-                .is_err()
+            && tokio::time::timeout(limit, empty).await.is_err()
         {
             tracing::error!("some runs did not end; the next daemon ends them");
         }

@@ -1,7 +1,7 @@
 //! What every actor of a runtime shares: the store, the clock, the repository, and the way to
 //! each other.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use worknode_core::{
@@ -19,7 +19,9 @@ use worknode_policies::{authority::Authority, plan::Planned, verdict::SigningKey
 
 use crate::{
     address::Address,
-    definition::TeamDefinition,
+    definition::{AgentDefinition, TeamDefinition},
+    fault,
+    guard::Guard,
     membrane::{Ask, Reply},
     messages::{DirectoryMsg, KeeperMsg},
 };
@@ -79,6 +81,8 @@ pub struct System {
     directory: Address<DirectoryMsg>,
     keeper: Address<KeeperMsg>,
     runtime: Arc<Authority>,
+    guard: Arc<Guard>,
+    agents: Arc<HashMap<NodeId, Arc<AgentDefinition>>>,
 }
 
 impl System {
@@ -86,8 +90,16 @@ impl System {
         context: Arc<Context>,
         directory: Address<DirectoryMsg>,
         keeper: Address<KeeperMsg>,
+        guard: Arc<Guard>,
     ) -> Self {
+        let team = &context.team;
+        let known = team.agents.iter().map(|agent| {
+            let node = team.agent_node(&agent.name);
+            (node, Arc::new(agent.clone()))
+        });
         Self {
+            agents: Arc::new(known.collect()),
+            guard,
             context,
             directory,
             keeper,
@@ -105,6 +117,12 @@ impl System {
     #[must_use]
     pub fn team(&self) -> &TeamDefinition {
         &self.context.team
+    }
+
+    /// What the agent of this Worknode is.
+    #[must_use]
+    pub fn agent(&self, node: NodeId) -> Option<Arc<AgentDefinition>> {
+        self.agents.get(&node).cloned()
     }
 
     /// The journal.
@@ -135,6 +153,12 @@ impl System {
     #[must_use]
     pub const fn authority(&self) -> &Arc<Authority> {
         &self.runtime
+    }
+
+    /// What stands between a wish and the deed.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     pub(crate) const fn keeper(&self) -> &Address<KeeperMsg> {
@@ -209,7 +233,18 @@ impl System {
                 event,
             })
             .collect();
-        Ok(self.journal().append(drafts, Durability::Durable).await?)
+        self.store(drafts).await
+    }
+
+    /// Appends what has been decided, all or none.
+    ///
+    /// # Errors
+    /// Whatever the journal refuses.
+    pub(crate) async fn store(&self, drafts: Vec<Draft>) -> Result<Vec<Record>, Error> {
+        fault::before(drafts.iter().map(|draft| &draft.event));
+        let records = self.journal().append(drafts, Durability::Durable).await?;
+        fault::after(records.iter().map(|record| &record.event));
+        Ok(records)
     }
 
     /// The Worknode of a phase that no plan names: it holds what triggers and people add.

@@ -17,13 +17,13 @@ use worknode_core::{
     agent::AgentCommand,
     command::Command,
     error::Error,
-    event::{Event, Principal, Record},
+    event::{Event, PanicStage, Principal, Record},
     ids::NodeId,
     run::StopCause,
 };
 
 use self::{steps::Step, view::View};
-use crate::{clock::sleep_until, feed, system::System};
+use crate::{clock::sleep_until, feed, guard::Readiness, pools, system::System};
 
 /// What the team is told.
 #[derive(Debug)]
@@ -122,6 +122,7 @@ impl State {
 
     /// Decides what follows from the view and begins it.
     fn react(&mut self, myself: &ActorRef<TeamMsg>) {
+        self.ask_guard();
         let steps = steps::decide(&self.view, self.system.team(), &self.busy, self.system.now());
         for step in steps {
             self.busy.extend(step.touches());
@@ -138,11 +139,32 @@ impl State {
         self.set_alarm(myself);
     }
 
+    /// Who may not start, and what the pools of credentials want by now.
+    fn ask_guard(&mut self) {
+        let (guard, now) = (self.system.guard(), self.system.now());
+        let effects = guard.tick(now);
+        self.view.held = guard.blocks(PanicStage::Spawns);
+        let agents = self.view.agents.iter();
+        self.view.unready = agents
+            .filter_map(|(id, node)| {
+                let readiness = guard.readiness(*id, &node.agent()?.spec, now);
+                (readiness != Readiness::Now).then_some((*id, readiness))
+            })
+            .collect();
+        if !effects.is_empty() {
+            let system = self.system.clone();
+            self.jobs
+                .spawn(async move { pools::carry_out(&system, effects).await });
+        }
+    }
+
     fn set_alarm(&mut self, myself: &ActorRef<TeamMsg>) {
         if let Some(alarm) = self.alarm.take() {
             alarm.abort();
         }
-        let Some(wake) = self.view.next_wake(&self.busy) else {
+        let due = self.system.guard().due(self.system.now());
+        let wakes = [self.view.next_wake(&self.busy), due];
+        let Some(wake) = wakes.into_iter().flatten().min() else {
             return;
         };
         let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());

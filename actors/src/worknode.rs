@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use worknode_core::{
-    agent::{self, AgentEffect},
+    agent::{self, AgentCommand, AgentEffect},
     command::Command,
     error::{Code, Error},
-    event::{Draft, Event},
-    ids::NodeId,
+    event::{Draft, Event, PanicStage},
+    ids::{NodeId, RunId},
     node::Node,
+    run::Hold,
     task::{self, LandPermit, TaskCommand, TaskStatus},
 };
 use worknode_journal::Durability;
 
 use crate::{
+    fault,
     membrane::{Admitted, Ask, Membrane, Reply},
     messages::KeeperMsg,
+    pools,
     system::System,
 };
 
@@ -77,6 +80,8 @@ impl Actor for WorknodeActor {
 #[derive(Default)]
 struct Outcome {
     events: Vec<Event>,
+    /// A run that the guard has let in and that starts once the events are stored.
+    admitted: Option<RunId>,
     permit: Option<LandPermit>,
     effect: Option<AgentEffect>,
 }
@@ -105,10 +110,17 @@ impl Active {
         let records = if drafts.is_empty() {
             Vec::new()
         } else {
-            self.system.journal().append(drafts, durability).await?
+            fault::before(drafts.iter().map(|draft| &draft.event));
+            let stored = self.system.journal().append(drafts, durability).await;
+            if let (Err(_), Some(run)) = (&stored, outcome.admitted) {
+                self.system.guard().withdrawn(run, self.system.now());
+            }
+            stored?
         };
+        fault::after(records.iter().map(|record| &record.event));
         for record in &records {
             self.node = Arc::new(self.node.apply(record)?);
+            self.settle(&record.event);
         }
         if let Some(effect) = outcome.effect {
             self.perform(effect)?;
@@ -133,19 +145,37 @@ impl Active {
                 ..Outcome::default()
             }),
             Command::Task(command) => {
+                if matches!(command, TaskCommand::BeginLanding { .. }) {
+                    self.system.guard().check(PanicStage::Landings)?;
+                }
                 let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
                 let decision = task::decide(task, command, by, now)?;
                 Ok(Outcome {
                     events: decision.events,
                     permit: decision.permit,
-                    effect: None,
+                    ..Outcome::default()
                 })
             }
             Command::Agent(command) => {
                 let agent = self.node.agent().ok_or_else(|| self.wrong_kind("agent"))?;
-                let decision = agent::decide(agent, command, by, now)?;
+                let (admitted, decision) = match command {
+                    AgentCommand::Start { run, purpose, share } => {
+                        // Whether it may start at all, before anything is kept for it.
+                        agent::decide(agent, command, by, now)?;
+                        let guard = self.system.guard();
+                        let granted = guard.admit(self.node.id, &agent.spec, *run, *share, now)?;
+                        let start = AgentCommand::Start {
+                            run: *run,
+                            purpose: purpose.clone(),
+                            share: granted,
+                        };
+                        (Some(*run), agent::decide(agent, &start, by, now)?)
+                    }
+                    other => (None, agent::decide(agent, other, by, now)?),
+                };
                 Ok(Outcome {
                     events: decision.events,
+                    admitted,
                     permit: None,
                     effect: decision.effect,
                 })
@@ -161,15 +191,33 @@ impl Active {
         }
     }
 
+    /// Keeps the guard's books: a run that is over gives back what was kept for it, and its turn on
+    /// its credentials; one that somebody holds still does not count among those that wait.
+    fn settle(&self, event: &Event) {
+        let (guard, now) = (self.system.guard(), self.system.now());
+        let effects = match event {
+            Event::RunExited { run, receipt } => guard.ended(*run, &receipt.usage, now),
+            Event::RunFrozen { run, hold, .. } if *hold != Hold::Pool => guard.held(*run, true, now),
+            Event::RunThawed { run } => guard.held(*run, false, now),
+            _ => return,
+        };
+        if !effects.is_empty() {
+            let system = self.system.clone();
+            tokio::spawn(async move { pools::carry_out(&system, effects).await });
+        }
+    }
+
     /// Effects are somebody else's to perform: a handler never waits on the world.
     fn perform(&self, effect: AgentEffect) -> Result<(), Error> {
         let message = match effect {
             AgentEffect::Spawn(permit, spec) => KeeperMsg::Spawn {
                 permit,
-                spec: Box::new(spec),
+                spec,
                 agent: self.node.id,
             },
             AgentEffect::Stop { run, grace } => KeeperMsg::Stop { run, grace },
+            AgentEffect::Freeze(run) => KeeperMsg::Freeze { run },
+            AgentEffect::Thaw(run) => KeeperMsg::Thaw { run },
         };
         self.system.keeper().tell(message)
     }
@@ -189,7 +237,8 @@ impl Active {
 /// What may be lost with the power is what the next report repeats anyway.
 const fn durability_of(command: &Command) -> Durability {
     match command {
-        Command::Task(TaskCommand::Progress { .. } | TaskCommand::Renew { .. }) => Durability::Local,
+        Command::Task(TaskCommand::Progress { .. } | TaskCommand::Renew { .. })
+        | Command::Agent(AgentCommand::Used { .. }) => Durability::Local,
         Command::Get | Command::Emit { .. } | Command::Task(_) | Command::Agent(_) => Durability::Durable,
     }
 }

@@ -72,6 +72,21 @@ pub struct Work<'a> {
     pub continues: Option<&'a CommitId>,
     /// What the tasks that this one waited for have left.
     pub artefacts: &'a [Artefact],
+    /// How the run before this one ended, when it did not end well.
+    pub last_run: Option<&'a LastRun>,
+}
+
+/// A run that did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastRun {
+    /// Whose it was.
+    pub agent: String,
+    /// How it ended, in words.
+    pub ended: String,
+    /// The last of what it wrote.
+    pub output: String,
+    /// Where its uncommitted changes are kept.
+    pub patch: Option<String>,
 }
 
 /// What a completed task has left on the base branch.

@@ -191,10 +191,9 @@ impl Loader {
         };
         profile.name.clone_from(&name);
         let mut problems: Vec<_> = profile
-            .limits
             .mistakes()
             .into_iter()
-            .map(|(key, why)| source.problem(&["limits", key], why))
+            .map(|(path, why)| source.problem(&path, &why))
             .collect();
         if let Err(errors) = Template::parse(profile.template()) {
             problems.extend(

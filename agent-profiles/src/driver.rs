@@ -7,7 +7,9 @@
 //! | `{brief}` | the brief itself; only as an argument of its own |
 //! | `{brief_file}` | the path of the file that holds the brief |
 //! | `{model}` | the model |
-//! | `{session}` | a UUID for the program's own session |
+//! | `{session}` | a UUID for the program's own session; in `resume`, the session to go on with |
+//! | `{mcp_config}` | the MCP servers, as JSON: `{"mcpServers": …}` |
+//! | `{mcp_toml}` | the MCP servers, as an inline table of TOML: `{name = {command = …}}` |
 //!
 //! - Other braces are left as they are. What a placeholder stands for is never looked at again.
 //! - An argument with a placeholder that stands for nothing is left out. When it was nothing
@@ -16,6 +18,8 @@
 //! - A brief that is too long for one argument, or has a zero byte, stays in its file, and
 //!   `{brief}` becomes a sentence that says so.
 //! - The program itself has no placeholders.
+//!
+//! What the program writes and is told while it runs is [`crate::stream`]'s.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +27,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod arguments;
+mod data;
+mod error;
+mod mistakes;
+mod places;
 #[cfg(test)]
 mod tests;
 
 use arguments::Argument;
+pub use arguments::McpServer;
+pub use data::{ExitMeaning, Models, Stop, StopSignal, Stream, Transport, Writes};
+pub use error::DriverError;
 
 /// Longest argument, in bytes. Linux refuses one of 128 KiB with its final zero
 /// (`MAX_ARG_STRLEN`, execve(2)).
@@ -40,6 +51,8 @@ pub const ARGUMENTS: usize = 256;
 pub enum PromptBy {
     /// As the argument `{brief}`.
     Argument,
+    /// As the first message on its stdin, in the words of its `stream`.
+    Stdin,
     /// Not at all: the program reads the file that `WORKNODE_BRIEF` names.
     #[default]
     None,
@@ -58,9 +71,50 @@ pub struct Driver {
     /// Program and arguments, with placeholders. When it is empty, the agent brings its own.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Program and arguments that go on with the session `{session}` of an earlier run. Where
+    /// the protocol itself can go on with a session, the ordinary command serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resume: Vec<String>,
+    /// Paths of the program proper, where the one of `command` is only its launcher. `{launcher}`
+    /// is the directory of the launcher's file with all links followed, `{machine}` the
+    /// architecture (`x86_64`), `{npm}` the same in npm's words (`x64`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub native: Vec<String>,
     /// How the brief reaches the program.
     #[serde(default)]
     pub prompt: PromptBy,
+    /// What its output is to be read as.
+    #[serde(default)]
+    pub stream: Stream,
+    /// Does it only write, or is it also spoken to?
+    #[serde(default)]
+    pub transport: Transport,
+    /// Fields that are added to the message with which a session is opened, in protocols that
+    /// have one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub session_with: BTreeMap<String, String>,
+    /// Names of tools that it is refused when it asks. All others are granted: what it may reach
+    /// is the sandbox's to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuse: Vec<String>,
+    /// The model of each tier, unless profile or agent name another.
+    #[serde(default)]
+    pub models: Models,
+    /// How it is asked to stop.
+    #[serde(default)]
+    pub stop: Stop,
+    /// What its credentials are a share of: agents on one pool run into one quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Where it must write for its own sake, whatever its agent may write.
+    #[serde(default)]
+    pub sandbox: Writes,
+    /// Exit codes that mean something, where its output said nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exit_codes: BTreeMap<String, ExitMeaning>,
+    /// Its exit code may be the status of a failed HTTP request, without what is beyond 255.
+    #[serde(default)]
+    pub exit_http: bool,
     /// Variables that are set for the program. Values may have placeholders, except `{brief}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -86,6 +140,22 @@ pub struct Launch<'a> {
     pub session: Option<&'a str>,
 }
 
+/// What one run has beyond its [`Launch`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// The MCP servers that it is given.
+    pub mcp: &'a [McpServer],
+    /// Go on with the session of an earlier run instead of beginning one?
+    pub resume: bool,
+}
+
+/// Everything that placeholders stand for.
+#[derive(Clone, Copy)]
+struct Values<'a> {
+    launch: &'a Launch<'a>,
+    mcp: &'a [McpServer],
+}
+
 /// What to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
@@ -97,88 +167,6 @@ pub struct CommandLine {
     pub env: BTreeMap<String, String>,
 }
 
-/// Why there is nothing to execute.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DriverError {
-    /// Neither the driver nor the agent names a program.
-    #[error("driver `{driver}` needs a command of the agent's own: `command = [\"program\", \"argument\"]`")]
-    NoCommand {
-        /// Which driver.
-        driver: String,
-    },
-    /// Both do.
-    #[error("driver `{driver}` has its own command; an agent's `command` is for the driver `command`")]
-    TwoCommands {
-        /// Which driver.
-        driver: String,
-    },
-    /// The program's name is empty or has a placeholder.
-    #[error("`{program}` is not the name of a program")]
-    NotAProgram {
-        /// As written.
-        program: String,
-    },
-    /// A shell would read the brief as part of its own text.
-    #[error("`{argument}` has the brief inside another text; `{{brief}}` must be an argument of its own")]
-    BriefInside {
-        /// As written.
-        argument: String,
-    },
-    /// The driver says that the brief does not travel this way.
-    #[error("driver `{driver}` says `prompt = \"none\"`, so `{{brief}}` stands for nothing")]
-    BriefNotPassed {
-        /// Which driver.
-        driver: String,
-    },
-    /// The driver says that the brief travels in a place that is not there.
-    #[error("driver `{driver}` says `prompt = \"argument\"`, but no argument is `{{brief}}`")]
-    BriefNowhere {
-        /// Which driver.
-        driver: String,
-    },
-    /// More than [`ARGUMENTS`].
-    #[error("{count} arguments are too many; at most {ARGUMENTS}")]
-    TooMany {
-        /// How many.
-        count: usize,
-    },
-    /// Longer than [`ARGUMENT`], or with a zero byte.
-    #[error("the argument `{start}…` is longer than {ARGUMENT} bytes or has a zero byte")]
-    NotAnArgument {
-        /// How it begins.
-        start: String,
-    },
-    /// The model would be read as an option.
-    #[error("`{model}` is not the name of a model")]
-    NotAModel {
-        /// As written.
-        model: String,
-    },
-    /// Not the name of a variable.
-    #[error("`{name}` is not the name of an environment variable")]
-    NotAVariable {
-        /// As written.
-        name: String,
-    },
-    /// The runtime itself sets these.
-    #[error("`{name}` is set by the runtime and by nobody else")]
-    Reserved {
-        /// As written.
-        name: String,
-    },
-    /// Everything at once.
-    #[error("`*` would let every variable through; name them")]
-    Everything,
-    /// The driver forbids it.
-    #[error("driver `{driver}` never passes `{name}`")]
-    NeverPassed {
-        /// Which driver.
-        driver: String,
-        /// Which variable.
-        name: String,
-    },
-}
-
 impl Driver {
     /// The command to execute for `launch`. `own` is the agent's own command, for drivers that
     /// have none.
@@ -186,7 +174,20 @@ impl Driver {
     /// # Errors
     /// [`DriverError`] when there is no sound command.
     pub fn command_line(&self, own: &[String], launch: &Launch<'_>) -> Result<CommandLine, DriverError> {
-        let command = self.template(own)?;
+        self.command_line_with(own, launch, &Extras::default())
+    }
+
+    /// The same with MCP servers, and as what goes on with `launch`'s session.
+    ///
+    /// # Errors
+    /// [`DriverError`] when there is no sound command.
+    pub fn command_line_with(
+        &self,
+        own: &[String],
+        launch: &Launch<'_>,
+        extras: &Extras<'_>,
+    ) -> Result<CommandLine, DriverError> {
+        let command = self.template(own, extras.resume)?;
         if let Some(mistake) = self.mistakes_of(command).into_iter().next() {
             return Err(mistake);
         }
@@ -200,7 +201,11 @@ impl Driver {
                 driver: self.name.clone(),
             });
         };
-        let args = arguments::filled(rest, launch);
+        let values = Values {
+            launch,
+            mcp: extras.mcp,
+        };
+        let args = arguments::filled(rest, &values);
         if let Some(argument) = args.iter().find(|argument| !fits(argument)) {
             return Err(DriverError::NotAnArgument {
                 start: start_of(argument),
@@ -209,7 +214,7 @@ impl Driver {
         let env = self
             .env
             .iter()
-            .filter_map(|(name, value)| Some((name.clone(), Argument::parse(value).fill(launch)?)))
+            .filter_map(|(name, value)| Some((name.clone(), Argument::parse(value).fill(&values)?)))
             .collect();
         Ok(CommandLine {
             program: program.clone(),
@@ -218,39 +223,24 @@ impl Driver {
         })
     }
 
-    /// Every mistake in the driver itself.
+    /// Can it go on with the session of an earlier run?
     #[must_use]
-    pub fn mistakes(&self) -> Vec<DriverError> {
-        let mut mistakes = Vec::new();
-        if !self.command.is_empty() {
-            mistakes.extend(self.mistakes_of(&self.command));
-            let has_brief = self
-                .command
-                .iter()
-                .any(|argument| Argument::parse(argument).is_brief());
-            if self.prompt == PromptBy::Argument && !has_brief {
-                mistakes.push(DriverError::BriefNowhere {
-                    driver: self.name.clone(),
-                });
-            }
+    pub fn can_resume(&self) -> bool {
+        !self.resume.is_empty() || self.resumes_by_protocol()
+    }
+
+    fn resumes_by_protocol(&self) -> bool {
+        match self.stream {
+            Stream::Acp => true,
+            Stream::Codex => self.transport == Transport::TwoWay,
+            Stream::None | Stream::ClaudeCode | Stream::Gemini | Stream::Opencode => false,
         }
-        for (name, value) in &self.env {
-            mistakes.extend(variable(name).err());
-            if Argument::parse(value).has_brief() {
-                mistakes.push(DriverError::BriefInside {
-                    argument: start_of(value),
-                });
-            }
-        }
-        let patterns = self.pass_env.iter().chain(&self.never_env);
-        mistakes.extend(patterns.filter_map(|pattern| variable_pattern(pattern).err()));
-        mistakes
     }
 
     /// Every mistake in an agent's own command for this driver.
     #[must_use]
     pub fn mistakes_in(&self, own: &[String]) -> Vec<DriverError> {
-        match self.template(own) {
+        match self.template(own, false) {
             Ok(command) => self.mistakes_of(command),
             Err(mistake) => vec![mistake],
         }
@@ -286,47 +276,16 @@ impl Driver {
         texts.into_iter().any(|text| Argument::parse(text).has_session())
     }
 
-    fn template<'a>(&'a self, own: &'a [String]) -> Result<&'a [String], DriverError> {
+    fn template<'a>(&'a self, own: &'a [String], resume: bool) -> Result<&'a [String], DriverError> {
         let driver = || self.name.clone();
         match (self.command.is_empty(), own.is_empty()) {
             (true, true) => Err(DriverError::NoCommand { driver: driver() }),
             (false, false) => Err(DriverError::TwoCommands { driver: driver() }),
+            _ if resume && !self.can_resume() => Err(DriverError::NoResume { driver: driver() }),
+            (false, true) if resume && !self.resume.is_empty() => Ok(&self.resume),
             (true, false) => Ok(own),
             (false, true) => Ok(&self.command),
         }
-    }
-
-    fn mistakes_of(&self, command: &[String]) -> Vec<DriverError> {
-        let mut mistakes = Vec::new();
-        if command.len() > ARGUMENTS {
-            mistakes.push(DriverError::TooMany { count: command.len() });
-        }
-        if let Some(program) = command.first()
-            && (program.trim().is_empty() || !Argument::parse(program).is_plain() || !fits(program))
-        {
-            mistakes.push(DriverError::NotAProgram {
-                program: start_of(program),
-            });
-        }
-        for text in command.iter().skip(1) {
-            let argument = Argument::parse(text);
-            if !fits(text) {
-                mistakes.push(DriverError::NotAnArgument {
-                    start: start_of(text),
-                });
-            }
-            if argument.has_brief() && !argument.is_brief() {
-                mistakes.push(DriverError::BriefInside {
-                    argument: start_of(text),
-                });
-            }
-            if argument.has_brief() && self.prompt == PromptBy::None {
-                mistakes.push(DriverError::BriefNotPassed {
-                    driver: self.name.clone(),
-                });
-            }
-        }
-        mistakes
     }
 }
 

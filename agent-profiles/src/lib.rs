@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`profile`] | what an agent is: tier, limits, restarts, brief |
 //! | [`driver`] | how one kind of program is started, as data |
+//! | [`stream`] | what its output means, and what it is to be told |
 //! | [`brief`] | what an agent is told at the start of a run |
 //! | [`catalogue`] | the files that ship, and the user's own over them |
 //!
@@ -14,8 +15,10 @@ pub mod brief;
 pub mod catalogue;
 pub mod driver;
 pub mod profile;
+pub mod stream;
 
 pub use brief::{Brief, Template};
 pub use catalogue::{Catalogue, ProfileProblem};
-pub use driver::{CommandLine, Driver, Launch};
+pub use driver::{CommandLine, Driver, Extras, Launch, McpServer};
 pub use profile::Profile;
+pub use stream::Conversation;

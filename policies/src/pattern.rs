@@ -140,6 +140,12 @@ impl Patterns {
         self.included.literal.contains(path) && !self.excludes(path)
     }
 
+    /// The patterns without a wildcard: paths of files, whether they are there or not.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        let plain = |path: &&String| !path.contains(['*', '?', '[', '{']) && self.matches(path);
+        self.included.literal.iter().filter(plain).map(String::as_str)
+    }
+
     /// True when no path can match: nothing is included.
     #[must_use]
     pub fn is_empty(&self) -> bool {

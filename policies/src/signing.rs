@@ -8,6 +8,8 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+use worknode_core::ids::RunId;
 
 /// The key pair with which the runtime signs verdicts and capabilities (Ed25519).
 pub struct SigningKeys(SigningKey);
@@ -23,6 +25,15 @@ impl SigningKeys {
     #[must_use]
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
+    }
+
+    /// What only the daemon and the shim of `run` know: a function of the key, so that the next
+    /// daemon knows it too, and that nobody without the key can guess (signatures of Ed25519 are
+    /// deterministic, RFC 8032).
+    #[must_use]
+    pub fn secret_of(&self, run: RunId) -> [u8; 32] {
+        let message = Message::of("worknode shim").bytes(run.as_uuid().as_bytes());
+        Sha256::digest(self.sign(&message)).into()
     }
 
     pub(crate) fn sign(&self, message: &Message) -> [u8; 64] {

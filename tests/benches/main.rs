@@ -5,22 +5,32 @@
 //! cargo bench -p worknode --bench speed -- --json       the same for programs
 //! cargo bench -p worknode --bench speed -- start asks   those whose name has one of these words
 //! cargo bench -p worknode --bench speed -- --quick      a small load: do they still work?
+//! cargo bench -p worknode --bench speed -- kills --supervisors
+//!                                     the same load under supervisord, circus and pm2 too
 //! ```
 //!
 //! Each figure stands beside a baseline: the plainest way to do the same, measured in the same
 //! run on the same machine, in turns where the two would disturb each other. A figure alone says
 //! more about the machine than about the program.
 
+mod adoption;
 mod appends;
 mod asks;
 mod due;
+mod ends;
+mod keep;
+mod kills;
+mod live;
 mod measure;
 mod population;
 mod report;
 mod role;
+mod runs;
 mod scene;
 mod start;
 mod status;
+mod supervised;
+mod supervisors;
 
 use std::{fmt::Display, process::ExitCode};
 
@@ -33,6 +43,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 struct Bench {
     /// A small load: the figures mean little, the way to them is the same.
     quick: bool,
+    /// Compare with other supervisors, which are installed for that.
+    supervisors: bool,
     tokio: tokio::runtime::Runtime,
 }
 
@@ -45,13 +57,18 @@ impl Bench {
 
 type Run = fn(&Bench) -> Result<Vec<Figure>, Failure>;
 
-const BENCHMARKS: [(&str, Run); 6] = [
+const BENCHMARKS: [(&str, Run); 11] = [
     ("appends", appends::run),
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),
     ("start", start::run),
     ("asks", asks::run),
     ("status", status::run),
+    ("supervised", supervised::run),
+    ("ends", ends::run),
+    ("kills", kills::run),
+    ("live-runs", live::run),
+    ("adoption", adoption::run),
 ];
 
 /// What the command line asks for.
@@ -59,6 +76,7 @@ const BENCHMARKS: [(&str, Run); 6] = [
 struct Wanted {
     json: bool,
     quick: bool,
+    supervisors: bool,
     words: Vec<String>,
 }
 
@@ -75,8 +93,12 @@ impl Wanted {
                 "--bench" => wanted.quick = asked_for_quick,
                 "--quick" => (wanted.quick, asked_for_quick) = (true, true),
                 "--json" => wanted.json = true,
+                "--supervisors" => wanted.supervisors = true,
                 flag if flag.starts_with('-') => {
-                    return Err(format!("`{flag}` is not known; there are --json, --quick and words").into());
+                    return Err(format!(
+                        "`{flag}` is not known; there are --json, --quick, --supervisors and words"
+                    )
+                    .into());
                 }
                 word => wanted.words.push(word.to_owned()),
             }
@@ -110,6 +132,7 @@ fn main() -> ExitCode {
 fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
     let bench = Bench {
         quick: wanted.quick,
+        supervisors: wanted.supervisors,
         tokio: tokio::runtime::Runtime::new()?,
     };
     let chosen: Vec<_> = BENCHMARKS

@@ -288,7 +288,7 @@ pub(crate) fn bare_task() -> mpsc::Sender<oneshot::Sender<u64>> {
 }
 
 /// Bytes of this process in memory. Exact, where `statm` may be some pages behind.
-fn resident() -> Result<u64, Failure> {
+pub(crate) fn resident() -> Result<u64, Failure> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
     let line = rollup
         .lines()

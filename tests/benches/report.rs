@@ -13,6 +13,10 @@ pub(crate) enum Unit {
     Bytes,
     /// Seconds: less is better.
     Seconds,
+    /// How many of them: less is better.
+    Processes,
+    /// Processor time as a part of what one core has: less is better.
+    OfOneCore,
 }
 
 /// One line of the table.
@@ -27,8 +31,9 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    fn ratio(&self) -> f64 {
-        self.ours / self.baseline
+    /// None to a baseline of nothing.
+    fn ratio(&self) -> Option<f64> {
+        (self.baseline != 0.0).then(|| self.ours / self.baseline)
     }
 }
 
@@ -74,6 +79,8 @@ impl Report {
                     Unit::PerSecond => ("1/s", "more"),
                     Unit::Bytes => ("B", "less"),
                     Unit::Seconds => ("s", "less"),
+                    Unit::Processes => ("processes", "less"),
+                    Unit::OfOneCore => ("cores", "less"),
                 };
                 json!({
                     "what": figure.what, "ours": figure.ours, "baseline": figure.baseline,
@@ -107,7 +114,9 @@ fn row(figure: &Figure) -> [String; 5] {
         figure.what.clone(),
         shown(figure.ours, figure.unit),
         shown(figure.baseline, figure.unit),
-        format!("{:.2}", figure.ratio()),
+        figure
+            .ratio()
+            .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
         figure.load.clone(),
     ]
 }
@@ -116,6 +125,8 @@ fn shown(value: f64, unit: Unit) -> String {
     match unit {
         Unit::PerSecond => format!("{} /s", grouped(value)),
         Unit::Bytes => format!("{} B", grouped(value)),
+        Unit::Processes => grouped(value),
+        Unit::OfOneCore => format!("{:.2} %", value * 100.0),
         Unit::Seconds if value < 1e-3 => format!("{:.1} us", value * 1e6),
         Unit::Seconds if value < 1.0 => format!("{:.2} ms", value * 1e3),
         Unit::Seconds => format!("{value:.2} s"),

@@ -1,9 +1,13 @@
 //! What this program does when a benchmark starts it again: as the agent of a run, and as a
 //! process whose memory is all its own.
 
-use std::{fs::OpenOptions, io::Write as _, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    io::Write as _,
+    path::Path,
+};
 
-use crate::{Failure, measure::wall_nanos, population};
+use crate::{Failure, keep, measure::wall_nanos, population};
 
 /// The first argument of a program that plays a role. Not for people.
 pub(crate) const FLAG: &str = "--role";
@@ -15,6 +19,12 @@ pub(crate) const STARTED: &str = "started";
 pub(crate) const WORKNODES: &str = "worknodes";
 /// The role of as many bare tasks: `tasks COUNT`.
 pub(crate) const TASKS: &str = "tasks";
+/// The role that writes down when it ends, at the first line of its input: `last FILE`.
+pub(crate) const LAST: &str = "last";
+/// The role that keeps runs under their shims: `runs DIR COUNT`.
+pub(crate) const RUNS: &str = "runs";
+/// The role that keeps bare children: `children DIR COUNT`.
+pub(crate) const CHILDREN: &str = "children";
 
 /// Plays the role that the arguments name.
 pub(crate) fn play(args: impl Iterator<Item = String>) -> Result<(), Failure> {
@@ -26,6 +36,9 @@ pub(crate) fn play(args: impl Iterator<Item = String>) -> Result<(), Failure> {
         [STARTED, dir] => population::started(Path::new(dir)),
         [WORKNODES, dir, count] => population::worknodes(Path::new(dir), count.parse()?),
         [TASKS, count] => population::tasks(count.parse()?),
+        [LAST, file] => last(Path::new(file)),
+        [RUNS, dir, count] => keep::runs(Path::new(dir), count.parse()?),
+        [CHILDREN, dir, count] => keep::children(Path::new(dir), count.parse()?),
         other => Err(format!("there is no role {other:?}").into()),
     }
 }
@@ -40,5 +53,13 @@ fn stamp(file: &Path, begun: u128) -> Result<(), Failure> {
     if !environment.exists() {
         std::fs::write(environment, std::fs::read("/proc/self/environ")?)?;
     }
+    Ok(())
+}
+
+/// Writes the stamp as the last thing before the end.
+fn last(file: &Path) -> Result<(), Failure> {
+    let mut stamps = File::create(file)?;
+    std::io::stdin().read_line(&mut String::new())?;
+    stamps.write_all(format!("last {}\n", wall_nanos()).as_bytes())?;
     Ok(())
 }

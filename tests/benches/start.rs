@@ -8,7 +8,13 @@ use std::{
 };
 
 use worknode_actors::system::System;
-use worknode_core::{agent::AgentCommand, command::Command, event::Event, ids::RunId, run::Purpose};
+use worknode_core::{
+    agent::{AgentCommand, Share},
+    command::Command,
+    event::Event,
+    ids::RunId,
+    run::Purpose,
+};
 use worknode_git::Identity;
 use worknode_journal::Follower;
 
@@ -153,7 +159,7 @@ async fn start(system: &System, run: RunId) -> Result<(), Failure> {
     let start = AgentCommand::Start {
         run,
         purpose,
-        max_duration: None,
+        share: Share::default(),
     };
     system
         .command(system.team().agent_node(AGENT), Command::Agent(start))

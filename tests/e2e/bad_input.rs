@@ -302,6 +302,8 @@ name = "t"
 [[agent]]
 name = "worker"
 command = ["PROGRAM"]
+# Its program takes itself away.
+sandbox = "off"
 restart = { max_restarts = 2, backoff = "10ms" }
 
 [[phase]]

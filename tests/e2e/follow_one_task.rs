@@ -89,6 +89,9 @@ fn the_documented_life_of_a_task_is_the_real_one() {
         ])
         .ok();
     wait_for("the next task to be ready", || tasks()[1]["status"] == "ready");
+    wait_for("both agents to end by themselves", || {
+        scene.count("run_exited") == 2
+    });
     scene.worknode(&["down"]).ok();
 
     let events = scene.events();

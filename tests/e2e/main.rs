@@ -17,6 +17,7 @@ mod layering;
 mod mailbox;
 mod operator;
 mod output;
+mod processes;
 mod schedule;
 mod store;
 mod terminal;

@@ -13,6 +13,8 @@ name = "t"
 
 [[agent]]
 name = "worker"
+# It leaves word beside its workspace.
+sandbox = "off"
 pass_env = ["SCENE"]
 command = ["sh", "-c", '''{script}''']
 {more}

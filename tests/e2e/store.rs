@@ -174,7 +174,7 @@ fn p5_p8_an_agent_that_floods_the_disk_is_outlived() {
     let team = TEAM.replace(
         "command = [\"sh\", \"-c\", \"",
         &format!(
-            "limits = {{ grace = \"1s\" }}\nrestart = {{ backoff = \"10ms\" }}\ncommand = [\"sh\", \"-c\", \"[ -e {0} ] || {{ touch {0}; yes; cat /dev/zero > big; exit 3; }}; ",
+            "limits = {{ grace = \"1s\" }}\nsandbox = \"off\"\nrestart = {{ backoff = \"10ms\" }}\ncommand = [\"sh\", \"-c\", \"[ -e {0} ] || {{ touch {0}; yes; cat /dev/zero > big; exit 3; }}; ",
             marker.display()
         ),
     );

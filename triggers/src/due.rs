@@ -65,6 +65,8 @@ pub enum SkipReason {
     CatchUpLimit,
     /// What the last firing started was still running (`overlap = "forbid"`).
     StillRunning,
+    /// A panic blocks all triggers.
+    Panic,
 }
 
 impl fmt::Display for SkipReason {
@@ -74,6 +76,7 @@ impl fmt::Display for SkipReason {
             Self::Superseded => "missed, and a newer one stands for it",
             Self::CatchUpLimit => "missed, and more were missed than are made up for",
             Self::StillRunning => "the last firing was still running",
+            Self::Panic => "a panic blocks all triggers",
         })
     }
 }

@@ -1,18 +1,31 @@
 //! What an agent is told at the start of a run.
 
+use std::path::Path;
+
 use worknode_core::{
+    agent::ended,
     error::{Code, Error},
+    event::Event,
+    ids::NodeId,
     node::Node,
-    run::Purpose,
+    run::{Purpose, RunStatus},
     task::{Task, TaskStatus},
 };
+use worknode_journal::EventFilter;
 use worknode_profiles::{
     Brief, Template,
-    brief::{Artefact, Duty, Review, Work},
+    brief::{Artefact, Duty, LastRun, Review, Work},
 };
 
 use super::clone::Place;
-use crate::{definition::AgentDefinition, outside::failed, system::System};
+use crate::{
+    definition::AgentDefinition,
+    outside::{failed, tail},
+    system::System,
+};
+
+/// Bytes of a run's output that the next one is shown.
+const LAST_WORDS: u64 = 2 * 1024;
 
 /// The brief of one run, as Markdown.
 pub(super) async fn render(
@@ -27,6 +40,10 @@ pub(super) async fn render(
         (Purpose::Work { .. }, Some(task)) => artefacts(system, task).await?,
         _ => Vec::new(),
     };
+    let last_run = match (purpose, task) {
+        (Purpose::Work { task, epoch }, Some(_)) => last_run(system, *task, *epoch).await?,
+        _ => None,
+    };
     let files = match (purpose, state) {
         (Purpose::Review { .. }, Some(_)) => changed_files(system, place).await?,
         _ => Vec::new(),
@@ -39,6 +56,7 @@ pub(super) async fn render(
             base: &place.base,
             continues: place.continues.as_ref(),
             artefacts: &artefacts,
+            last_run: last_run.as_ref(),
         }),
         (Purpose::Review { .. }, Some(task)) => review(system, task, place, &files),
         (
@@ -90,6 +108,52 @@ fn review<'a>(system: &'a System, task: &'a Task, place: &'a Place, files: &'a [
         base: &place.base,
         files,
     })
+}
+
+/// The run that held the task before, when it did not end well.
+async fn last_run(system: &System, task: NodeId, epoch: u64) -> Result<Option<LastRun>, Error> {
+    let reader = system.reader();
+    let filter = EventFilter {
+        node: Some(task),
+        types: vec!["task_claimed".to_owned()],
+        newest_first: true,
+        limit: 2,
+        ..EventFilter::default()
+    };
+    let claims = reader
+        .events(&filter)?
+        .into_iter()
+        .filter_map(|record| match record.event {
+            Event::TaskClaimed { claim } => Some(claim),
+            _ => None,
+        });
+    let Some(before) = claims.into_iter().find(|claim| claim.epoch < epoch) else {
+        return Ok(None);
+    };
+    let Some(RunStatus::Exited { receipt }) = reader.run(before.run)?.map(|stored| stored.run.status) else {
+        return Ok(None);
+    };
+    if receipt.is_clean() {
+        return Ok(None);
+    }
+    let files = system.context().paths.run(before.run);
+    let mut output = last_words(&files.join("stdout.log")).await;
+    if output.is_empty() {
+        output = last_words(&files.join("stderr.log")).await;
+    }
+    let agent = system.team().agent(before.agent);
+    Ok(Some(LastRun {
+        agent: agent.map_or_else(|| "an agent".to_owned(), |agent| agent.name.clone()),
+        ended: ended(&receipt),
+        output,
+        patch: receipt.workspace.and_then(|left| left.patch),
+    }))
+}
+
+/// The end of a file; what cannot be read has nothing to say.
+async fn last_words(path: &Path) -> String {
+    let bytes = tail(path, LAST_WORDS).await;
+    String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
 async fn changed_files(system: &System, place: &Place) -> Result<Vec<String>, Error> {

@@ -1,9 +1,10 @@
 //! The job of one run: prepare, spawn, watch, end, report.
 //!
 //! One task for the whole life of a run, so that its steps follow each other here as they do
-//! in the journal.
+//! in the journal. What must hold without a daemon (limits, output, the exit status) is the
+//! shim's; what needs the journal (claims, causes, tokens, receipts) is here.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use worknode_core::{
@@ -11,16 +12,17 @@ use worknode_core::{
     bounds,
     command::Command,
     error::{Code, Error},
+    event::PanicStage,
     ids::{NodeId, RunId},
-    run::{Ending, Purpose, Receipt, RunSpec, SpawnPermit, StopCause},
+    run::{Ending, Purpose, Receipt, RunSpec, RunStatus, SpawnPermit, StopCause},
     task::TaskCommand,
-    time::Timestamp,
 };
-use worknode_process::{Activity, Exit, ExitStatus, Process, StopReport, Stopper};
+use worknode_process::{Exit, ExitStatus, Notice, Shim, Stopper};
 
 use super::{
-    StopOrder,
-    orphans::{Ended, sweep},
+    Begin, Orders,
+    receipt::{self, cause_of},
+    talk::Talk,
     workspace::prepare,
 };
 use crate::system::{System, random_u64};
@@ -29,14 +31,15 @@ use crate::system::{System, random_u64};
 /// report that is lost all the same is found by the next daemon.
 const REPORTS: u32 = 20;
 
-/// Lives the run from the permit to the receipt.
+/// Lives the run from the permit, or from its adoption, to the receipt.
 #[tracing::instrument(name = "run", skip_all, fields(run = %spec.id, agent = name_of(&system, agent), task = tracing::field::Empty))]
 pub(super) async fn live(
     system: System,
-    permit: SpawnPermit,
+    begin: Begin,
     spec: RunSpec,
     agent: NodeId,
-    stopped: watch::Receiver<Option<StopOrder>>,
+    orders: watch::Receiver<Orders>,
+    shim_is: watch::Sender<Option<Shim>>,
 ) {
     if let Some(task) = spec.purpose.task() {
         tracing::Span::current().record("task", tracing::field::display(task));
@@ -44,13 +47,23 @@ pub(super) async fn live(
     let job = Job {
         system,
         agent,
-        stopped,
+        spec,
+        orders,
     };
-    let receipt = match job.start(permit, &spec).await {
-        Ok(process) => job.watch(&spec, process).await,
+    let begun = match begin {
+        Begin::Adopt(shim) => Ok(*shim),
+        Begin::Spawn(permit) => job.start(permit).await,
+    };
+    let receipt = match begun {
+        Ok(shim) => {
+            shim_is.send_replace(Some(shim.clone()));
+            let receipt = job.watch(shim).await;
+            shim_is.send_replace(None);
+            receipt
+        }
         Err(error) => job.not_started(&error),
     };
-    job.finish(&spec, receipt).await;
+    job.finish(receipt).await;
 }
 
 fn name_of(system: &System, agent: NodeId) -> String {
@@ -61,105 +74,190 @@ fn name_of(system: &System, agent: NodeId) -> String {
 struct Job {
     system: System,
     agent: NodeId,
-    stopped: watch::Receiver<Option<StopOrder>>,
+    spec: RunSpec,
+    orders: watch::Receiver<Orders>,
 }
 
 impl Job {
     /// Everything up to the living process, within the start limit.
-    async fn start(&self, permit: SpawnPermit, spec: &RunSpec) -> Result<Process, Error> {
+    async fn start(&self, permit: SpawnPermit) -> Result<Shim, Error> {
         let begun = tokio::time::timeout(bounds::START_TIME, async {
-            let ready = prepare(&self.system, self.agent, spec).await?;
-            if self.stopped.borrow().is_some() {
+            let request = prepare(&self.system, self.agent, &self.spec).await?;
+            if self.orders.borrow().stop.is_some() {
                 return Err(Error::new(Code::Refused, "it was stopped before it started"));
             }
-            worknode_process::spawn(permit, ready)
+            self.system.guard().check(PanicStage::Spawns)?;
+            worknode_process::spawn(permit, request)
                 .await
                 .map_err(|error| Error::new(Code::Failed, error.to_string()))
         });
-        let process = begun.await.map_err(|_| {
+        let shim = begun.await.map_err(|_| {
             Error::new(
                 Code::TimedOut,
                 format!("it did not start within {:?}", bounds::START_TIME),
             )
         })??;
-        tracing::info!(pid = process.identity().pid, "started");
-        Ok(process)
+        tracing::info!(pid = shim.identity().pid, "started");
+        Ok(shim)
     }
 
     /// Watches the process until it is gone, and stops it when it must end.
-    async fn watch(&self, spec: &RunSpec, mut process: Process) -> Receipt {
-        let started_at = self.system.now();
-        let stop = match self.announce(spec, &process).await {
-            Ok(()) => self.until_over(spec, &mut process).await,
+    async fn watch(&self, shim: Shim) -> Receipt {
+        let mut talk = Talk::open(&self.system, self.agent, &self.spec);
+        let stopper = shim.stopper();
+        let exit = match self.announce(&shim).await {
+            Ok(()) => self.until_over(&shim, &stopper, &mut talk).await,
             Err(error) => {
                 tracing::warn!(%error, "the run cannot go on");
-                Some(process.stopper().stop(spec.limits.grace).await)
+                stopper.stop(self.spec.limits.grace).await;
+                shim.wait().await
             }
         };
-        let exit = process.wait().await;
-        let strays = sweep(spec.id, spec.limits.grace).await;
-        receipt(&exit, stop.as_ref(), strays, started_at, self.system.now())
+        self.receipt(&shim, &exit, talk).await
     }
 
-    /// Tells the agent and the task that the process is there.
-    async fn announce(&self, spec: &RunSpec, process: &Process) -> Result<(), Error> {
-        let started = AgentCommand::Started {
-            run: spec.id,
-            process: process.identity().clone(),
+    async fn receipt(&self, shim: &Shim, exit: &Exit, talk: Talk) -> Receipt {
+        let mut receipt = receipt::of(&self.system, Some(shim.started_at()), exit);
+        if exit.status == ExitStatus::Unknown && receipt.cause.is_none() {
+            receipt.cause = Some(StopCause::ShimGone);
+        }
+        let said = talk.last_word(exit).await;
+        receipt.usage = said.usage;
+        receipt.failure = said.failure;
+        receipt.blameless = said.blameless;
+        receipt::add_leftovers(&self.system, self.agent, &self.spec, &mut receipt).await;
+        receipt
+    }
+
+    /// Tells the agent and the task that the process is there; a run that was adopted has told
+    /// them before, unless its daemon died in between.
+    async fn announce(&self, shim: &Shim) -> Result<(), Error> {
+        let stored = self.system.reader().run(self.spec.id)?;
+        let known = stored.is_some_and(|stored| {
+            !matches!(
+                stored.run.status,
+                RunStatus::Queued | RunStatus::Starting | RunStatus::Stopping { process: None, .. }
+            )
+        });
+        if !known {
+            let started = AgentCommand::Started {
+                run: self.spec.id,
+                process: shim.identity().clone(),
+            };
+            self.system.command(self.agent, Command::Agent(started)).await?;
+        }
+        let Purpose::Work { task, epoch } = self.spec.purpose else {
+            return Ok(());
         };
-        self.system.command(self.agent, Command::Agent(started)).await?;
-        if let Purpose::Work { task, epoch } = spec.purpose {
-            self.system
-                .command(task, Command::Task(TaskCommand::Start { epoch }))
-                .await?;
+        let start = self
+            .system
+            .command(task, Command::Task(TaskCommand::Start { epoch }))
+            .await;
+        match start {
+            // It had begun, or has done its part already.
+            Err(error) if known && error.code != Code::DiskFull => Ok(()),
+            other => other.map(drop),
         }
-        Ok(())
     }
 
-    /// Until the process ends by itself (`None`) or has been stopped.
-    async fn until_over(&self, spec: &RunSpec, process: &mut Process) -> Option<StopReport> {
-        let stopper = process.stopper();
-        let activity = process.activity();
-        let limits = self.watch_limits(spec, activity);
-        let heartbeat = self.renew_claim(spec);
-        let mut stopped = self.stopped.clone();
+    /// Until the process is gone. Everything else that goes on meanwhile ends with it.
+    async fn until_over(&self, shim: &Shim, stopper: &Stopper, talk: &mut Talk) -> Exit {
         tokio::select! {
-            _ = process.wait() => None,
-            () = ordered(&mut stopped) => Some(self.stop(spec, &stopper).await),
-            () = limits => None,
-            () = heartbeat => None,
+            exit = shim.wait() => exit,
+            exit = self.obey(shim, stopper) => exit,
+            exit = self.listen(shim, talk) => exit,
+            exit = self.renew_claim() => exit,
         }
     }
 
-    /// Stops the process; a later order may only hurry it.
-    async fn stop(&self, spec: &RunSpec, stopper: &Stopper) -> StopReport {
-        let mut orders = self.stopped.clone();
+    /// Carries orders out. A stop is begun once; a later one may only hurry it.
+    async fn obey<T>(&self, shim: &Shim, stopper: &Stopper) -> T {
+        let mut orders = self.orders.clone();
+        let mut done = Orders::default();
         loop {
             let order = *orders.borrow_and_update();
-            let grace = order.and_then(|order| order.grace).unwrap_or(spec.limits.grace);
-            tokio::select! {
-                report = stopper.stop(grace) => return report,
-                Ok(()) = orders.changed() => {}
+            if order.calls != done.calls
+                && let Err(error) = shim.touch().await
+            {
+                tracing::debug!(%error, "the shim could not be told of a call");
+            }
+            if let Some(stop) = order.stop
+                && order.stop != done.stop
+            {
+                let grace = stop.grace.unwrap_or(self.spec.limits.grace);
+                let stopper = stopper.clone();
+                tokio::spawn(async move { stopper.stop(grace).await });
+            } else if order.frozen != done.frozen {
+                self.hold(shim, order.frozen).await;
+            }
+            done = order;
+            if orders.changed().await.is_err() {
+                // The keeper is gone; the supervisor starts the next one, which adopts the run.
+                std::future::pending::<()>().await;
             }
         }
     }
 
-    /// At a limit, journals the stop; the stop itself comes back through the keeper.
-    async fn watch_limits(&self, spec: &RunSpec, activity: Arc<Activity>) {
-        let cause = tokio::select! {
-            () = tokio::time::sleep(spec.limits.time) => StopCause::TimeLimit,
-            () = activity.silence(spec.limits.silence) => StopCause::SilenceLimit,
+    async fn hold(&self, shim: &Shim, still: bool) {
+        let held = if still {
+            shim.freeze().await
+        } else {
+            shim.thaw().await
         };
-        tracing::warn!(?cause, "the run reached a limit");
-        self.insist(spec.id, AgentCommand::StopRun { cause, grace: None })
-            .await;
-        std::future::pending::<()>().await;
+        if let Err(error) = held {
+            let (run, what) = (self.spec.id, if still { "frozen" } else { "thawed" });
+            tracing::error!(%error, "the run could not be {what}");
+            let message = format!("run {run} could not be {what}: {error}");
+            self.system.notify("operator", message).await;
+        }
+    }
+
+    /// Listens to the shim, and through it to the program.
+    async fn listen<T>(&self, shim: &Shim, talk: &mut Talk) -> T {
+        let mut notices = shim.notices();
+        // What it reached before anybody listened.
+        if let Some(reached) = shim.reached() {
+            self.stop_for(cause_of(reached)).await;
+        }
+        let mut wants = talk.begin(shim).await;
+        loop {
+            if let Some(cause) = wants.take() {
+                self.stop_for(cause).await;
+            }
+            let patience = talk.patience();
+            let lost = async {
+                match patience {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let notice = tokio::select! {
+                notice = notices.next() => notice,
+                () = lost => {
+                    wants = talk.lose_patience().await;
+                    continue;
+                }
+            };
+            match notice {
+                Some(Notice::Stopping { cause }) => self.stop_for(cause_of(cause)).await,
+                Some(Notice::Output { .. }) => wants = talk.hear(shim).await,
+                Some(_) => {}
+                // The run is over, which is seen elsewhere.
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Journals why the run ends; the stop itself comes back through the keeper.
+    async fn stop_for(&self, cause: StopCause) {
+        tracing::warn!(?cause, "the run is to end");
+        self.insist(AgentCommand::StopRun { cause, grace: None }).await;
     }
 
     /// A live run keeps its claim. A claim that is gone ends the run (P2 asks the reverse too:
     /// the claim is handed on only after the run is over).
-    async fn renew_claim(&self, spec: &RunSpec) {
-        let Purpose::Work { task, epoch } = spec.purpose else {
+    async fn renew_claim<T>(&self) -> T {
+        let Purpose::Work { task, epoch } = self.spec.purpose else {
             return std::future::pending().await;
         };
         loop {
@@ -170,14 +268,7 @@ impl Job {
             };
             match self.system.command(task, Command::Task(renew)).await {
                 Err(error) if error.code == Code::StaleEpoch => {
-                    self.insist(
-                        spec.id,
-                        AgentCommand::StopRun {
-                            cause: StopCause::TaskGone,
-                            grace: None,
-                        },
-                    )
-                    .await;
+                    self.stop_for(StopCause::TaskGone).await;
                     return std::future::pending().await;
                 }
                 // After a submission nobody holds the task, and the agent may still tidy up.
@@ -189,24 +280,15 @@ impl Job {
 
     fn not_started(&self, error: &Error) -> Receipt {
         tracing::warn!(%error, "could not start");
-        Receipt {
-            ending: Ending::NotStarted {
-                reason: error.message.clone(),
-            },
-            cause: None,
-            started_at: None,
-            ended_at: self.system.now(),
-            processes_ended: 0,
-            term_sent: false,
-            kill_sent: false,
-            output_bytes: 0,
-            output_dropped: 0,
-        }
+        let ending = Ending::NotStarted {
+            reason: error.message.clone(),
+        };
+        Receipt::new(ending, self.system.now())
     }
 
     /// Keeps the receipt beside the run's output and tells the agent.
-    async fn finish(&self, spec: &RunSpec, receipt: Receipt) {
-        let path = self.system.context().paths.run(spec.id).join("receipt.json");
+    async fn finish(&self, receipt: Receipt) {
+        let path = self.system.context().paths.run(self.spec.id).join("receipt.json");
         let written = serde_json::to_vec_pretty(&receipt).map_err(std::io::Error::other);
         if let Err(error) = match written {
             Ok(bytes) => tokio::fs::write(&path, bytes).await,
@@ -215,16 +297,17 @@ impl Job {
             tracing::warn!(%error, path = %path.display(), "the receipt's copy could not be written; the journal has it");
         }
         let exited = AgentCommand::Exited {
-            run: spec.id,
-            receipt,
+            run: self.spec.id,
+            receipt: Box::new(receipt),
             random: random_u64(),
         };
-        self.insist(spec.id, exited).await;
+        self.insist(exited).await;
     }
 
     /// Delivers a report that must not get lost, for as long as it makes sense. A disk that is
     /// full is waited for until there is room, or until the keeper ends with its daemon.
-    async fn insist(&self, run: RunId, command: AgentCommand) {
+    async fn insist(&self, command: AgentCommand) {
+        let run: RunId = self.spec.id;
         let mut refused = 0;
         while refused < REPORTS {
             match self
@@ -248,37 +331,5 @@ impl Job {
             }
         }
         tracing::error!(%run, "a report was never accepted; the next start of the daemon settles it");
-    }
-}
-
-/// Until the run is told to end. The sender lives in the keeper: when that is gone, nobody
-/// watches over the run any more, and it ends too.
-async fn ordered(stopped: &mut watch::Receiver<Option<StopOrder>>) {
-    let _ = stopped.wait_for(Option::is_some).await;
-}
-
-fn receipt(
-    exit: &Exit,
-    stop: Option<&StopReport>,
-    strays: Ended,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-) -> Receipt {
-    let ending = match exit.status {
-        ExitStatus::Code(code) => Ending::Code { code },
-        ExitStatus::Signal(signal) => Ending::Signal { signal },
-        ExitStatus::Unknown => Ending::Unseen,
-    };
-    let ended_by_us = stop.map_or(0, |stop| stop.ended);
-    Receipt {
-        ending,
-        cause: None,
-        started_at: Some(started_at),
-        ended_at,
-        processes_ended: ended_by_us.max(1) + exit.leftovers + strays.processes,
-        term_sent: stop.is_some_and(|stop| stop.term_sent) || strays.term,
-        kill_sent: stop.is_some_and(|stop| stop.kill_sent) || exit.leftovers > 0 || strays.kill,
-        output_bytes: exit.output.stdout.bytes + exit.output.stderr.bytes,
-        output_dropped: exit.output.stdout.dropped + exit.output.stderr.dropped,
     }
 }

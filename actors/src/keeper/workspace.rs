@@ -11,56 +11,100 @@ use worknode_core::{
     error::{Code, Error},
     ids::{NodeId, RunId},
     node::Node,
-    run::{Purpose, RunSpec},
+    run::{Purpose, RunLimits, RunSpec},
 };
 use worknode_policies::capability::{self, Claims, TaskHold, operations_of};
-use worknode_process::{DEFAULT_ENV, SpawnSpec, clean_env};
-use worknode_profiles::Launch;
+use worknode_process::{DEFAULT_ENV, Input, Limits, RunRequest, Secret, SpawnSpec, clean_env};
+use worknode_profiles::{Launch, driver::Transport};
 
 use super::{
-    brief,
+    MARK, brief,
     clone::{START, make_clone},
-    orphans::MARK,
+    sandbox,
 };
 use crate::{definition::AgentDefinition, outside::failed, system::System};
 
+/// What the program of a run is told at its start, by its command line or in its first message.
+pub(super) struct Launched {
+    pub(super) brief: String,
+    pub(super) brief_file: PathBuf,
+    pub(super) clone: PathBuf,
+    pub(super) model: Option<String>,
+    pub(super) session: String,
+}
+
+impl Launched {
+    /// The same again, from what was kept of the start.
+    pub(super) fn load(system: &System, agent: &AgentDefinition, spec: &RunSpec) -> Self {
+        let paths = &system.context().paths;
+        let brief_file = paths.run(spec.id).join("brief.md");
+        Self {
+            // Without it, a program that is still to be told its brief is told to read the file.
+            brief: std::fs::read_to_string(&brief_file).unwrap_or_default(),
+            brief_file,
+            clone: paths.workspace(&agent.name),
+            model: model(agent),
+            session: spec.id.to_string(),
+        }
+    }
+
+    fn launch<'a>(&'a self, brief_file: &'a str) -> Launch<'a> {
+        Launch {
+            brief: &self.brief,
+            brief_file,
+            model: self.model.as_deref(),
+            session: Some(&self.session),
+        }
+    }
+}
+
+/// The agent's own model, or its driver's for its tier.
+fn model(agent: &AgentDefinition) -> Option<String> {
+    let of_tier = || agent.driver.models.of(agent.spec.tier).map(str::to_owned);
+    agent.model.clone().or_else(of_tier)
+}
+
 /// Prepares everything that a process of this run needs.
-pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> Result<SpawnSpec, Error> {
-    let definition = system.team().agent(agent).ok_or_else(|| {
+pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> Result<RunRequest, Error> {
+    let definition = system.agent(agent).ok_or_else(|| {
         Error::new(
             Code::NotFound,
             "the agent is no longer in the team's configuration",
         )
     })?;
     let files = system.context().paths.run(spec.id);
-    tokio::fs::create_dir_all(&files).await.map_err(failed)?;
+    let scratch = sandbox::scratch(system, spec);
+    tokio::fs::create_dir_all(&scratch).await.map_err(failed)?;
     let task = task_of(system, &spec.purpose)?;
-    let place = make_clone(system, definition, spec.id, task.as_ref(), &spec.purpose).await?;
+    let place = make_clone(system, &definition, spec.id, task.as_ref(), &spec.purpose).await?;
     tokio::fs::write(files.join(START), place.start.as_str())
         .await
         .map_err(failed)?;
-    let brief = brief::render(system, definition, &spec.purpose, task.as_ref(), &place).await?;
+    let brief = brief::render(system, &definition, &spec.purpose, task.as_ref(), &place).await?;
     let brief_file = files.join("brief.md");
     tokio::fs::write(&brief_file, &brief).await.map_err(failed)?;
     let token_file = files.join("token");
     write_secret(
         &token_file,
-        &token(system, agent, definition, spec, task.as_ref())?,
+        &token(system, agent, &definition, spec, task.as_ref())?,
     )
     .await?;
 
-    let session = spec.id.to_string();
-    let launch = Launch {
-        brief: &brief,
-        brief_file: &brief_file.to_string_lossy(),
-        model: definition.model.as_deref(),
-        session: Some(&session),
+    let launched = Launched {
+        brief,
+        brief_file: brief_file.clone(),
+        clone: place.clone.clone(),
+        model: model(&definition),
+        session: spec.id.to_string(),
     };
     let line = definition
         .driver
-        .command_line(&definition.command, &launch)
+        .command_line(
+            &definition.command,
+            &launched.launch(&brief_file.to_string_lossy()),
+        )
         .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
-    let mut env = environment(system, definition, spec, task.as_ref())?;
+    let mut env = environment(system, &definition, spec, task.as_ref())?;
     env.extend(
         line.env
             .into_iter()
@@ -68,15 +112,53 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
     );
     env.insert("WORKNODE_BRIEF".into(), brief_file.into());
     env.insert("WORKNODE_TOKEN_FILE".into(), token_file.into());
-    Ok(SpawnSpec {
-        program: PathBuf::from(line.program),
-        args: line.args.into_iter().map(OsString::from).collect(),
-        env,
-        cwd: place.clone,
-        stdout: files.join("stdout.log"),
-        stderr: files.join("stderr.log"),
-        output_limit: spec.limits.output,
+    env.insert("TMPDIR".into(), scratch.into());
+    let sandbox = sandbox::of_run(system, &definition, spec, &place, task.as_ref())?;
+    if sandbox.is_some() {
+        // In the sandbox even root gives no file away; an archive is no reason to fail.
+        env.insert("TAR_OPTIONS".into(), "--no-same-owner".into());
+    }
+    Ok(RunRequest {
+        shim: system.context().paths.program.clone(),
+        run: spec.id,
+        secret: shim_secret(system, spec.id),
+        command: SpawnSpec {
+            program: PathBuf::from(line.program),
+            args: line.args.into_iter().map(OsString::from).collect(),
+            env,
+            cwd: place.clone.clone(),
+            stdin: if definition.driver.transport == Transport::TwoWay {
+                Input::Held
+            } else {
+                Input::Closed
+            },
+            stdout: files.join("stdout.log"),
+            stderr: files.join("stderr.log"),
+            output_limit: spec.limits.output,
+            sandbox,
+        },
+        dir: files,
+        limits: limits(&spec.limits),
+        watch: vec![place.clone],
     })
+}
+
+/// What only the daemons of this directory and the shim of the run know.
+pub(crate) fn shim_secret(system: &System, run: RunId) -> Secret {
+    Secret::new(system.context().keys.secret_of(run))
+}
+
+/// What the shim enforces, daemon or not.
+const fn limits(limits: &RunLimits) -> Limits {
+    Limits {
+        time: limits.time,
+        silence: limits.silence,
+        grace: limits.grace,
+        orphan_grace: limits.orphan_grace,
+        memory: limits.memory,
+        processes: limits.processes,
+        cpu: limits.cpu,
+    }
 }
 
 fn task_of(system: &System, purpose: &Purpose) -> Result<Option<Node>, Error> {

@@ -1,6 +1,10 @@
 //! Running gates on a candidate.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use worknode_core::{
@@ -17,13 +21,23 @@ use worknode_policies::{
     landing::Candidate,
     verdict::{Judgement, sign},
 };
-use worknode_process::{DEFAULT_ENV, ExitStatus, SpawnSpec, clean_env, run_to_end};
+use worknode_process::{
+    DEFAULT_ENV, ExitStatus, Input, Limits, RunRequest, SpawnSpec, clean_env, run_to_end, sandbox::Sandbox,
+};
+use worknode_profiles::profile::SandboxMode;
 
 use super::{Bench, Made};
-use crate::{definition::TestsDefinition, outside::failed, system::System};
+use crate::{
+    definition::TestsDefinition,
+    keeper::{MARK, existing, shim_secret},
+    outside::{failed, tail},
+    system::System,
+};
 
 /// Bytes kept of what a gate's command writes.
 const OUTPUT: u64 = 4 * 1024 * 1024;
+/// How long a gate's command goes on without a daemon: nobody asks for its answer any more.
+const ORPHANED: Duration = Duration::from_secs(5);
 /// Bytes of it that are read for the findings.
 const TAIL: u64 = 64 * 1024;
 
@@ -98,7 +112,7 @@ async fn judge_tests(system: &System, landing: &Landing) -> Result<Vec<Finding>,
     let checkout = place.join("tree");
     tokio::fs::create_dir_all(&place).await.map_err(failed)?;
     let findings = match system.context().store.checkout(&landing.commit, &checkout).await {
-        Ok(()) => run_tests(tests, &place, &checkout).await,
+        Ok(()) => run_tests(system, tests, &place, &checkout).await,
         Err(error) => Err(failed(error)),
     };
     if let Err(error) = worknode_git::remove_clone(&root, &place).await {
@@ -108,27 +122,14 @@ async fn judge_tests(system: &System, landing: &Landing) -> Result<Vec<Finding>,
 }
 
 async fn run_tests(
+    system: &System,
     tests: &TestsDefinition,
-    place: &std::path::Path,
-    checkout: &std::path::Path,
+    place: &Path,
+    checkout: &Path,
 ) -> Result<Vec<Finding>, Error> {
-    let (stdout, stderr) = (place.join("stdout.log"), place.join("stderr.log"));
-    let Some((program, args)) = tests.command.split_first() else {
-        return Err(Error::new(
-            Code::InvalidConfig,
-            "the command of the gate `tests` is empty",
-        ));
-    };
-    let spec = SpawnSpec {
-        program: PathBuf::from(program),
-        args: args.iter().map(Into::into).collect(),
-        env: gate_env(),
-        cwd: checkout.to_owned(),
-        stdout: stdout.clone(),
-        stderr: stderr.clone(),
-        output_limit: OUTPUT,
-    };
-    let end = match run_to_end(spec, tests.timeout, bounds::STOP_GRACE).await {
+    let request = request(system, tests, place, checkout)?;
+    let (stdout, stderr) = (request.command.stdout.clone(), request.command.stderr.clone());
+    let end = match run_to_end(request, tests.timeout, bounds::STOP_GRACE).await {
         Err(error) => tests_gate::CommandEnd::NotStarted(error.to_string()),
         Ok(finished) if finished.timed_out() => tests_gate::CommandEnd::TimedOut(tests.timeout),
         Ok(finished) => match finished.exit.status {
@@ -137,32 +138,64 @@ async fn run_tests(
             ExitStatus::Unknown => tests_gate::CommandEnd::NotStarted("nobody saw its end".to_owned()),
         },
     };
-    let mut output = tail(&stdout).await;
-    output.extend(tail(&stderr).await);
+    let mut output = tail(&stdout, TAIL).await;
+    output.extend(tail(&stderr, TAIL).await);
     Ok(tests_gate::judge(&tests.command.join(" "), &end, &output))
+}
+
+/// The command of the gate under a shim of its own, in a sandbox: what it runs was written by an
+/// agent.
+fn request(
+    system: &System,
+    tests: &TestsDefinition,
+    place: &Path,
+    checkout: &Path,
+) -> Result<RunRequest, Error> {
+    let Some((program, args)) = tests.command.split_first() else {
+        return Err(Error::new(
+            Code::InvalidConfig,
+            "the command of the gate `tests` is empty",
+        ));
+    };
+    let paths = &system.context().paths;
+    let run = system.new_run();
+    let scratch = place.join("scratch");
+    std::fs::create_dir_all(&scratch).map_err(failed)?;
+    let mut env = gate_env();
+    env.insert("TMPDIR".into(), scratch.clone().into());
+    env.insert(MARK.into(), run.to_string().into());
+    let real = |path: &Path| path.canonicalize().map_err(failed);
+    let mut write = vec![real(checkout)?, real(&scratch)?];
+    write.extend(existing(&tests.writes));
+    let sandbox = Sandbox {
+        write,
+        hide: vec![real(&paths.state)?],
+        best_effort: tests.sandbox == SandboxMode::BestEffort,
+        ..Sandbox::default()
+    };
+    Ok(RunRequest {
+        shim: paths.program.clone(),
+        dir: place.to_owned(),
+        run,
+        secret: shim_secret(system, run),
+        command: SpawnSpec {
+            program: PathBuf::from(program),
+            args: args.iter().map(Into::into).collect(),
+            env,
+            cwd: checkout.to_owned(),
+            stdin: Input::Closed,
+            stdout: place.join("stdout.log"),
+            stderr: place.join("stderr.log"),
+            output_limit: OUTPUT,
+            sandbox: (tests.sandbox != SandboxMode::Off).then_some(sandbox),
+        },
+        limits: Limits::none(bounds::STOP_GRACE, ORPHANED),
+        watch: Vec::new(),
+    })
 }
 
 fn gate_env() -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
     let mut env = clean_env(DEFAULT_ENV);
     env.insert("CI".into(), "true".into());
     env
-}
-
-/// The last part of a file; what cannot be read has nothing to say.
-async fn tail(path: &std::path::Path) -> Vec<u8> {
-    use tokio::io::{AsyncReadExt, AsyncSeekExt};
-    let read = async {
-        let mut file = tokio::fs::File::open(path).await?;
-        let length = file.metadata().await?.len();
-        file.seek(std::io::SeekFrom::Start(length.saturating_sub(TAIL)))
-            .await?;
-        let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes).await?;
-        Ok::<_, std::io::Error>(bytes)
-    };
-    tokio::time::timeout(Duration::from_secs(5), read)
-        .await
-        .ok()
-        .and_then(Result::ok)
-        .unwrap_or_default()
 }

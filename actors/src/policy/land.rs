@@ -5,7 +5,7 @@ use std::time::Duration;
 use worknode_core::{
     command::Command,
     error::{Code, Error},
-    event::{Event, Principal},
+    event::{Event, PanicStage, Principal},
     git::CommitId,
     ids::NodeId,
     node::Node,
@@ -98,6 +98,7 @@ pub(super) async fn land(
     made: &mut Made,
 ) -> Result<bool, Error> {
     let context = system.context();
+    system.guard().allows(PanicStage::Landings).await;
     let _one_at_a_time = bench.landing.lock().await;
     let base = context
         .repository

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use worknode_core::{
-    agent::{AgentCommand, AgentStatus, Tier},
+    agent::{AgentCommand, AgentStatus, Share, Tier},
     command::Command,
     error::{Code, Error},
-    event::{Event, Principal},
+    event::{Event, PanicStage, Principal},
     ids::{NodeId, RunId},
     node::{Detail, Kind, NodeSpec},
     run::{Purpose, StopCause},
@@ -36,6 +36,9 @@ impl State {
         occurrence = %now.occurrence.key,
     ))]
     pub(super) async fn fire(&mut self, now: DueNow) {
+        if self.system.guard().blocks(PanicStage::Triggers) {
+            return self.skip(&now.occurrence, now.due, SkipReason::Panic).await;
+        }
         match now.action.as_ref() {
             Action::Notify { to, message } => self.notify(&now, to, message.as_deref()).await,
             Action::Emit(emit) => {
@@ -199,10 +202,7 @@ impl State {
             draft(id, Event::NodeCreated { node }),
             draft(team.node(), acted(now, format!("made task {key}"))),
         ];
-        self.system
-            .journal()
-            .append(drafts, worknode_journal::Durability::Durable)
-            .await?;
+        self.system.store(drafts).await?;
         Ok(key)
     }
 
@@ -234,7 +234,7 @@ impl State {
         let start = AgentCommand::Start {
             run: RunId::derived(self.system.team().node(), &now.occurrence.to_string()),
             purpose,
-            max_duration: spec.max_duration.map(|span| span.0),
+            share: Share::time(spec.max_duration.map(|span| span.0)),
         };
         let system = self.system.clone();
         let replaced = if decision == OverlapDecision::ReplacePrevious {

@@ -1,7 +1,7 @@
 //! Carrying out a step.
 
 use worknode_core::{
-    agent::{AgentCommand, ended},
+    agent::{AgentCommand, Share, ended},
     bounds,
     command::Command,
     error::{Code, Error},
@@ -69,7 +69,7 @@ async fn start(system: &System, agent: NodeId, purpose: Purpose) -> Result<(), E
     let start = AgentCommand::Start {
         run: system.new_run(),
         purpose,
-        max_duration: None,
+        share: Share::default(),
     };
     ask_agent(system, agent, start).await
 }
@@ -88,7 +88,7 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
     let start = AgentCommand::Start {
         run,
         purpose: Purpose::Work { task, epoch },
-        max_duration: claimed.spec.max_duration,
+        share: Share::time(claimed.spec.max_duration),
     };
     if let Err(error) = ask_agent(system, agent, start).await {
         let release = TaskCommand::Release {
@@ -162,8 +162,11 @@ fn release(claim: &Claim, cause: ReleaseCause, detail: String) -> TaskCommand {
 }
 
 fn release_cause(receipt: &Receipt) -> ReleaseCause {
+    if receipt.blameless {
+        return ReleaseCause::Provider;
+    }
     match (&receipt.cause, &receipt.ending) {
-        (Some(StopCause::TimeLimit | StopCause::SilenceLimit), _) => ReleaseCause::Limit,
+        (Some(cause), _) if cause.is_limit() => ReleaseCause::Limit,
         (Some(_), _) => ReleaseCause::Stopped,
         (None, Ending::NotStarted { .. }) => ReleaseCause::NotStarted,
         (None, _) => ReleaseCause::Crashed,

@@ -15,7 +15,7 @@ use worknode_core::{
 use worknode_policies::dispatch::{self, Availability};
 
 use super::view::{View, waiting_submission};
-use crate::definition::TeamDefinition;
+use crate::{definition::TeamDefinition, guard::Readiness};
 
 /// One thing to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,9 @@ pub(crate) fn decide(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     steps.extend(task_steps(view, busy));
+    if view.held {
+        return steps;
+    }
     steps.extend(agent_steps(view, team, busy, now));
     steps.extend(assignments(view, team, busy, &steps));
     if steps.is_empty() && busy.is_empty() && !view.finished {
@@ -140,7 +143,9 @@ fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: 
             continue;
         }
         match &agent.status {
-            AgentStatus::Idle if agent.spec.start == StartWhen::Launch && free > 0 => {
+            AgentStatus::Idle
+                if agent.spec.start == StartWhen::Launch && free > 0 && !view.unready.contains_key(&id) =>
+            {
                 free -= 1;
                 steps.push(Step::Duty { agent: id });
             }
@@ -212,6 +217,11 @@ fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> V
         let availability = match Availability::of(agent) {
             Availability::Idle if busy.contains(&id) => Availability::Later,
             other => other,
+        };
+        let availability = match (view.unready.get(&id), availability) {
+            (Some(Readiness::Never), _) => Availability::Never,
+            (Some(Readiness::Later), Availability::Idle) => Availability::Later,
+            (_, other) => other,
         };
         Some(dispatch::Candidate {
             id,

@@ -12,6 +12,8 @@ use worknode_core::{
     task::{Claim, TaskSpec},
 };
 
+use worknode_profiles::profile::{SandboxMode, StuckPolicy};
+
 use super::*;
 use crate::definition::AgentDefinition;
 
@@ -30,12 +32,26 @@ fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> TeamDefinitio
         env: std::collections::BTreeMap::new(),
         pass_env: Vec::new(),
         brief: String::new(),
+        sandbox: SandboxMode::Enforce,
+        strict_files: false,
+        writes: Vec::new(),
+        reads: Vec::new(),
+        driver_writes: Vec::new(),
+        ports: None,
+        pool: "command".to_owned(),
+        resume: true,
+        on_stuck: StuckPolicy::default(),
+        budget: None,
     };
     TeamDefinition {
         name: "t".to_owned(),
         repository: std::path::PathBuf::new(),
         base: "main".to_owned(),
         live_agents,
+        usd: None,
+        tokens: None,
+        spawn_depth: bounds::SPAWN_DEPTH,
+        spawn_fan_out: bounds::SPAWN_FAN_OUT,
         strategy: Strategy::OneForOne,
         agents: agents.iter().map(agent).collect(),
         triggers: Vec::new(),
@@ -135,11 +151,11 @@ fn working_on(name: &str) -> AgentStatus {
     };
     AgentStatus::Busy {
         run: Box::new(Run {
-            spec,
             status: RunStatus::Running {
                 process,
                 since: at(1),
             },
+            ..Run::queued(spec)
         }),
     }
 }

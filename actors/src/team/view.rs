@@ -17,7 +17,7 @@ use worknode_core::{
     time::Timestamp,
 };
 
-use crate::{store::all_of_kind, system::System};
+use crate::{guard::Readiness, store::all_of_kind, system::System};
 
 /// The tasks and agents of the tree.
 #[derive(Debug, Default)]
@@ -32,6 +32,10 @@ pub(crate) struct View {
     pub(crate) silent_reviews: HashMap<(NodeId, CommitId), u32>,
     /// Whether the end of the plan has been announced.
     pub(crate) finished: bool,
+    /// Whether nothing may start at the moment, whoever it is.
+    pub(crate) held: bool,
+    /// Agents that may not start at the moment, or not any more.
+    pub(crate) unready: HashMap<NodeId, Readiness>,
 }
 
 impl View {

@@ -7,7 +7,7 @@ use worknode_core::{
 };
 
 use super::{
-    Artefact, Brief, Duty, Field, LISTED, Review, Work,
+    Artefact, Brief, Duty, Field, LISTED, LastRun, Review, Work,
     markdown::{block, code, line, list, section},
 };
 
@@ -24,6 +24,10 @@ pub(super) fn value(field: Field, brief: &Brief<'_>) -> String {
         Field::Review => review(brief).map(what_to_look_at).unwrap_or_default(),
         Field::Findings => work(brief)
             .map(|work| findings(work.findings))
+            .unwrap_or_default(),
+        Field::LastRun => work(brief)
+            .and_then(|work| work.last_run)
+            .map(last_run)
             .unwrap_or_default(),
         Field::Files => task(brief).map(files).unwrap_or_default(),
         Field::MayDelete => task(brief).map(may_delete).unwrap_or_default(),
@@ -125,6 +129,25 @@ fn what_to_look_at(review: &Review<'_>) -> String {
 fn findings(findings: &[Finding]) -> String {
     let items: Vec<String> = findings.iter().map(finding).collect();
     section("Why the last attempt did not count", &items.join("\n"))
+}
+
+fn last_run(last: &LastRun) -> String {
+    let mut text = format!(
+        "{} worked on this before. That run: {}.",
+        code(&last.agent),
+        line(&last.ended)
+    );
+    if let Some(patch) = &last.patch {
+        text.push_str(&format!(
+            " What it had changed and not committed is kept in {}; `git apply` takes it.",
+            code(patch)
+        ));
+    }
+    if !last.output.is_empty() {
+        text.push_str("\n\nThe last of what it wrote:\n\n");
+        text.push_str(&block(&last.output, 0));
+    }
+    section("How the last run ended", &text)
 }
 
 fn finding(finding: &Finding) -> String {

@@ -49,6 +49,8 @@ fields! {
     Review = "review",
     /// Section: what was objected to the last submission.
     Findings = "findings",
+    /// Section: how the run before ended, when it did not end well.
+    LastRun = "last_run",
     /// Section: files that may change.
     Files = "files",
     /// Section: files that may be deleted.

@@ -34,6 +34,7 @@ fn work<'a>(task: &'a TaskSpec, base: &'a CommitId) -> Work<'a> {
         base,
         continues: None,
         artefacts: &[],
+        last_run: None,
     }
 }
 
@@ -116,6 +117,7 @@ fn a_later_attempt_hears_why_the_last_one_did_not_count() {
         findings: &findings,
         continues: Some(&last),
         artefacts: &artefacts,
+        last_run: None,
         ..work(&task, &base)
     };
     let text = brief(Duty::Work(work)).render();

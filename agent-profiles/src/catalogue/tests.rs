@@ -35,7 +35,7 @@ fn every_file_that_ships_is_read_and_has_no_mistake() {
     let names: Vec<&str> = shipped.profiles().map(|profile| profile.name.as_str()).collect();
     assert_eq!(names, ["executive", "implementation", "validation"]);
     let names: Vec<&str> = shipped.drivers().map(|driver| driver.name.as_str()).collect();
-    assert_eq!(names, ["claude-code", "command"]);
+    assert_eq!(names, ["claude-code", "codex", "command", "gemini", "opencode"]);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn every_mistake_in_all_files_is_told_with_its_line() {
         "A.toml: this is neither a profile nor a driver",
         "notes.md: this is neither a profile nor a driver",
         "sub/a.toml: `a` is there twice",
-        "d.toml:2: `driver`: there is no driver `claud-code` (there are: claude-code, command, h)",
+        "d.toml:2: `driver`: there is no driver `claud-code` (there are: claude-code, codex, command, gemini, h, opencode)",
         "f.toml:3: `env`: driver `claude-code` never passes `CLAUDECODE`",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");

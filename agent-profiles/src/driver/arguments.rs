@@ -1,6 +1,58 @@
 //! Arguments with placeholders.
 
-use super::{Launch, fits};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Launch, Values, fits};
+
+/// A server of the Model Context Protocol that the agent is given, as a program it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct McpServer {
+    /// Its name among the agent's servers.
+    #[serde(skip)]
+    pub name: String,
+    /// The program.
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its variables.
+    pub env: BTreeMap<String, String>,
+}
+
+/// The servers in the form that most programs take: `{"mcpServers": {name: {command, …}}}`.
+fn mcp_json(servers: &[McpServer]) -> String {
+    let by_name: BTreeMap<&str, &McpServer> = servers
+        .iter()
+        .map(|server| (server.name.as_str(), server))
+        .collect();
+    json!({ "mcpServers": by_name }).to_string()
+}
+
+/// The servers as an inline table of TOML: `{name={command=…,args=[…],env={…}}}`.
+fn mcp_toml(servers: &[McpServer]) -> String {
+    let servers: Vec<String> = servers
+        .iter()
+        .map(|server| {
+            let args: Vec<String> = server.args.iter().map(|arg| toml_text(arg)).collect();
+            let env: Vec<String> = server
+                .env
+                .iter()
+                .map(|(name, value)| format!("{}={}", toml_text(name), toml_text(value)))
+                .collect();
+            let (name, command) = (toml_text(&server.name), toml_text(&server.command));
+            let (args, env) = (args.join(","), env.join(","));
+            format!("{name}={{command={command},args=[{args}],env={{{env}}}}}")
+        })
+        .collect();
+    format!("{{{}}}", servers.join(","))
+}
+
+/// JSON's escapes are TOML's too. Only DEL is left bare by the one and refused by the other.
+fn toml_text(text: &str) -> String {
+    json!(text).to_string().replace('\u{7f}', "\\u007f")
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Placeholder {
@@ -8,14 +60,18 @@ enum Placeholder {
     BriefFile,
     Model,
     Session,
+    McpConfig,
+    McpToml,
 }
 
 impl Placeholder {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("{brief}", Self::Brief),
         ("{brief_file}", Self::BriefFile),
         ("{model}", Self::Model),
         ("{session}", Self::Session),
+        ("{mcp_config}", Self::McpConfig),
+        ("{mcp_toml}", Self::McpToml),
     ];
 
     /// The placeholder with which `text` begins, and what is after it.
@@ -25,12 +81,16 @@ impl Placeholder {
             .find_map(|(written, placeholder)| Some((*placeholder, text.strip_prefix(written)?)))
     }
 
-    fn value(self, launch: &Launch<'_>) -> Option<String> {
+    fn value(self, values: &Values<'_>) -> Option<String> {
+        let Values { launch, mcp } = values;
+        let given = || Some(*mcp).filter(|servers| !servers.is_empty());
         match self {
             Self::Brief => Some(brief(launch)),
             Self::BriefFile => Some(launch.brief_file.to_owned()),
             Self::Model => launch.model.map(str::to_owned),
             Self::Session => launch.session.map(str::to_owned),
+            Self::McpConfig => given().map(mcp_json),
+            Self::McpToml => given().map(mcp_toml),
         }
     }
 }
@@ -78,12 +138,12 @@ impl<'a> Argument<'a> {
     }
 
     /// The argument with everything filled in; `None` when something stands for nothing.
-    pub(super) fn fill(&self, launch: &Launch<'_>) -> Option<String> {
+    pub(super) fn fill(&self, values: &Values<'_>) -> Option<String> {
         self.0
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => Some((*text).to_owned()),
-                Piece::Hole(placeholder) => placeholder.value(launch),
+                Piece::Hole(placeholder) => placeholder.value(values),
             })
             .collect()
     }
@@ -119,12 +179,12 @@ impl<'a> Argument<'a> {
 }
 
 /// The arguments with everything filled in, and without those that stand for nothing.
-pub(super) fn filled(templates: &[String], launch: &Launch<'_>) -> Vec<String> {
+pub(super) fn filled(templates: &[String], values: &Values<'_>) -> Vec<String> {
     let mut args: Vec<String> = Vec::with_capacity(templates.len());
     let mut before: Option<&str> = None;
     for template in templates {
         let argument = Argument::parse(template);
-        if let Some(text) = argument.fill(launch) {
+        if let Some(text) = argument.fill(values) {
             args.push(text);
         } else if argument.is_hole() && before.is_some_and(|before| before.starts_with('-')) {
             // `before` was plain text, so it is the last one that was pushed.

@@ -35,8 +35,9 @@ fn claude_code_is_started_as_measured() {
     assert_eq!(line.program, "claude");
     assert_eq!(
         line.args.join(" "),
-        "-p --output-format stream-json --verbose --model sonnet --permission-mode acceptEdits --allowedTools Bash \
-         --session-id 5c8d0d2e-0000-7000-8000-000000000000 -- Do it."
+        "-p --input-format stream-json --output-format stream-json --verbose --permission-prompt-tool stdio \
+         --permission-mode acceptEdits --allowedTools Bash,WebFetch,WebSearch,mcp__worknode --model sonnet \
+         --strict-mcp-config --session-id 5c8d0d2e-0000-7000-8000-000000000000"
     );
     let env: Vec<_> = line
         .env
@@ -63,7 +64,8 @@ fn what_stands_for_nothing_goes_with_its_option() {
     let line = shipped("claude-code").command_line(&[], &none).unwrap();
     assert_eq!(
         line.args.join(" "),
-        "-p --output-format stream-json --verbose --permission-mode acceptEdits --allowedTools Bash -- Do it."
+        "-p --input-format stream-json --output-format stream-json --verbose --permission-prompt-tool stdio \
+         --permission-mode acceptEdits --allowedTools Bash,WebFetch,WebSearch,mcp__worknode --strict-mcp-config"
     );
     for (own, expected) in [
         (&["x", "--model={model}", "end"][..], &["end"][..]),
@@ -103,7 +105,8 @@ fn p8_a_brief_too_long_for_an_argument_stays_in_its_file() {
     let long = "x".repeat(1024 * 1024);
     for brief in [long.as_str(), "zero\0byte"] {
         let launch = Launch { brief, ..LAUNCH };
-        let line = shipped("claude-code").command_line(&[], &launch).unwrap();
+        let own = strings(&["x", "{brief}"]);
+        let line = shipped("command").command_line(&own, &launch).unwrap();
         assert_eq!(
             line.args.last().unwrap(),
             "Read your brief in the file `/runs/1/brief.md` and do what it says."
@@ -230,6 +233,208 @@ fn a_profile_cannot_ask_for_what_the_driver_forbids() {
             DriverError::NotAVariable { name: "a b".into() },
         ]
     );
+}
+
+fn server() -> McpServer {
+    McpServer {
+        name: "worknode".into(),
+        command: "/bin/worknode".into(),
+        args: strings(&["mcp", "a \"quoted\" \u{7f}"]),
+        env: BTreeMap::from([("A".into(), "1".into())]),
+    }
+}
+
+#[test]
+fn mcp_servers_are_given_as_each_program_takes_them() {
+    let servers = [server()];
+    let extras = Extras {
+        mcp: &servers,
+        resume: false,
+    };
+    let claude = shipped("claude-code")
+        .command_line_with(&[], &LAUNCH, &extras)
+        .unwrap();
+    let at = claude.args.iter().position(|arg| arg == "--mcp-config").unwrap();
+    let config: serde_json::Value = serde_json::from_str(&claude.args[at + 1]).unwrap();
+    assert_eq!(config["mcpServers"]["worknode"]["command"], "/bin/worknode");
+    assert_eq!(config["mcpServers"]["worknode"]["env"]["A"], "1");
+
+    let codex = shipped("codex").command_line_with(&[], &LAUNCH, &extras).unwrap();
+    let config = codex
+        .args
+        .iter()
+        .find_map(|arg| arg.strip_prefix("--config=mcp_servers="))
+        .unwrap();
+    let config: toml::Table = toml::from_str(&format!("servers = {config}")).unwrap();
+    let args = config["servers"]["worknode"]["args"].as_array().unwrap();
+    assert_eq!(args[1].as_str(), Some("a \"quoted\" \u{7f}"));
+    assert_eq!(codex.args.last().unwrap(), "app-server");
+    let none = shipped("codex").command_line(&[], &LAUNCH).unwrap();
+    assert!(!none.args.iter().any(|arg| arg.contains("mcp")), "{none:?}");
+}
+
+#[test]
+fn a_session_is_gone_on_with_where_the_program_can() {
+    let extras = Extras {
+        mcp: &[],
+        resume: true,
+    };
+    let resumed = |name: &str, own: &[&str]| shipped(name).command_line_with(&strings(own), &LAUNCH, &extras);
+    let claude = resumed("claude-code", &[]).unwrap();
+    assert!(
+        claude
+            .args
+            .ends_with(&strings(&["--resume", LAUNCH.session.unwrap()]))
+    );
+    assert!(!claude.args.iter().any(|arg| arg == "--session-id"));
+    // The protocol says it, so the command is the same.
+    for name in ["codex", "gemini", "opencode"] {
+        let anew = shipped(name).command_line(&[], &LAUNCH).unwrap();
+        assert_eq!(resumed(name, &[]).unwrap(), anew, "{name}");
+    }
+    let none = DriverError::NoResume {
+        driver: "command".into(),
+    };
+    assert_eq!(resumed("command", &["x"]), Err(none));
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_told() {
+    let driver = |text: &str| -> Vec<String> {
+        let driver: Driver = toml::from_str(text).unwrap();
+        driver.mistakes().iter().map(ToString::to_string).collect()
+    };
+    for (text, expected) in [
+        (
+            "stream = \"gemini\"\ntransport = \"two_way\"\nprompt = \"stdin\"",
+            "`transport`: this stream is only read",
+        ),
+        ("stream = \"acp\"", "`transport`: `acp` is a conversation"),
+        ("prompt = \"stdin\"", "`prompt`: `stdin` and"),
+        ("stop = { cancel = true }", "`stop`: to `cancel` needs"),
+        (
+            "resume = [\"x\", \"{session}\"]",
+            "`resume`: a driver without a command",
+        ),
+        (
+            "command = [\"x\"]\nresume = [\"x\"]",
+            "`resume`: no argument has `{session}`",
+        ),
+        (
+            "exit_codes = { 300 = \"input\" }",
+            "`exit_codes`: an exit code is",
+        ),
+        (
+            "exit_codes = { 042 = \"input\" }",
+            "`exit_codes`: an exit code is",
+        ),
+        ("pool = \" \"", "`pool`: the name is empty"),
+        ("native = [\"\"]", "`native`: a path is empty"),
+        ("sandbox = { write = [\"work\"] }", "`sandbox`: a place to write"),
+        (
+            "sandbox = { write = [\"~/../x\"] }",
+            "`sandbox`: a place to write",
+        ),
+        (
+            "models = { executive = \"-x\" }",
+            "`-x` is not the name of a model",
+        ),
+    ] {
+        let told = driver(text);
+        assert!(
+            told.len() == 1 && told[0].starts_with(expected),
+            "{text}: {told:?}"
+        );
+    }
+    for text in [
+        "stpo = {}",
+        "stop = { signl = \"int\" }",
+        "sandbox = { read = [] }",
+        "models = { boss = \"x\" }",
+    ] {
+        assert!(toml::from_str::<Driver>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_user_s_driver_may_only_read_what_the_shipped_one_speaks_to() {
+    for (name, text) in [
+        (
+            "claude-code",
+            r#"command = ["claude", "-p", "--output-format", "stream-json", "--verbose", "--session-id", "{session}", "--", "{brief}"]
+               resume = ["claude", "-p", "--output-format", "stream-json", "--verbose", "--resume", "{session}", "--", "{brief}"]"#,
+        ),
+        (
+            "codex",
+            r#"command = ["codex", "exec", "--json", "--skip-git-repo-check", "{brief}"]
+               resume = ["codex", "exec", "resume", "--json", "{session}", "{brief}"]"#,
+        ),
+        (
+            "gemini",
+            r#"command = ["gemini", "-o", "stream-json", "--approval-mode", "yolo", "-m", "{model}", "-p", "{brief}"]"#,
+        ),
+        (
+            "opencode",
+            r#"command = ["opencode", "run", "--format", "json", "--auto", "-m", "{model}", "{brief}"]
+               resume = ["opencode", "run", "--format", "json", "--auto", "-s", "{session}", "{brief}"]"#,
+        ),
+    ] {
+        let text = format!("{text}\nprompt = \"argument\"\nstream = \"{name}\"\ntransport = \"lines\"");
+        let file = format!("drivers/{name}.toml");
+        let catalogue = Catalogue::with_overrides([(file.as_str(), text.as_str())]).unwrap();
+        let driver = catalogue.driver(name).unwrap();
+        assert_eq!(driver.can_resume(), name != "gemini");
+        let line = driver.command_line(&[], &LAUNCH).unwrap();
+        assert_eq!(line.args.last().unwrap(), "Do it.");
+    }
+}
+
+#[test]
+fn p9_a_program_writes_in_its_own_places_and_never_in_a_whole_home() {
+    let driver = Driver {
+        sandbox: Writes {
+            write: strings(&[
+                "~/.x",
+                "$X_HOME",
+                "$UNSET/x",
+                "/var/x",
+                "~/.x",
+                "~/",
+                "$SLASH",
+                "$RELATIVE",
+            ]),
+        },
+        ..Driver::default()
+    };
+    let variable = |name: &str| match name {
+        "HOME" => Some("/home/dev".to_owned()),
+        "X_HOME" => Some("/data/x/".to_owned()),
+        "SLASH" => Some("/".to_owned()),
+        "RELATIVE" => Some("x".to_owned()),
+        _ => None,
+    };
+    assert_eq!(driver.writes(variable), ["/home/dev/.x", "/data/x", "/var/x"]);
+}
+
+#[test]
+fn the_program_proper_is_looked_for_beside_its_launcher() {
+    let found = shipped("codex").native_candidates("/lib/node_modules/@openai/codex/bin", "aarch64");
+    assert_eq!(
+        found[1],
+        "/lib/node_modules/@openai/codex/bin/../../codex-linux-arm64/vendor/aarch64-unknown-linux-musl/bin/codex"
+    );
+}
+
+#[test]
+fn every_tier_has_a_model_where_the_driver_knows_one() {
+    use worknode_core::agent::Tier;
+    let model = |name: &str, tier| shipped(name).models.of(tier).map(str::to_owned);
+    assert_eq!(model("claude-code", Tier::Executive).as_deref(), Some("opus"));
+    assert_eq!(
+        model("claude-code", Tier::Implementation).as_deref(),
+        Some("sonnet")
+    );
+    assert_eq!(model("opencode", Tier::Validation), None);
 }
 
 proptest! {

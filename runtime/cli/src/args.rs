@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use worknode_core::{
+    event::PanicStage,
     git::CommitId,
     hlc::Hlc,
     time::{Span, Timestamp},
@@ -65,8 +66,16 @@ pub(crate) enum Command {
     /// Look at agents, and let stopped ones work again.
     #[command(subcommand)]
     Agent(Agent),
-    /// Stop agents, tasks or runs, whole process groups, and prove it.
+    /// Stop agents, tasks, runs or all below a node: every process of theirs, with proof.
     Kill(Kill),
+    /// Hold agents still, for inspection. Their time does not run meanwhile.
+    Freeze(Freeze),
+    /// Let frozen agents go on.
+    Thaw(Thaw),
+    /// Stop everything, and let nothing start, fire or land until `unpanic`.
+    Panic(Panic),
+    /// Lift a panic: first landings go on, then agents, then triggers.
+    Unpanic(Unpanic),
     /// Show what an agent wrote.
     Logs(Logs),
     /// Show what happened.
@@ -147,6 +156,10 @@ pub(crate) struct Down {
     /// Why, for the record.
     #[arg(long, default_value = "worknode down", value_name = "TEXT")]
     pub(crate) reason: String,
+    /// Let the agents go on: the next daemon takes them over, as in an upgrade. Without one
+    /// their shims stop them after a while.
+    #[arg(long)]
+    pub(crate) keep_agents: bool,
 }
 
 /// `task`
@@ -283,7 +296,8 @@ pub(crate) enum Agent {
 /// `kill`
 #[derive(Args, Debug)]
 pub(crate) struct Kill {
-    /// Agents, tasks or runs: names, ids, or unique beginnings.
+    /// Agents, tasks, runs, phases or teams: names, ids, or unique beginnings. A phase or a team
+    /// stands for everything below it; an agent takes those with it that it spawned.
     #[arg(required_unless_present = "all", value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// Every agent.
@@ -298,6 +312,46 @@ pub(crate) struct Kill {
     /// Only say what would be stopped.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `freeze`
+#[derive(Args, Debug)]
+pub(crate) struct Freeze {
+    /// Agents, or tasks that somebody works on.
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Why, for the record.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// `thaw`
+#[derive(Args, Debug)]
+pub(crate) struct Thaw {
+    /// Agents, or tasks that somebody works on.
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+}
+
+/// `panic`
+#[derive(Args, Debug)]
+pub(crate) struct Panic {
+    /// Why, for the record.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// `unpanic`
+#[derive(Args, Debug)]
+pub(crate) struct Unpanic {
+    /// Stop after this stage: landings, spawns or triggers [default: all of them].
+    #[arg(long, value_parser = stage, value_name = "STAGE")]
+    pub(crate) up_to: Option<PanicStage>,
+}
+
+fn stage(text: &str) -> Result<PanicStage, String> {
+    let known = PanicStage::ALL.into_iter().find(|stage| stage.name() == text);
+    known.ok_or_else(|| "a stage is `landings`, `spawns` or `triggers`".to_owned())
 }
 
 /// `logs`

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod emit;
 pub(crate) mod events;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod kill;
 pub(crate) mod logs;

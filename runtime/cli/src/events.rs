@@ -7,7 +7,8 @@ use worknode_core::{
     event::{Event, Principal, Record},
     git::CommitId,
     ids::NodeId,
-    run::{Purpose, StopCause},
+    run::Purpose,
+    usage::{Stuck, Usage, Usd},
     verdict::{Outcome, Verdict},
 };
 
@@ -77,6 +78,7 @@ impl Names {
             | Event::AgentStopRequested { reason }
             | Event::AgentQuarantined { reason }
             | Event::AgentStopped { reason }
+            | Event::Panicked { reason }
             | Event::DaemonStopped { reason } => reason.clone(),
             Event::VerdictRecorded { verdict } => verdict_words(verdict),
             Event::ReviewRequested { candidate } => format!("candidate {}", candidate.short()),
@@ -91,11 +93,16 @@ impl Names {
             Event::LandingStarted { landing } => format!("tree {}", landing.tree.short()),
             Event::TaskCompleted { commit, tree } => landed_words(commit, tree.short()),
             Event::RunQueued { run } => self.purpose(&run.purpose),
-            Event::RunStarting { run } | Event::RunFrozen { run } | Event::RunThawed { run } => {
-                run.to_string()
-            }
+            Event::RunStarting { run } | Event::RunThawed { run } => run.to_string(),
+            Event::RunFrozen { reason, .. } => reason.clone(),
+            Event::RunUsed { usage, .. } => usage_words(usage),
+            Event::RunStuck { stuck, .. } => stuck.as_ref().map_or("goes on", Stuck::name).to_owned(),
+            Event::RunSession { session, .. } => session.clone(),
+            Event::PoolPaused { pool, until, reason } => format!("{pool}, until {until}: {reason}"),
+            Event::PoolResumed { pool } => pool.clone(),
+            Event::PanicLifted { stage } => stage.name().to_owned(),
             Event::RunStarted { process, .. } => format!("process {}", process.pid),
-            Event::RunStopping { cause, .. } => cause_words(cause),
+            Event::RunStopping { cause, .. } => cause.words(),
             Event::RunExited { receipt, .. } => ended(receipt),
             Event::AgentRestarting { until, restarts } => format!("restart {restarts}, at {until}"),
             Event::TriggerFired {
@@ -156,6 +163,15 @@ impl Names {
             Event::RunStopping { .. } => (format!("{who}: being stopped: {words}"), colour_of("stopping")),
             Event::AgentQuarantined { .. } => (format!("{who}: quarantined: {words}"), colour_of("failed")),
             Event::AgentStopped { .. } => (format!("{who}: stopped: {words}"), dim()),
+            Event::RunFrozen { .. } => (format!("{who}: frozen: {words}"), colour_of("frozen")),
+            Event::RunThawed { .. } => (format!("{who}: thawed"), dim()),
+            Event::RunStuck { stuck: Some(_), .. } => {
+                (format!("{who}: gets nowhere: {words}"), colour_of("blocked"))
+            }
+            Event::PoolPaused { .. } => (format!("credentials pause: {words}"), colour_of("blocked")),
+            Event::PoolResumed { .. } => (format!("credentials go on: {words}"), dim()),
+            Event::Panicked { .. } => (format!("panic: {words}"), colour_of("failed")),
+            Event::PanicLifted { .. } => (format!("panic lifted: {words}"), dim()),
             Event::RunExited { receipt, .. } if !receipt.is_clean() => {
                 (format!("{who}: {words}"), colour_of("blocked"))
             }
@@ -192,20 +208,18 @@ fn verdict_words(verdict: &Verdict) -> String {
     )
 }
 
-fn landed_words(commit: &CommitId, tree: &str) -> String {
-    format!("landed as {} (tree {tree})", commit.short())
+/// What was used, for people.
+pub(crate) fn usage_words(usage: &Usage) -> String {
+    let tokens = format!("{} tokens, {} turns", usage.tokens(), usage.turns);
+    if usage.cost == Usd::ZERO {
+        tokens
+    } else {
+        format!("{tokens}, {}", usage.cost)
+    }
 }
 
-fn cause_words(cause: &StopCause) -> String {
-    match cause {
-        StopCause::Requested { by, reason } => format!("{by}: {reason}"),
-        StopCause::TimeLimit => "time limit".to_owned(),
-        StopCause::SilenceLimit => "silent for too long".to_owned(),
-        StopCause::Shutdown => "the daemon stops".to_owned(),
-        StopCause::Strategy => "a sibling ended".to_owned(),
-        StopCause::Orphaned => "its daemon is gone".to_owned(),
-        StopCause::TaskGone => "its task was taken away".to_owned(),
-    }
+fn landed_words(commit: &CommitId, tree: &str) -> String {
+    format!("landed as {} (tree {tree})", commit.short())
 }
 
 fn first_line(text: &str) -> &str {

@@ -21,6 +21,11 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    // The shim of a run stays as small as it can: none of what follows is for it.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == "shim") {
+        return worknode_process::shim_main(args);
+    }
     let cli = Cli::parse();
     let form = if cli.json { Form::Json } else { Form::Text };
     let format = match cli.log_format {
@@ -74,13 +79,17 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Check => commands::check::check(&place, form),
         Command::Run(args) => commands::run::run(&place, &args.overrides, form).await,
         Command::Up(args) => commands::up::up(&place, &args, form).await,
-        Command::Down(args) => commands::down::down(&place, &args.reason, form).await,
+        Command::Down(args) => commands::down::down(&place, &args, form).await,
         Command::Status => commands::status::status(&place, form).await,
         Command::Ps => commands::ps::ps(&place, form).await,
         Command::Tree => commands::tree::tree(&place, form).await,
         Command::Task(task) => commands::task::task(&place, task, form).await,
         Command::Agent(agent) => commands::agent::agent(&place, agent, form).await,
         Command::Kill(args) => commands::kill::kill(&place, args, form).await,
+        Command::Freeze(args) => commands::hold::freeze(&place, args, form).await,
+        Command::Thaw(args) => commands::hold::thaw(&place, args, form).await,
+        Command::Panic(args) => commands::hold::panic(&place, args, form).await,
+        Command::Unpanic(args) => commands::hold::unpanic(&place, args, form).await,
         Command::Logs(args) => commands::logs::logs(&place, &args).await,
         Command::Events(args) => commands::events::events(&place, &args, form).await,
         Command::Emit(args) => commands::emit::emit(&place, args, form).await,

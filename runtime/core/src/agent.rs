@@ -18,9 +18,11 @@ use crate::{
     ids::RunId,
     restart::{Restart, RestartPolicy, RestartTracker},
     run::{
-        Ending, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunSpec, RunStatus, SpawnPermit, StopCause,
+        Ending, Hold, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunSpec, RunStatus, SpawnPermit,
+        StopCause,
     },
     time::Timestamp,
+    usage::{Stuck, Usage, Usd},
 };
 
 /// What an agent may do at all.
@@ -162,10 +164,7 @@ impl Agent {
         let mut next = self.clone();
         next.status = match (event, &self.status) {
             (Event::RunQueued { run }, S::Idle) => S::Busy {
-                run: Box::new(Run {
-                    spec: run.clone(),
-                    status: RunStatus::Queued,
-                }),
+                run: Box::new(Run::queued(run.clone())),
             },
             (Event::RunExited { run: id, .. }, S::Busy { run }) if run.spec.id == *id => {
                 run.apply(event, at)?;
@@ -226,8 +225,9 @@ pub enum AgentCommand {
         /// What for.
         #[serde(flatten)]
         purpose: Purpose,
-        /// A shorter time limit than the agent's own.
-        max_duration: Option<Duration>,
+        /// Tighter limits than the agent's own.
+        #[serde(default)]
+        share: Share,
     },
     /// The process is there.
     Started {
@@ -243,12 +243,47 @@ pub enum AgentCommand {
         /// Time between TERM and KILL, when not the run's own.
         grace: Option<Duration>,
     },
+    /// Hold the present run still.
+    Freeze {
+        /// Who wants it; not one that somebody else holds for a stronger reason.
+        #[serde(default)]
+        hold: Hold,
+        /// Why.
+        reason: String,
+    },
+    /// Let it go on.
+    Thaw {
+        /// Only one that is held by this; `None`: whoever holds it.
+        #[serde(default)]
+        hold: Option<Hold>,
+    },
+    /// What the run has used so far.
+    Used {
+        /// Which run.
+        run: RunId,
+        /// All in all.
+        usage: Usage,
+    },
+    /// The run gets nowhere, or goes on again.
+    StuckOn {
+        /// Which run.
+        run: RunId,
+        /// Why; `None` when it goes on.
+        stuck: Option<Stuck>,
+    },
+    /// The run's program named its session.
+    InSession {
+        /// Which run.
+        run: RunId,
+        /// Its name.
+        session: String,
+    },
     /// The run is over.
     Exited {
         /// Which run.
         run: RunId,
         /// The proof; its cause is filled in from the stop that was under way.
-        receipt: Receipt,
+        receipt: Box<Receipt>,
         /// Random bits for the backoff.
         random: u64,
     },
@@ -265,11 +300,54 @@ pub enum AgentCommand {
     Resume,
 }
 
+/// What a run may have at most, beside its agent's own limits: what whoever starts it allows,
+/// and its share of the team's budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Share {
+    /// Wall time.
+    pub time: Option<Duration>,
+    /// Tokens.
+    pub tokens: Option<u64>,
+    /// Money.
+    pub usd: Option<Usd>,
+}
+
+impl Share {
+    /// A share that is only a time limit.
+    #[must_use]
+    pub const fn time(time: Option<Duration>) -> Self {
+        Self {
+            time,
+            tokens: None,
+            usd: None,
+        }
+    }
+
+    /// The limits of `own` where they are tighter than this share, else the share's.
+    #[must_use]
+    pub fn of(self, own: RunLimits) -> RunLimits {
+        RunLimits {
+            time: tighter(Some(own.time), self.time).unwrap_or(own.time),
+            tokens: tighter(own.tokens, self.tokens),
+            usd: tighter(own.usd, self.usd),
+            ..own
+        }
+    }
+}
+
+fn tighter<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// What must be done once the events are stored.
 #[derive(Debug)]
 pub enum AgentEffect {
     /// Start the process.
-    Spawn(SpawnPermit, RunSpec),
+    Spawn(SpawnPermit, Box<RunSpec>),
     /// Bring the process to its end.
     Stop {
         /// Which run's.
@@ -277,6 +355,10 @@ pub enum AgentEffect {
         /// Time between TERM and KILL, when not the run's own.
         grace: Option<Duration>,
     },
+    /// Hold it still.
+    Freeze(RunId),
+    /// Let it go on.
+    Thaw(RunId),
 }
 
 /// What a command comes to.
@@ -300,16 +382,32 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<AgentDecision, Error> {
     let decision = match command {
-        AgentCommand::Start {
-            run,
-            purpose,
-            max_duration,
-        } => decide_start(agent, *run, purpose, *max_duration)?,
+        AgentCommand::Start { run, purpose, share } => decide_start(agent, *run, purpose, *share)?,
         AgentCommand::Started { run, process } => events(vec![Event::RunStarted {
             run: *run,
             process: process.clone(),
         }]),
         AgentCommand::StopRun { cause, grace } => decide_stop(agent, cause, *grace),
+        AgentCommand::Freeze { hold, reason } => decide_freeze(agent, *hold, reason)?,
+        AgentCommand::Thaw { hold } => decide_thaw(agent, *hold),
+        AgentCommand::Used { run, usage } => of_present(agent, *run, |present| {
+            (present.usage != *usage).then_some(Event::RunUsed {
+                run: *run,
+                usage: *usage,
+            })
+        }),
+        AgentCommand::StuckOn { run, stuck } => of_present(agent, *run, |present| {
+            (present.stuck != *stuck).then(|| Event::RunStuck {
+                run: *run,
+                stuck: stuck.clone(),
+            })
+        }),
+        AgentCommand::InSession { run, session } => of_present(agent, *run, |present| {
+            (present.session.as_ref() != Some(session)).then(|| Event::RunSession {
+                run: *run,
+                session: session.clone(),
+            })
+        }),
         AgentCommand::Exited { run, receipt, random } => decide_exited(agent, *run, receipt, *random, now)?,
         AgentCommand::BackoffOver => events(vec![Event::AgentReady]),
         AgentCommand::Kill { reason, grace } => decide_kill(agent, by, reason, *grace),
@@ -333,12 +431,7 @@ const fn events(events: Vec<Event>) -> AgentDecision {
     AgentDecision { events, effect: None }
 }
 
-fn decide_start(
-    agent: &Agent,
-    run: RunId,
-    purpose: &Purpose,
-    max_duration: Option<Duration>,
-) -> Result<AgentDecision, Error> {
+fn decide_start(agent: &Agent, run: RunId, purpose: &Purpose, share: Share) -> Result<AgentDecision, Error> {
     match &agent.status {
         AgentStatus::Idle => {}
         AgentStatus::Busy { run } => {
@@ -366,17 +459,61 @@ fn decide_start(
             );
         }
     }
-    let own = agent.spec.limits;
-    let time = max_duration.map_or(own.time, |max| max.min(own.time));
     let spec = RunSpec {
         id: run,
         purpose: purpose.clone(),
-        limits: RunLimits { time, ..own },
+        limits: share.of(agent.spec.limits),
     };
     Ok(AgentDecision {
         events: vec![Event::RunQueued { run: spec.clone() }, Event::RunStarting { run }],
-        effect: Some(AgentEffect::Spawn(SpawnPermit::new(run), spec)),
+        effect: Some(AgentEffect::Spawn(SpawnPermit::new(run), Box::new(spec))),
     })
+}
+
+/// What is reported about a run that is over is late, and changes nothing.
+fn of_present(agent: &Agent, run: RunId, event: impl FnOnce(&Run) -> Option<Event>) -> AgentDecision {
+    let present = agent.status.run().filter(|present| present.spec.id == run);
+    events(present.and_then(event).into_iter().collect())
+}
+
+/// Freezing what is frozen succeeds, and a person's wish replaces the runtime's own; what has no
+/// process, or is being stopped, cannot be frozen.
+fn decide_freeze(agent: &Agent, hold: Hold, reason: &str) -> Result<AgentDecision, Error> {
+    let status = agent.status.run().map(|run| (run.spec.id, &run.status));
+    match status {
+        Some((_, RunStatus::Frozen { hold: held, .. })) if *held == hold || hold != Hold::Asked => {
+            Ok(AgentDecision::default())
+        }
+        Some((run, RunStatus::Running { .. } | RunStatus::Frozen { .. })) => Ok(AgentDecision {
+            events: vec![Event::RunFrozen {
+                run,
+                hold,
+                reason: reason.to_owned(),
+            }],
+            effect: Some(AgentEffect::Freeze(run)),
+        }),
+        Some((run, status)) => Err(Error::new(
+            Code::IllegalTransition,
+            format!("run {run} cannot be frozen: it is {}", status.name()),
+        )),
+        None => Err(Error::new(
+            Code::IllegalTransition,
+            format!("there is nothing to freeze: the agent is {}", agent.status.name()),
+        )),
+    }
+}
+
+/// Thawing what is not frozen succeeds.
+fn decide_thaw(agent: &Agent, only: Option<Hold>) -> AgentDecision {
+    match agent.status.run().map(|run| (run.spec.id, &run.status)) {
+        Some((run, RunStatus::Frozen { hold, .. })) if only.is_none_or(|only| only == *hold) => {
+            AgentDecision {
+                events: vec![Event::RunThawed { run }],
+                effect: Some(AgentEffect::Thaw(run)),
+            }
+        }
+        _ => AgentDecision::default(),
+    }
 }
 
 /// Stopping what is already stopping, or has nothing to stop, succeeds; a grace that is given
@@ -443,7 +580,7 @@ fn decide_exited(
             format!("run {run} is not the agent's present run"),
         ));
     };
-    let mut receipt = receipt.clone();
+    let mut receipt = Box::new(receipt.clone());
     if let (None, RunStatus::Stopping { cause, .. }) = (&receipt.cause, &current.status) {
         receipt.cause = Some(cause.clone());
     }
@@ -466,8 +603,12 @@ fn after_exit(
             reason: reason.clone(),
         });
     }
-    let on_request = receipt.cause.as_ref().is_some_and(|cause| !cause.is_limit());
-    if on_request {
+    let on_request = receipt
+        .cause
+        .as_ref()
+        .is_some_and(|cause| !cause.is_limit() && *cause != StopCause::Lingering);
+    // Whom its provider leaves without an answer waits with its pool, and is not to blame.
+    if on_request || receipt.blameless {
         return None;
     }
     let abnormal = !receipt.is_clean();
@@ -507,14 +648,33 @@ pub fn ended(receipt: &Receipt) -> String {
         Ending::NotStarted { reason } => format!("could not start: {reason}"),
         Ending::Unseen => "ended unseen".to_owned(),
     };
-    match &receipt.cause {
-        None => how,
-        Some(StopCause::Requested { by, reason }) => format!("stopped by {by}: {reason}"),
-        Some(StopCause::TimeLimit) => "stopped at its time limit".to_owned(),
-        Some(StopCause::SilenceLimit) => "stopped after too long a silence".to_owned(),
-        Some(StopCause::Shutdown) => "stopped with the daemon".to_owned(),
-        Some(StopCause::Strategy) => "stopped with its siblings".to_owned(),
-        Some(StopCause::Orphaned) => format!("left behind by an earlier daemon; {how}"),
-        Some(StopCause::TaskGone) => "stopped because its task was taken away".to_owned(),
+    match (&receipt.cause, &receipt.failure) {
+        (None, None) => how,
+        (None, Some(failure)) => format!("{how}; it said: {failure}"),
+        (Some(cause), _) => stopped(cause, &how),
+    }
+}
+
+/// Why a run was stopped, in words. `how` is how it ended then.
+fn stopped(cause: &StopCause, how: &str) -> String {
+    match cause {
+        StopCause::Requested { by, reason } => format!("stopped by {by}: {reason}"),
+        StopCause::TimeLimit => "stopped at its time limit".to_owned(),
+        StopCause::SilenceLimit => "stopped after too long a silence".to_owned(),
+        StopCause::MemoryLimit => "stopped at its memory limit".to_owned(),
+        StopCause::ProcessesLimit => "stopped at its limit of processes".to_owned(),
+        StopCause::CpuLimit => "stopped at its limit of processor time".to_owned(),
+        StopCause::TokensLimit => "stopped at its limit of tokens".to_owned(),
+        StopCause::UsdLimit => "stopped at its limit of money".to_owned(),
+        StopCause::Stuck { stuck } => format!("stopped because it got nowhere: {}", stuck.name()),
+        StopCause::Lingering => "done, and ended because it went on living".to_owned(),
+        StopCause::Panic { reason } => format!("stopped with everything: {reason}"),
+        StopCause::Parent { name } => format!("stopped with {name}, which spawned it"),
+        StopCause::ShimGone => "ended because its shim died".to_owned(),
+        StopCause::Signalled => "stopped by a signal from outside".to_owned(),
+        StopCause::Shutdown => "stopped with the daemon".to_owned(),
+        StopCause::Strategy => "stopped with its siblings".to_owned(),
+        StopCause::Orphaned => format!("left behind by an earlier daemon; {how}"),
+        StopCause::TaskGone => "stopped because its task was taken away".to_owned(),
     }
 }

@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use crate::{
-    agent::{Agent, AgentCommand, AgentEffect, AgentSpec, AgentStatus, StartWhen, Tier, decide},
+    agent::{Agent, AgentCommand, AgentEffect, AgentSpec, AgentStatus, Share, StartWhen, Tier, decide},
     event::{Event, Principal},
     ids::RunId,
     restart::{RestartKind, RestartPolicy},
-    run::{Ending, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunStatus, StopCause},
+    run::{Ending, Hold, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunStatus, StopCause},
     time::Timestamp,
 };
 
@@ -41,18 +41,12 @@ fn process() -> ProcessIdentity {
     }
 }
 
-fn receipt(ending: Ending, cause: Option<StopCause>) -> Receipt {
-    Receipt {
-        ending,
+fn receipt(ending: Ending, cause: Option<StopCause>) -> Box<Receipt> {
+    Box::new(Receipt {
         cause,
-        started_at: None,
-        ended_at: at(9),
         processes_ended: 1,
-        term_sent: false,
-        kill_sent: false,
-        output_bytes: 0,
-        output_dropped: 0,
-    }
+        ..Receipt::new(ending, at(9))
+    })
 }
 
 /// The agent after `command`, with what was to be done about it.
@@ -75,7 +69,7 @@ fn started(kind: RestartKind, purpose: Purpose) -> Agent {
         &AgentCommand::Start {
             run: run_id(1),
             purpose,
-            max_duration: None,
+            share: Share::default(),
         },
         1,
     )
@@ -108,7 +102,7 @@ fn p6_an_agent_has_at_most_one_run() {
     let again = AgentCommand::Start {
         run: run_id(2),
         purpose: Purpose::Standing,
-        max_duration: None,
+        share: Share::default(),
     };
     assert!(step(&busy, &again, 3).is_err());
 }
@@ -209,7 +203,7 @@ fn a_stop_that_overtakes_the_start_still_knows_its_process() {
         &AgentCommand::Start {
             run: run_id(1),
             purpose: Purpose::Standing,
-            max_duration: None,
+            share: Share::default(),
         },
         1,
     )
@@ -243,7 +237,7 @@ fn p8_too_many_crashes_quarantine_until_resumed() {
         let start = AgentCommand::Start {
             run: run_id(1),
             purpose: Purpose::Standing,
-            max_duration: None,
+            share: Share::default(),
         };
         now = step(&now, &start, second).unwrap().0;
         now = exited(&now, Ending::Code { code: 1 }, None, second);
@@ -263,7 +257,7 @@ fn commands() -> Vec<AgentCommand> {
         AgentCommand::Start {
             run: run_id(1),
             purpose: Purpose::Standing,
-            max_duration: None,
+            share: Share::default(),
         },
         AgentCommand::Started {
             run: run_id(1),
@@ -301,7 +295,11 @@ fn run_events() -> Vec<Event> {
             run,
             process: process(),
         },
-        Event::RunFrozen { run },
+        Event::RunFrozen {
+            run,
+            hold: Hold::Asked,
+            reason: String::new(),
+        },
         Event::RunThawed { run },
         Event::RunStopping {
             run,
@@ -320,7 +318,10 @@ fn every_run_state_meets_every_event() {
         ("queued", &["run_starting", "run_stopping", "run_exited"]),
         ("starting", &["run_started", "run_stopping", "run_exited"]),
         ("running", &["run_frozen", "run_stopping", "run_exited"]),
-        ("frozen", &["run_thawed", "run_stopping", "run_exited"]),
+        (
+            "frozen",
+            &["run_frozen", "run_thawed", "run_stopping", "run_exited"],
+        ),
         ("stopping", &["run_exited"]),
         ("exited", &[]),
     ];
@@ -337,10 +338,7 @@ fn every_run_state_meets_every_event() {
         .unwrap()
         .spec
         .clone();
-    let queued = Run {
-        spec,
-        status: RunStatus::Queued,
-    };
+    let queued = Run::queued(spec);
     let events = run_events();
     let walk = |path: &[usize]| {
         path.iter()

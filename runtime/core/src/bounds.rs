@@ -24,6 +24,19 @@ pub const SILENCE: Duration = Duration::from_secs(5 * 60);
 pub const START_TIME: Duration = Duration::from_secs(30);
 /// Time between TERM and KILL.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long a run goes on when no daemon watches over it. Then its shim stops it.
+pub const ORPHAN_GRACE: Duration = Duration::from_secs(10 * 60);
+/// Processes of one run that live at the same time. At the limit the run is stopped: what forks
+/// that much has run away, while a build on many cores stays far below.
+pub const PROCESSES: u32 = 1_024;
+/// Agents below an agent that spawned them, one below the other. A deeper spawn is refused.
+pub const SPAWN_DEPTH: usize = 3;
+/// Agents that one agent may have spawned and that are not archived. One more is refused.
+pub const SPAWN_FAN_OUT: usize = 8;
+/// How often the usage of a live run is stored, at most: it changes with every answer of a model.
+pub const USAGE_EVERY: Duration = Duration::from_secs(2);
+/// How long a program may go on living after it has said that it is done.
+pub const LINGER: Duration = Duration::from_secs(5);
 /// How long a claim holds without renewal.
 pub const LEASE: Duration = Duration::from_secs(60);
 /// How often the runtime renews the claim of a live run.

@@ -75,10 +75,16 @@ impl Command {
             },
             Self::Agent(command) => match command {
                 AgentCommand::Start { .. } | AgentCommand::Resume => Operation::Spawn,
-                AgentCommand::StopRun { .. } | AgentCommand::Kill { .. } => Operation::Kill,
-                AgentCommand::Started { .. } | AgentCommand::Exited { .. } | AgentCommand::BackoffOver => {
-                    Operation::Administer
-                }
+                AgentCommand::StopRun { .. }
+                | AgentCommand::Kill { .. }
+                | AgentCommand::Freeze { .. }
+                | AgentCommand::Thaw { .. } => Operation::Kill,
+                AgentCommand::Started { .. }
+                | AgentCommand::Used { .. }
+                | AgentCommand::StuckOn { .. }
+                | AgentCommand::InSession { .. }
+                | AgentCommand::Exited { .. }
+                | AgentCommand::BackoffOver => Operation::Administer,
             },
         }
     }

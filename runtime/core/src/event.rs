@@ -14,9 +14,10 @@ use crate::{
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Detail, NodeSpec},
-    run::{ProcessIdentity, Receipt, RunSpec, StopCause},
+    run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, Progress, ReleaseCause},
     time::Timestamp,
+    usage::{Stuck, Usage},
     verdict::{Finding, Verdict},
 };
 
@@ -56,6 +57,36 @@ impl fmt::Display for Principal {
             Self::Runtime => f.write_str("runtime"),
             Self::Trigger { name } => write!(f, "trigger {name}"),
             Self::Agent { name, .. } => f.write_str(name),
+        }
+    }
+}
+
+/// What a panic blocks, in the order in which it is lifted: first what ends well without anybody
+/// new, then who works, then what works by itself.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PanicStage {
+    /// Approved work lands.
+    Landings,
+    /// Runs start.
+    Spawns,
+    /// Triggers fire.
+    Triggers,
+}
+
+impl PanicStage {
+    /// All of them, in the order in which they are lifted.
+    pub const ALL: [Self; 3] = [Self::Landings, Self::Spawns, Self::Triggers];
+
+    /// The stage's name, as in JSON and on screen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Landings => "landings",
+            Self::Spawns => "spawns",
+            Self::Triggers => "triggers",
         }
     }
 }
@@ -123,13 +154,25 @@ pub enum Event {
     /// The process is there.
     RunStarted { run: RunId, process: ProcessIdentity },
     /// The process is held still.
-    RunFrozen { run: RunId },
+    RunFrozen {
+        run: RunId,
+        #[serde(default)]
+        hold: Hold,
+        #[serde(default)]
+        reason: String,
+    },
     /// The process goes on.
     RunThawed { run: RunId },
+    /// What it has used so far, all in all.
+    RunUsed { run: RunId, usage: Usage },
+    /// It gets nowhere; without a cause: it goes on again.
+    RunStuck { run: RunId, stuck: Option<Stuck> },
+    /// Its program named the session that it works in.
+    RunSession { run: RunId, session: String },
     /// The process is told to end.
     RunStopping { run: RunId, cause: StopCause },
     /// The process is gone.
-    RunExited { run: RunId, receipt: Receipt },
+    RunExited { run: RunId, receipt: Box<Receipt> },
     /// The agent is to start no other run after this one.
     AgentStopRequested { reason: String },
     /// The agent may start again then.
@@ -179,6 +222,18 @@ pub enum Event {
         failed: usize,
         open: usize,
     },
+    /// The agents on these credentials pause: their provider gives nothing more until then.
+    PoolPaused {
+        pool: String,
+        until: Timestamp,
+        reason: String,
+    },
+    /// They go on.
+    PoolResumed { pool: String },
+    /// Everything is stopped, and nothing starts, fires or lands until that is lifted.
+    Panicked { reason: String },
+    /// This stage may go on again.
+    PanicLifted { stage: PanicStage },
     /// A daemon took charge of the store.
     DaemonStarted { version: String, pid: u32 },
     /// It let go of it in good order.
@@ -215,6 +270,9 @@ impl Event {
             Self::RunStarted { .. } => "run_started",
             Self::RunFrozen { .. } => "run_frozen",
             Self::RunThawed { .. } => "run_thawed",
+            Self::RunUsed { .. } => "run_used",
+            Self::RunStuck { .. } => "run_stuck",
+            Self::RunSession { .. } => "run_session",
             Self::RunStopping { .. } => "run_stopping",
             Self::RunExited { .. } => "run_exited",
             Self::AgentStopRequested { .. } => "agent_stop_requested",
@@ -231,6 +289,10 @@ impl Event {
             Self::BaseMoved { .. } => "base_moved",
             Self::PlanLoaded { .. } => "plan_loaded",
             Self::PlanFinished { .. } => "plan_finished",
+            Self::PoolPaused { .. } => "pool_paused",
+            Self::PoolResumed { .. } => "pool_resumed",
+            Self::Panicked { .. } => "panicked",
+            Self::PanicLifted { .. } => "panic_lifted",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopped { .. } => "daemon_stopped",
         }
@@ -252,8 +314,11 @@ impl Event {
             Self::RunQueued { run } => Some(run.id),
             Self::RunStarting { run }
             | Self::RunStarted { run, .. }
-            | Self::RunFrozen { run }
+            | Self::RunFrozen { run, .. }
             | Self::RunThawed { run }
+            | Self::RunUsed { run, .. }
+            | Self::RunStuck { run, .. }
+            | Self::RunSession { run, .. }
             | Self::RunStopping { run, .. }
             | Self::RunExited { run, .. } => Some(*run),
             _ => None,
@@ -273,6 +338,10 @@ impl Event {
                 | Self::BaseMoved { .. }
                 | Self::PlanLoaded { .. }
                 | Self::PlanFinished { .. }
+                | Self::PoolPaused { .. }
+                | Self::PoolResumed { .. }
+                | Self::Panicked { .. }
+                | Self::PanicLifted { .. }
                 | Self::DaemonStarted { .. }
                 | Self::DaemonStopped { .. }
         )

@@ -18,15 +18,22 @@
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
 //! | [`verdict`] | what a gate found on a named tree |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
+//! | [`usage`] | what a run has used, and why one gets nowhere |
+//! | [`budget`] | tokens and money, reserved down the tree |
+//! | [`governor`] | runs on the same credentials pause and go on together |
+//! | [`amount`] | bytes and dollars as people write them |
 
 pub mod agent;
 #[cfg(test)]
 mod agent_tests;
+pub mod amount;
 pub mod bounds;
+pub mod budget;
 pub mod command;
 pub mod error;
 pub mod event;
 pub mod git;
+pub mod governor;
 pub mod hlc;
 pub mod ids;
 pub mod node;
@@ -34,4 +41,5 @@ pub mod restart;
 pub mod run;
 pub mod task;
 pub mod time;
+pub mod usage;
 pub mod verdict;

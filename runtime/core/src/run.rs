@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::IllegalTransition,
     event::{Event, Principal},
+    git::CommitId,
     ids::{NodeId, RunId},
     time::Timestamp,
+    usage::{Stuck, Usage, Usd},
 };
 
 /// Which process this is, on this machine, since this boot. A pid alone is reused.
@@ -69,17 +71,31 @@ impl Purpose {
     }
 }
 
-/// Limits of one run. Each is watched while the run lives.
+/// Limits of one run. Each is watched while the run lives: tokens and money by the daemon, which
+/// reads what the program says, all others by the run's shim, daemon or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunLimits {
-    /// Wall time.
+    /// Wall time, without the time that it was frozen.
     pub time: Duration,
-    /// Time without output.
+    /// Time without output, call or change of a file.
     pub silence: Duration,
     /// Time between TERM and KILL.
     pub grace: Duration,
     /// Bytes kept of each output stream.
     pub output: u64,
+    /// Bytes of memory, all its processes together. `None`: not limited.
+    pub memory: Option<u64>,
+    /// Processes that live at the same time.
+    pub processes: Option<u32>,
+    /// Processor time, all its processes together.
+    pub cpu: Option<Duration>,
+    /// Tokens, as [`Usage::tokens`] counts them: the run's share of its team's.
+    pub tokens: Option<u64>,
+    /// Money: the run's share of its team's.
+    pub usd: Option<Usd>,
+    /// How long it goes on when no daemon watches over it.
+    pub orphan_grace: Duration,
 }
 
 impl Default for RunLimits {
@@ -90,8 +106,27 @@ impl Default for RunLimits {
             silence: bounds::SILENCE,
             grace: bounds::STOP_GRACE,
             output: bounds::OUTPUT,
+            memory: None,
+            processes: Some(bounds::PROCESSES),
+            cpu: None,
+            tokens: None,
+            usd: None,
+            orphan_grace: bounds::ORPHAN_GRACE,
         }
     }
+}
+
+/// Who holds a run still: only the same lets it go on by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Somebody asked, for inspection.
+    #[default]
+    Asked,
+    /// Its pool of credentials pauses.
+    Pool,
+    /// It got nowhere, and its policy says to hold it then.
+    Stuck,
 }
 
 /// Why a run is being stopped.
@@ -109,6 +144,37 @@ pub enum StopCause {
     TimeLimit,
     /// It was silent as long as it may.
     SilenceLimit,
+    /// It had as much memory as it may.
+    MemoryLimit,
+    /// It had as many processes as it may.
+    ProcessesLimit,
+    /// It used as much processor time as it may.
+    CpuLimit,
+    /// It used as many tokens as it may.
+    TokensLimit,
+    /// It spent as much money as it may.
+    UsdLimit,
+    /// It got nowhere, and its policy says to stop it then.
+    Stuck {
+        /// Why.
+        stuck: Stuck,
+    },
+    /// Its program said that it is done, and went on living.
+    Lingering,
+    /// Somebody stopped everything.
+    Panic {
+        /// Why.
+        reason: String,
+    },
+    /// The agent that spawned it was stopped.
+    Parent {
+        /// Its name.
+        name: String,
+    },
+    /// Somebody outside told its shim to end.
+    Signalled,
+    /// Its shim died, and so nobody could watch over it any more.
+    ShimGone,
     /// The daemon shuts down.
     Shutdown,
     /// Another child of its team ended, and the strategy takes this one with it.
@@ -120,10 +186,55 @@ pub enum StopCause {
 }
 
 impl StopCause {
-    /// Was the process at fault? Then it counts as an abnormal end.
+    /// In a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words = match self {
+            Self::Requested { by, reason } => return format!("{by}: {reason}"),
+            Self::Stuck { stuck } => return format!("gets nowhere: {}", stuck.name()),
+            Self::Panic { reason } => return format!("panic: {reason}"),
+            Self::Parent { name } => return format!("{name}, which spawned it, is stopped"),
+            Self::TimeLimit => "time limit",
+            Self::SilenceLimit => "silent for too long",
+            Self::MemoryLimit => "memory limit",
+            Self::ProcessesLimit => "too many processes",
+            Self::CpuLimit => "limit of processor time",
+            Self::TokensLimit => "limit of tokens",
+            Self::UsdLimit => "limit of money",
+            Self::Lingering => "done, and still alive",
+            Self::Signalled => "a signal from outside",
+            Self::ShimGone => "its shim died",
+            Self::Shutdown => "the daemon stops",
+            Self::Strategy => "a sibling ended",
+            Self::Orphaned => "its daemon is gone",
+            Self::TaskGone => "its task was taken away",
+        };
+        words.to_owned()
+    }
+    /// Did something go wrong with the process, rather than somebody wanting its end? Then it
+    /// counts as an abnormal end.
     #[must_use]
     pub const fn is_limit(&self) -> bool {
-        matches!(self, Self::TimeLimit | Self::SilenceLimit)
+        match self {
+            Self::TimeLimit
+            | Self::SilenceLimit
+            | Self::MemoryLimit
+            | Self::ProcessesLimit
+            | Self::CpuLimit
+            | Self::TokensLimit
+            | Self::UsdLimit
+            | Self::ShimGone
+            | Self::Stuck { .. } => true,
+            Self::Requested { .. }
+            | Self::Lingering
+            | Self::Panic { .. }
+            | Self::Parent { .. }
+            | Self::Signalled
+            | Self::Shutdown
+            | Self::Strategy
+            | Self::Orphaned
+            | Self::TaskGone => false,
+        }
     }
 }
 
@@ -157,27 +268,131 @@ pub struct Receipt {
     pub ending: Ending,
     /// Why it was stopped, when it was.
     pub cause: Option<StopCause>,
+    /// What the program's own words say about its end, when that is not well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// That was not its own fault: its provider gave nothing more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blameless: bool,
     /// When the process was there; `None` when it never was.
     pub started_at: Option<Timestamp>,
     /// When it was seen to be gone.
     pub ended_at: Timestamp,
     /// Processes of the run that had to be ended, the agent itself included.
     pub processes_ended: usize,
+    /// Processes that could not be ended: the kernel holds them. Zero proves the stop.
+    #[serde(default)]
+    pub survivors: usize,
     /// Whether TERM was sent.
     pub term_sent: bool,
     /// Whether KILL was sent.
     pub kill_sent: bool,
+    /// By which means processes were found and ended: `cgroup`, `subreaper`, `group`, `mark`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<String>,
+    /// When each step of the stop was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// Bytes that it wrote to both streams.
     pub output_bytes: u64,
     /// Of these, bytes that were rotated away or could not be written.
     pub output_dropped: u64,
+    /// Tokens and money, as last said.
+    #[serde(default)]
+    pub usage: Usage,
+    /// What its processes took of the machine.
+    #[serde(default)]
+    pub resources: Resources,
+    /// What it left in its workspace; `None` when it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Leftovers>,
+}
+
+/// One step of a stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// `term`, `kill`, `gone`, and the like.
+    pub step: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the processes of a run took of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Resources {
+    /// Milliseconds of processor time.
+    pub cpu_ms: u64,
+    /// Most bytes of memory at once, as far as was measured.
+    pub memory_peak: u64,
+    /// Most processes at once, as far as was measured.
+    pub processes_peak: u32,
+}
+
+/// What a run left in its workspace that nobody took.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Leftovers {
+    /// Commits that were not handed in.
+    pub commits: usize,
+    /// The last of them; the runtime's store keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<CommitId>,
+    /// Files that were changed and not committed.
+    pub files: usize,
+    /// Where these changes are kept, as a patch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<String>,
+    /// What could not be kept, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Leftovers {
+    /// Nothing is left, and that is certain.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.commits == 0 && self.files == 0 && self.problem.is_none()
+    }
 }
 
 impl Receipt {
-    /// Did the process end well and by itself?
+    /// The receipt of a run that ended so, with nothing else to say.
+    #[must_use]
+    pub fn new(ending: Ending, ended_at: Timestamp) -> Self {
+        Self {
+            ending,
+            cause: None,
+            failure: None,
+            blameless: false,
+            started_at: None,
+            ended_at,
+            processes_ended: 0,
+            survivors: 0,
+            term_sent: false,
+            kill_sent: false,
+            means: Vec::new(),
+            steps: Vec::new(),
+            output_bytes: 0,
+            output_dropped: 0,
+            usage: Usage::default(),
+            resources: Resources::default(),
+            workspace: None,
+        }
+    }
+
+    /// Did the process end well and by itself? One that had said that it is done, and had to be
+    /// ended only because it went on living, did.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
-        matches!(self.ending, Ending::Code { code: 0 }) && self.cause.is_none()
+        if self.failure.is_some() {
+            return false;
+        }
+        match self.cause {
+            None => matches!(self.ending, Ending::Code { code: 0 }),
+            Some(StopCause::Lingering) => true,
+            Some(_) => false,
+        }
     }
 }
 
@@ -214,6 +429,9 @@ pub enum RunStatus {
         process: ProcessIdentity,
         /// When it started.
         since: Timestamp,
+        /// By whom.
+        #[serde(default)]
+        hold: Hold,
     },
     /// It has been told to end, or is being ended.
     Stopping {
@@ -227,7 +445,7 @@ pub enum RunStatus {
     /// It is over.
     Exited {
         /// The proof.
-        receipt: Receipt,
+        receipt: Box<Receipt>,
     },
 }
 
@@ -243,6 +461,12 @@ impl RunStatus {
             Self::Stopping { .. } => "stopping",
             Self::Exited { .. } => "exited",
         }
+    }
+
+    /// It may have a process, or get one.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        !matches!(self, Self::Exited { .. })
     }
 
     /// The process, in the states that have one.
@@ -271,20 +495,38 @@ impl RunStatus {
 pub struct Run {
     /// What it is.
     pub spec: RunSpec,
+    /// What it has used so far.
+    #[serde(default)]
+    pub usage: Usage,
+    /// Why it gets nowhere, when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
+    /// Its program's own session, as far as it has named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// Where it stands.
     #[serde(flatten)]
     pub status: RunStatus,
 }
 
 impl Run {
+    /// A run that has been decided.
+    #[must_use]
+    pub fn queued(spec: RunSpec) -> Self {
+        Self {
+            spec,
+            usage: Usage::default(),
+            stuck: None,
+            session: None,
+            status: RunStatus::Queued,
+        }
+    }
+
     /// The run that `event` begins, when it is one that begins a run.
     #[must_use]
     pub fn begun_by(event: &Event) -> Option<Self> {
         match event {
-            Event::RunQueued { run } => Some(Self {
-                spec: run.clone(),
-                status: RunStatus::Queued,
-            }),
+            Event::RunQueued { run } => Some(Self::queued(run.clone())),
             _ => None,
         }
     }
@@ -295,7 +537,20 @@ impl Run {
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
         use RunStatus as S;
-        let status = match (event, &self.status) {
+        let mut next = self.clone();
+        next.status = match (event, &self.status) {
+            (Event::RunUsed { usage, .. }, status) if status.is_live() => {
+                next.usage = *usage;
+                status.clone()
+            }
+            (Event::RunStuck { stuck, .. }, status) if status.is_live() => {
+                next.stuck.clone_from(stuck);
+                status.clone()
+            }
+            (Event::RunSession { session, .. }, status) if status.is_live() => {
+                next.session = Some(session.clone());
+                status.clone()
+            }
             (Event::RunStarting { .. }, S::Queued) => S::Starting,
             (Event::RunStarted { process, .. }, S::Starting) => S::Running {
                 process: process.clone(),
@@ -312,11 +567,16 @@ impl Run {
                 since: Some(at),
                 cause: cause.clone(),
             },
-            (Event::RunFrozen { .. }, S::Running { process, since }) => S::Frozen {
+            // One that is frozen already may be held by somebody else from now on.
+            (
+                Event::RunFrozen { hold, .. },
+                S::Running { process, since } | S::Frozen { process, since, .. },
+            ) => S::Frozen {
                 process: process.clone(),
                 since: *since,
+                hold: *hold,
             },
-            (Event::RunThawed { .. }, S::Frozen { process, since }) => S::Running {
+            (Event::RunThawed { .. }, S::Frozen { process, since, .. }) => S::Running {
                 process: process.clone(),
                 since: *since,
             },
@@ -331,9 +591,13 @@ impl Run {
             (
                 Event::RunExited { receipt, .. },
                 S::Queued | S::Starting | S::Running { .. } | S::Frozen { .. } | S::Stopping { .. },
-            ) => S::Exited {
-                receipt: receipt.clone(),
-            },
+            ) => {
+                next.usage = receipt.usage;
+                next.stuck = None;
+                S::Exited {
+                    receipt: receipt.clone(),
+                }
+            }
             _ => {
                 return Err(IllegalTransition {
                     event: event.type_name(),
@@ -343,10 +607,7 @@ impl Run {
                 });
             }
         };
-        Ok(Self {
-            spec: self.spec.clone(),
-            status,
-        })
+        Ok(next)
     }
 }
 

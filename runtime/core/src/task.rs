@@ -246,13 +246,16 @@ pub enum ReleaseCause {
     Lapsed,
     /// The process could not be started.
     NotStarted,
+    /// Its provider gave nothing more.
+    Provider,
 }
 
 impl ReleaseCause {
-    /// Is it the fault of the work, so that it uses up an attempt? A stop on request is not.
+    /// Is it the fault of the work, so that it uses up an attempt? A stop on request is not, nor
+    /// a provider that gives nothing more.
     #[must_use]
     pub const fn counts(self) -> bool {
-        !matches!(self, Self::Stopped | Self::NotStarted)
+        !matches!(self, Self::Stopped | Self::NotStarted | Self::Provider)
     }
 }
 

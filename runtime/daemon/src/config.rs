@@ -103,6 +103,7 @@ fn read_and_check(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     let world = World {
         dir: &dir,
         search: sources.variable("PATH").unwrap_or_default(),
+        sources,
         profiles: &profiles,
     };
     let mut problems = Problems::beside(std::mem::take(&mut layers.checker.mended));

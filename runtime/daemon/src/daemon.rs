@@ -51,6 +51,26 @@ pub fn lock_path(dir: &Path) -> PathBuf {
     dir.join(STATE).join("worknode.lock")
 }
 
+/// How a daemon ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// Why.
+    pub reason: String,
+    /// Let the agents go on under their shims; the next daemon takes them over.
+    pub keep_agents: bool,
+}
+
+impl Departure {
+    /// With every agent stopped.
+    #[must_use]
+    pub fn because(reason: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            keep_agents: false,
+        }
+    }
+}
+
 /// A daemon in charge of a directory.
 #[derive(Debug)]
 pub struct Daemon {
@@ -118,25 +138,31 @@ impl Daemon {
     ///
     /// # Errors
     /// Why the runtime gave up.
-    pub async fn stopped(&self) -> Result<String, Error> {
+    pub async fn stopped(&self) -> Result<Departure, Error> {
         let mut stop = self.api.stop.subscribe();
         tokio::select! {
             asked = stop.wait_for(Option::is_some) => {
-                let reason = asked.ok().and_then(|reason| reason.clone());
-                Ok(reason.unwrap_or_else(|| "the daemon ends".to_owned()))
+                let departure = asked.ok().and_then(|departure| departure.clone());
+                Ok(departure.unwrap_or_else(|| Departure::because("the daemon ends")))
             }
             error = self.api.runtime.failed() => Err(error),
         }
     }
 
-    /// Stops in order: no new requests, no new work, every run, the journal.
+    /// Stops in order: no new requests, no new work, every run (unless they are to go on), the
+    /// journal.
     ///
     /// # Errors
     /// When the last of it could not be stored.
-    pub async fn stop(self, reason: &str) -> Result<(), Error> {
-        self.api.stop.send_replace(Some(reason.to_owned()));
+    pub async fn stop(self, departure: Departure) -> Result<(), Error> {
+        self.api.stop.send_replace(Some(departure.clone()));
         // Agents report to the socket until their runs are over, so the runtime goes first.
-        self.api.runtime.shutdown(reason).await;
+        let Departure { reason, keep_agents } = departure;
+        if keep_agents {
+            self.api.runtime.leave(&reason).await;
+        } else {
+            self.api.runtime.shutdown(&reason).await;
+        }
         for mut door in self.doors {
             if tokio::time::timeout(DRAIN, &mut door).await.is_err() {
                 door.abort();

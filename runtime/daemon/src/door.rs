@@ -18,7 +18,10 @@ use tokio::{
 };
 use worknode_core::error::{Code, Error};
 
-use crate::http::{Api, Door, Peer, router};
+use crate::{
+    daemon::Departure,
+    http::{Api, Door, Origin, Peer, router},
+};
 
 /// Where a request came from, as the kernel says.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +29,11 @@ struct From(Peer);
 
 impl Connected<IncomingStream<'_, UnixListener>> for From {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let is_owner = stream.io().peer_cred().is_ok_and(|peer| peer.uid() == own_uid());
+        let peer = stream.io().peer_cred().ok();
         Self(Peer {
             door: Door::Socket,
-            is_owner,
+            is_owner: peer.is_some_and(|peer| peer.uid() == own_uid()),
+            origin: peer.map_or(Origin::Unknown, |peer| origin(peer.pid())),
         })
     }
 }
@@ -39,7 +43,24 @@ impl Connected<IncomingStream<'_, TcpListener>> for From {
         Self(Peer {
             door: Door::Tcp,
             is_owner: false,
+            origin: Origin::Unknown,
         })
+    }
+}
+
+/// Whether the process at the other end belongs to a run. It cannot hide that: whatever it did to
+/// its environment, its session or its parents, it is still below its shim, or in its cgroup.
+fn origin(pid: Option<i32>) -> Origin {
+    let Some(pid) = pid.and_then(|pid| u32::try_from(pid).ok()) else {
+        return Origin::Unknown;
+    };
+    match worknode_process::shim_of(pid) {
+        Ok(None) => Origin::Outside,
+        Ok(Some(run)) => Origin::Run(run),
+        Err(error) => {
+            tracing::debug!(%error, pid, "whose process is calling cannot be told");
+            Origin::Unknown
+        }
     }
 }
 
@@ -119,7 +140,7 @@ async fn note_peer(
     next.run(request).await
 }
 
-async fn serve_unix(app: Router, listener: UnixListener, stop: watch::Receiver<Option<String>>) {
+async fn serve_unix(app: Router, listener: UnixListener, stop: watch::Receiver<Option<Departure>>) {
     let app = app.into_make_service_with_connect_info::<From>();
     let served = axum::serve(listener, app)
         .with_graceful_shutdown(stopped(stop))
@@ -127,7 +148,7 @@ async fn serve_unix(app: Router, listener: UnixListener, stop: watch::Receiver<O
     note_end("socket", served);
 }
 
-async fn serve_tcp(app: Router, listener: TcpListener, stop: watch::Receiver<Option<String>>) {
+async fn serve_tcp(app: Router, listener: TcpListener, stop: watch::Receiver<Option<Departure>>) {
     let app = app.into_make_service_with_connect_info::<From>();
     let served = axum::serve(listener, app)
         .with_graceful_shutdown(stopped(stop))
@@ -135,7 +156,7 @@ async fn serve_tcp(app: Router, listener: TcpListener, stop: watch::Receiver<Opt
     note_end("tcp", served);
 }
 
-async fn stopped(mut stop: watch::Receiver<Option<String>>) {
+async fn stopped(mut stop: watch::Receiver<Option<Departure>>) {
     // A sender that is gone is a daemon that is gone.
     let _ = stop.wait_for(Option::is_some).await;
 }

@@ -7,6 +7,7 @@ mod agents;
 mod auth;
 mod error;
 mod events;
+mod hold;
 mod kill;
 mod tasks;
 
@@ -21,9 +22,12 @@ use tokio::sync::watch;
 use worknode_actors::runtime::Runtime;
 use worknode_core::ids::NodeId;
 
-pub(crate) use self::auth::{Door, Peer};
+pub(crate) use self::auth::{Door, Origin, Peer};
 use self::{auth::Caller, error::ApiError};
-use crate::view::{self, NodeView, RunRef, StatusView};
+use crate::{
+    daemon::Departure,
+    view::{self, NodeView, RunRef, StatusView},
+};
 
 /// Bytes of a request body; a prompt of a task is the largest thing that is sent.
 const BODY: usize = worknode_core::bounds::PROMPT + 64 * 1024;
@@ -35,7 +39,7 @@ const CHILDREN: usize = 1_000;
 pub(crate) struct Api {
     pub(crate) runtime: Runtime,
     /// Set when somebody asks the daemon to stop.
-    pub(crate) stop: watch::Sender<Option<String>>,
+    pub(crate) stop: watch::Sender<Option<Departure>>,
 }
 
 impl Api {
@@ -51,6 +55,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/agents", get(agents::list))
         .route("/agents/{id}", get(agents::show))
         .route("/agents/{id}/kill", post(kill::agent))
+        .route("/agents/{id}/freeze", post(hold::freeze))
+        .route("/agents/{id}/thaw", post(hold::thaw))
         .route("/agents/{id}/resume", post(agents::resume))
         .route("/tasks", get(tasks::list).post(tasks::add))
         .route("/tasks/{id}", get(tasks::show))
@@ -69,6 +75,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/nodes/{id}/children", get(children))
         .route("/events", get(events::list).post(events::emit))
         .route("/kill", post(kill::targets))
+        .route("/panic", post(hold::panic))
+        .route("/unpanic", post(hold::unpanic))
         .route("/shutdown", post(shutdown))
         .fallback(error::no_such_route)
         .layer(DefaultBodyLimit::max(BODY))
@@ -81,8 +89,9 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
 
 async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {
     caller.may_read()?;
+    let live = api.runtime.resources().await;
     let now = api.runtime.system().now();
-    Ok(Json(view::status(api.reader(), now, true)?))
+    Ok(Json(view::status(api.reader(), now, Some(&live))?))
 }
 
 async fn node(
@@ -125,6 +134,7 @@ async fn children(
 #[serde(default, deny_unknown_fields)]
 struct Shutdown {
     reason: Option<String>,
+    keep_agents: bool,
 }
 
 async fn shutdown(
@@ -133,7 +143,9 @@ async fn shutdown(
     Json(body): Json<Shutdown>,
 ) -> Result<Json<serde_json::Value>, ApiError> {
     caller.is_operator()?;
-    api.stop
-        .send_replace(Some(body.reason.unwrap_or_else(|| "asked to".to_owned())));
+    api.stop.send_replace(Some(Departure {
+        reason: body.reason.unwrap_or_else(|| "asked to".to_owned()),
+        keep_agents: body.keep_agents,
+    }));
     Ok(Json(serde_json::json!({ "stopping": true })))
 }

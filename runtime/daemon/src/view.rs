@@ -4,28 +4,39 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use worknode_actors::store::all_of_kind;
+use worknode_actors::{guard::blocked_by, store::all_of_kind};
 use worknode_core::{
     agent::{Agent, AgentStatus, Tier},
+    bounds,
     error::{Code, Error},
-    event::Event,
+    event::{Event, PanicStage},
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Kind, Node},
-    run::{Purpose, Receipt, Run, RunStatus},
+    run::{Receipt, RunStatus},
     task::{Approval, Progress, Task, TaskStatus},
-    time::{Timestamp, millis},
+    time::Timestamp,
     verdict::{Finding, Outcome},
 };
 use worknode_journal::{EventFilter, Reader, StoredRun};
-use worknode_process::{Identify, Liveness};
+use worknode_process::Resources;
+
+mod run;
+
+use self::run::run_view;
+pub use self::run::{RunView, UseView};
 
 /// How many events are looked through for the last start of a daemon.
 const RECENT: usize = 500;
 /// Characters of a run's id that may stand for it: fewer are only the time of its start.
 const RUN_BEGINNING: usize = 8;
+/// Children that are read at once.
+const PAGE: usize = 1_000;
 /// Runs of one agent that are looked through for a beginning of an id.
 const RUNS: usize = 1_000;
+
+/// What the shims of the live runs say of their processes; empty when no daemon was asked.
+pub type Live = HashMap<RunId, Resources>;
 
 /// The whole team at a glance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +53,9 @@ pub struct StatusView {
     pub finished: bool,
     /// What waits for a person.
     pub attention: Vec<String>,
+    /// What a panic blocks.
+    #[serde(default)]
+    pub panic: Vec<PanicStage>,
     /// The agents.
     pub agents: Vec<AgentView>,
 }
@@ -96,29 +110,6 @@ pub struct AgentView {
     pub restarts: usize,
     /// Its live run.
     pub run: Option<RunView>,
-}
-
-/// One live run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RunView {
-    /// Its identity.
-    pub id: RunId,
-    /// Where it stands.
-    pub status: String,
-    /// What it is for: `work`, `review`, `standing` or `fired`.
-    pub purpose: String,
-    /// The task that it is about.
-    pub task: Option<String>,
-    /// Its process.
-    pub pid: Option<u32>,
-    /// Whether that process was there when this was asked: `alive`, `gone` or `unknown`.
-    pub evidence: Option<String>,
-    /// When it started.
-    pub started_at: Option<Timestamp>,
-    /// How long it has run, in milliseconds.
-    pub running_ms: Option<u64>,
-    /// How long it may run, in milliseconds.
-    pub limit_ms: u64,
 }
 
 /// One task.
@@ -190,6 +181,17 @@ pub struct KilledView {
     pub receipt: Option<Receipt>,
 }
 
+/// What a panic, or its end, came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PanicView {
+    /// What is blocked now.
+    pub blocked: Vec<PanicStage>,
+    /// What was blocked and is not any more.
+    pub lifted: Vec<PanicStage>,
+    /// What was stopped.
+    pub stopped: Vec<KilledView>,
+}
+
 /// One Worknode of the tree.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeView {
@@ -250,6 +252,34 @@ pub fn tree(reader: &Reader) -> Result<Vec<NodeView>, Error> {
     Ok(nodes)
 }
 
+/// All Worknodes below `top`, parents before children.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn descendants(reader: &Reader, top: NodeId) -> Result<Vec<Node>, Error> {
+    let (mut found, mut parents) = (Vec::new(), vec![top]);
+    for _ in 0..=bounds::DEPTH {
+        let mut next = Vec::new();
+        for parent in parents {
+            let children = children(reader, parent)?;
+            next.extend(children.iter().map(|child| child.id));
+            found.extend(children);
+        }
+        parents = next;
+    }
+    Ok(found)
+}
+
+fn children(reader: &Reader, parent: NodeId) -> Result<Vec<Node>, Error> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = reader.children(parent, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(last.id);
+        all.extend(page);
+    }
+}
+
 /// The run that `of` names: a run by its id, or the last one of an agent or on a task.
 ///
 /// # Errors
@@ -289,17 +319,21 @@ fn last_run_on(reader: &Reader, task: &Node) -> Result<Option<StoredRun>, Error>
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn status(reader: &Reader, now: Timestamp, live: bool) -> Result<StatusView, Error> {
+pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<StatusView, Error> {
     let tasks = all_of_kind(reader, Kind::Task)?;
-    let agents = agents(reader, now)?;
-    let team = all_of_kind(reader, Kind::Team)?
-        .pop()
-        .map_or_else(String::new, |node| node.name);
+    let nothing = Live::new();
+    let agents = agents(reader, now, live.unwrap_or(&nothing))?;
+    let team = all_of_kind(reader, Kind::Team)?.pop();
+    let panic = match &team {
+        Some(team) => blocked_by(reader, team.id)?.into_iter().collect(),
+        None => Vec::new(),
+    };
     let recent = recent(reader)?;
     Ok(StatusView {
-        team,
+        team: team.map_or_else(String::new, |node| node.name),
         at: now,
-        daemon: if live { recent.daemon } else { None },
+        daemon: recent.daemon.filter(|_| live.is_some()),
+        panic,
         tasks: count(&tasks),
         finished: recent.finished,
         attention: attention(&tasks, &agents),
@@ -311,12 +345,12 @@ pub fn status(reader: &Reader, now: Timestamp, live: bool) -> Result<StatusView,
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn agents(reader: &Reader, now: Timestamp) -> Result<Vec<AgentView>, Error> {
+pub fn agents(reader: &Reader, now: Timestamp, live: &Live) -> Result<Vec<AgentView>, Error> {
     let names: HashMap<NodeId, String> = keys(&all_of_kind(reader, Kind::Task)?);
     let nodes = all_of_kind(reader, Kind::Agent)?;
     Ok(nodes
         .iter()
-        .filter_map(|node| Some(agent_view(node, node.agent()?, &names, now)))
+        .filter_map(|node| Some(agent_view(node, node.agent()?, &names, live, now)))
         .collect())
 }
 
@@ -513,7 +547,13 @@ fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
     list
 }
 
-fn agent_view(node: &Node, agent: &Agent, tasks: &HashMap<NodeId, String>, now: Timestamp) -> AgentView {
+fn agent_view(
+    node: &Node,
+    agent: &Agent,
+    tasks: &HashMap<NodeId, String>,
+    live: &Live,
+    now: Timestamp,
+) -> AgentView {
     let reason = match &agent.status {
         AgentStatus::Quarantined { reason } | AgentStatus::Stopped { reason } => Some(reason.clone()),
         AgentStatus::Backoff { until } => Some(format!("starts again at {until}")),
@@ -529,42 +569,10 @@ fn agent_view(node: &Node, agent: &Agent, tasks: &HashMap<NodeId, String>, now: 
         since: node.updated.wall,
         reason,
         restarts: agent.restarts.count(&agent.spec.restart, now),
-        run: agent.status.run().map(|run| run_view(run, tasks, now)),
-    }
-}
-
-fn run_view(run: &Run, tasks: &HashMap<NodeId, String>, now: Timestamp) -> RunView {
-    let process = run.status.process();
-    let started_at = run.status.since();
-    RunView {
-        id: run.spec.id,
-        status: run.status.name().to_owned(),
-        purpose: match run.spec.purpose {
-            Purpose::Work { .. } => "work",
-            Purpose::Review { .. } => "review",
-            Purpose::Standing => "standing",
-            Purpose::Fired { .. } => "fired",
-        }
-        .to_owned(),
-        task: run
-            .spec
-            .purpose
-            .task()
-            .map(|id| tasks.get(&id).cloned().unwrap_or_else(|| id.to_string())),
-        pid: process.map(|process| process.pid),
-        evidence: process.map(|process| {
-            let seen = match process.is_alive() {
-                Liveness::Alive => "alive",
-                Liveness::Gone => "gone",
-                Liveness::Unknown => "unknown",
-            };
-            seen.to_owned()
-        }),
-        started_at,
-        running_ms: started_at
-            .filter(|_| !matches!(run.status, RunStatus::Exited { .. }))
-            .map(|at| millis(now.since(at))),
-        limit_ms: millis(run.spec.limits.time),
+        run: agent
+            .status
+            .run()
+            .map(|run| run_view(run, tasks, live.get(&run.spec.id), now)),
     }
 }
 

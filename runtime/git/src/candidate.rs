@@ -91,11 +91,12 @@ impl Store {
         message: &str,
         authorship: &Authorship,
     ) -> Result<Merged, GitError> {
-        let tree = match self.merge(base, submitted).await? {
+        let (merged, unchanged) = tokio::try_join!(self.merge(base, submitted), self.tree_of(base))?;
+        let tree = match merged {
             Ok(tree) => tree,
             Err(paths) => return Ok(Merged::Conflict { paths }),
         };
-        if tree == self.tree_of(base).await? {
+        if tree == unchanged {
             return Ok(Merged::Empty);
         }
         let commit = self
@@ -117,7 +118,7 @@ impl Store {
             commit,
             submitted: submitted.clone(),
         };
-        self.keep(&candidate.kept_as(), candidate.commit()).await?;
+        self.note(candidate.kept_as(), candidate.commit()).await?;
         Ok(Merged::Clean(candidate))
     }
 

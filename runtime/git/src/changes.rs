@@ -110,16 +110,21 @@ impl Store {
             .at_most(LISTING)
             .run()
             .await?;
-        let mut fields = nul_separated(&answer.stdout);
-        let mut changes = Vec::new();
-        while let Some(facts) = fields.next() {
-            let path = fields
-                .next()
-                .ok_or_else(|| unexpected("a change without a path".to_owned()))?;
-            changes.push(parse(facts, path)?);
-        }
-        Ok(changes)
+        listed(&answer.stdout)
     }
+}
+
+/// Reads what `--raw -z` lists.
+pub(crate) fn listed(bytes: &[u8]) -> Result<Vec<Change>, GitError> {
+    let mut fields = nul_separated(bytes);
+    let mut changes = Vec::new();
+    while let Some(facts) = fields.next() {
+        let path = fields
+            .next()
+            .ok_or_else(|| unexpected("a change without a path".to_owned()))?;
+        changes.push(parse(facts, path)?);
+    }
+    Ok(changes)
 }
 
 /// Reads `:100644 100755 OLD NEW M`.

@@ -1,9 +1,6 @@
 //! Work trees that the runtime hands out: to agents, and to gates.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use worknode_core::git::CommitId;
 
@@ -62,15 +59,22 @@ impl Store {
         let layout = Layout {
             format: self.format,
             head,
+            at: Some(commit.clone()),
             files: true,
             borrows: self.lends(),
             shallow: self.shallow.clone(),
             identity,
         };
         let place = dest.clone();
-        off_thread(move || claim(&place)).await?;
-        let gitdir = dest.join(".git");
-        let outcome = self.fill(layout, gitdir, &dest, commit).await;
+        // From here on the place is ours, also when the writing fails.
+        let written = off_thread(move || {
+            claim(&place)?;
+            Ok::<_, GitError>(layout.write(&place.join(".git")))
+        });
+        let outcome = match written.await? {
+            Ok(()) => self.fill(&dest, commit).await,
+            failed => failed,
+        };
         if outcome.is_err() {
             let place = dest.clone();
             // The first error is the one to tell.
@@ -79,19 +83,14 @@ impl Store {
         outcome
     }
 
-    async fn fill(
-        &self,
-        layout: Layout,
-        gitdir: PathBuf,
-        dest: &Path,
-        commit: &CommitId,
-    ) -> Result<(), GitError> {
-        let at = gitdir.clone();
-        off_thread(move || layout.write(&at)).await?;
+    /// Writes index and files. The refs are there already, and nothing but the commit's files is
+    /// in the way.
+    async fn fill(&self, dest: &Path, commit: &CommitId) -> Result<(), GitError> {
         self.git
-            .ours_with_files(&gitdir, dest)
-            .sub("reset")
-            .args(["--hard", "--quiet", commit.as_str()])
+            .ours_with_files(&dest.join(".git"), dest)
+            .sub("read-tree")
+            .args(["--reset", "-u"])
+            .arg(format!("{commit}^{{commit}}"))
             .within(TIME * 5)
             .run()
             .await

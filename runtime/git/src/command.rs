@@ -10,7 +10,8 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    fs::File,
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
@@ -27,6 +28,9 @@ pub(crate) const OUTPUT: usize = 16 * 1024 * 1024;
 
 /// How much of standard error is kept: enough for every message, too little to fill a log.
 const STDERR: usize = 16 * 1024;
+
+/// How much of a long answer is written at once.
+const AT_ONCE: usize = 256 * 1024;
 
 /// A git command that is being put together.
 #[derive(Debug)]
@@ -46,11 +50,20 @@ struct Bounds {
     accepted: &'static [i32],
 }
 
+/// Where the answer of a run goes.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Memory,
+    File(File),
+}
+
 /// What an accepted run answered.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
+    /// The first part of what it wrote to standard error.
+    pub(crate) stderr: Vec<u8>,
 }
 
 impl Invocation {
@@ -149,7 +162,12 @@ impl Invocation {
     ///
     /// A caller that stops waiting does not cut the run short: it has a task of its own, and its
     /// own bounds end it.
-    pub(crate) async fn run(mut self) -> Result<Output, GitError> {
+    pub(crate) async fn run(self) -> Result<Output, GitError> {
+        self.run_into(Sink::Memory).await
+    }
+
+    /// As [`Self::run`], with the answer going elsewhere than into memory.
+    pub(crate) async fn run_into(mut self, sink: Sink) -> Result<Output, GitError> {
         let stdin = if self.input.is_empty() {
             Stdio::null()
         } else {
@@ -161,7 +179,7 @@ impl Invocation {
             .stderr(Stdio::piped());
         let child = self.command.spawn().map_err(|source| self.missing(source))?;
         let what = self.bounds.what.clone();
-        match tokio::spawn(watch(child, self.bounds, self.input)).await {
+        match tokio::spawn(watch(child, self.bounds, self.input, sink)).await {
             Ok(outcome) => outcome,
             Err(lost) => Err(GitError::Unexpected {
                 what,
@@ -225,14 +243,15 @@ struct Pipes {
     stderr: Option<ChildStderr>,
 }
 
-async fn watch(mut child: Child, bounds: Bounds, input: Vec<u8>) -> Result<Output, GitError> {
+async fn watch(mut child: Child, bounds: Bounds, input: Vec<u8>, sink: Sink) -> Result<Output, GitError> {
     let mut pipes = Pipes {
         stdin: child.stdin.take(),
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
     };
-    let cut_short = match timeout(bounds.time, converse(&mut child, &mut pipes, &bounds, &input)).await {
-        Ok(Ok((status, stdout, stderr))) => return bounds.judge(status, stdout, &stderr),
+    let conversation = converse(&mut child, &mut pipes, &bounds, &input, sink);
+    let cut_short = match timeout(bounds.time, conversation).await {
+        Ok(Ok((status, stdout, stderr))) => return bounds.judge(status, stdout, stderr),
         Ok(Err(error)) => error,
         Err(_) => GitError::TimedOut {
             what: bounds.what,
@@ -252,6 +271,7 @@ async fn converse(
     pipes: &mut Pipes,
     bounds: &Bounds,
     input: &[u8],
+    sink: Sink,
 ) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), GitError> {
     let Pipes {
         stdin,
@@ -265,7 +285,7 @@ async fn converse(
         }
         Ok(())
     };
-    let answer = read_all(stdout, bounds);
+    let answer = read_all(stdout, bounds, sink);
     let complaint = async { Ok(read_head(stderr).await) };
     let ((), stdout, stderr) = tokio::try_join!(feed, answer, complaint)?;
     let status = child.wait().await.map_err(|why| GitError::Unexpected {
@@ -276,24 +296,37 @@ async fn converse(
 }
 
 /// Everything until the end; more than the bound is an error.
-async fn read_all(pipe: &mut Option<ChildStdout>, bounds: &Bounds) -> Result<Vec<u8>, GitError> {
+async fn read_all(pipe: &mut Option<ChildStdout>, bounds: &Bounds, sink: Sink) -> Result<Vec<u8>, GitError> {
     let mut kept = Vec::new();
     let Some(pipe) = pipe else { return Ok(kept) };
     let limit = u64::try_from(bounds.output).unwrap_or(u64::MAX);
-    let read = pipe.take(limit.saturating_add(1)).read_to_end(&mut kept).await;
+    let mut pipe = pipe.take(limit.saturating_add(1));
+    let read = match sink {
+        Sink::Memory => pipe.read_to_end(&mut kept).await.map(|_| ()),
+        Sink::File(file) => pour(&mut pipe, file).await,
+    };
     if let Err(why) = read {
         return Err(GitError::Unexpected {
             what: bounds.what.clone(),
             why: why.to_string(),
         });
     }
-    if kept.len() > bounds.output {
+    // All that was allowed has been read, and one more.
+    if pipe.limit() == 0 {
         return Err(GitError::TooMuchOutput {
             what: bounds.what.clone(),
             limit: bounds.output,
         });
     }
     Ok(kept)
+}
+
+/// Copies all of a pipe to a file, and sees it on the disk.
+async fn pour(pipe: &mut (impl AsyncRead + Unpin), mut file: File) -> std::io::Result<()> {
+    let mut pipe = BufReader::with_capacity(AT_ONCE, pipe);
+    tokio::io::copy_buf(&mut pipe, &mut file).await?;
+    file.flush().await?;
+    file.sync_all().await
 }
 
 /// The first part; the rest is read and forgotten, so that the child does not stall on it.
@@ -307,9 +340,9 @@ async fn read_head(pipe: &mut Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 }
 
 impl Bounds {
-    fn judge(self, status: ExitStatus, stdout: Vec<u8>, stderr: &[u8]) -> Result<Output, GitError> {
+    fn judge(self, status: ExitStatus, stdout: Vec<u8>, stderr: Vec<u8>) -> Result<Output, GitError> {
         match status.code() {
-            Some(code) if self.accepted.contains(&code) => Ok(Output { code, stdout }),
+            Some(code) if self.accepted.contains(&code) => Ok(Output { code, stdout, stderr }),
             _ => Err(GitError::Failed {
                 what: self.what,
                 ending: match (status.code(), status.signal()) {
@@ -317,7 +350,7 @@ impl Bounds {
                     (None, Some(signal)) => format!("signal {signal}"),
                     (None, None) => "no exit code".to_owned(),
                 },
-                stderr: String::from_utf8_lossy(stderr).trim_end().to_owned(),
+                stderr: String::from_utf8_lossy(&stderr).trim_end().to_owned(),
             }),
         }
     }

@@ -2,7 +2,8 @@
 //! is ever started.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -57,9 +58,10 @@ impl Git {
         let users = USERS
             .into_iter()
             .filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
         let unchecked = Self(Arc::new(Program {
-            file: program.into(),
-            path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+            file: resolved(program.into(), &path),
+            path,
             users: users.collect(),
             version: String::new(),
         }));
@@ -132,6 +134,19 @@ impl Git {
     }
 }
 
+/// The place of a program that is only named. Found once: a start by place is quicker, and it is
+/// the same program each time. What is not found is left as it is; the start says so.
+fn resolved(program: PathBuf, path: &OsStr) -> PathBuf {
+    if program.components().count() > 1 || program.is_absolute() {
+        return program;
+    }
+    std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(&program))
+        .find(|file| std::fs::metadata(file).is_ok_and(|seen| seen.is_file() && seen.mode() & 0o111 != 0))
+        .unwrap_or(program)
+}
+
 /// The version in the answer of `git version`, when it is new enough.
 fn check(program: &Path, answer: &str) -> Result<String, GitError> {
     let not_git = || GitError::NotGit {
@@ -180,6 +195,20 @@ mod tests {
                 "{other}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_named_program_is_found_once() {
+        let found = Git::find().await.unwrap();
+        assert!(found.0.file.is_absolute(), "{}", found.0.file.display());
+        let dir = tempfile::tempdir().unwrap();
+        // Neither a folder, nor a file that cannot be run, nor a relative place.
+        std::fs::create_dir_all(dir.path().join("a/git")).unwrap();
+        std::fs::create_dir(dir.path().join("b")).unwrap();
+        std::fs::write(dir.path().join("b/git"), "").unwrap();
+        let path = std::env::join_paths([dir.path().join("a"), dir.path().join("b"), "c".into()]).unwrap();
+        assert_eq!(resolved("git".into(), &path), Path::new("git"));
+        assert_eq!(resolved("./git".into(), &path), Path::new("./git"));
     }
 
     #[tokio::test]

@@ -104,24 +104,8 @@ impl Store {
         base: &CommitId,
         limits: &ImportLimits,
     ) -> Result<(), ImportError> {
-        if commit.as_str().len() != self.format.digits() {
-            return Err(ImportError::NoSuchCommit {
-                commit: commit.clone(),
-            });
-        }
-        let name = format!("refs/worknode/submissions/{commit}");
-        // With the base named in the store, only what is new is fetched and walked.
-        self.keep(&format!("refs/worknode/bases/{base}"), base).await?;
-        if !self.has_ref(&name).await? {
-            let quarantine = self.quarantine(clone, limits).await?;
-            let fetched = self.fetch_submission(&quarantine, commit, &name, limits).await;
-            off_thread(move || {
-                drop(quarantine);
-                Ok::<_, GitError>(())
-            })
-            .await?;
-            fetched?;
-        }
+        let name = submission(commit);
+        self.take(clone, commit, base, &name, limits).await?;
         let judged = self.judge(commit, base).await;
         if judged.is_err() {
             self.forget(&name).await?;
@@ -129,10 +113,61 @@ impl Store {
         judged
     }
 
+    /// Keeps `commit` of a run that ended without handing it in, as [`Self::import`] would take
+    /// it; but it may have any history.
+    pub(crate) async fn keep_unmerged(
+        &self,
+        clone: &Path,
+        commit: &CommitId,
+        start: &CommitId,
+        limits: &ImportLimits,
+    ) -> Result<(), ImportError> {
+        let name = format!("refs/worknode/kept/{commit}");
+        if self.has_ref(&submission(commit)).await? {
+            return Ok(self.note(name, commit).await?);
+        }
+        self.take(clone, commit, start, &name, limits).await?;
+        let unfolded = self.unfold(commit).await;
+        if unfolded.is_err() {
+            self.forget(&name).await?;
+        }
+        unfolded
+    }
+
+    /// Brings a commit in under a name, unless it is there.
+    async fn take(
+        &self,
+        clone: &Path,
+        commit: &CommitId,
+        base: &CommitId,
+        name: &str,
+        limits: &ImportLimits,
+    ) -> Result<(), ImportError> {
+        if commit.as_str().len() != self.format.digits() {
+            return Err(ImportError::NoSuchCommit {
+                commit: commit.clone(),
+            });
+        }
+        // With the base named in the store, only what is new is fetched and walked.
+        self.keep(&format!("refs/worknode/bases/{base}"), base).await?;
+        if self.has_ref(name).await? {
+            return Ok(());
+        }
+        let quarantine = self.quarantine(clone, limits).await?;
+        let fetched = self.fetch_submission(&quarantine, commit, name, limits).await;
+        off_thread(move || {
+            drop(quarantine);
+            Ok::<_, GitError>(())
+        })
+        .await?;
+        fetched
+    }
+
     async fn quarantine(&self, clone: &Path, limits: &ImportLimits) -> Result<Quarantine, ImportError> {
         let layout = Layout {
             format: self.format,
             head: quarantine::head()?,
+            at: None,
             files: false,
             borrows: self.lends(),
             shallow: self.shallow.clone(),
@@ -154,7 +189,7 @@ impl Store {
         quarantine.name(commit)?;
         let known = self
             .git
-            .ours(&quarantine.dir)
+            .ours(quarantine.dir())
             .sub("cat-file")
             .arg("-t")
             .arg(commit.as_str());
@@ -179,7 +214,7 @@ impl Store {
                 "--no-recurse-submodules",
                 "--",
             ])
-            .arg(&quarantine.dir)
+            .arg(quarantine.dir())
             .arg(format!("+refs/heads/{}:{name}", quarantine::BRANCH))
             .within(limits.time);
         match fetch.run().await {
@@ -199,7 +234,7 @@ impl Store {
     ) -> Result<(), ImportError> {
         let sizes = self
             .git
-            .ours(&quarantine.dir)
+            .ours(quarantine.dir())
             .sub("cat-file")
             .args([
                 "--batch-all-objects",
@@ -237,6 +272,11 @@ impl Store {
                 base: base.clone(),
             });
         }
+        self.unfold(commit).await
+    }
+
+    /// Sees that the tree of a commit has an end.
+    async fn unfold(&self, commit: &CommitId) -> Result<(), ImportError> {
         let listing = self
             .ours()
             .sub("ls-tree")
@@ -247,6 +287,11 @@ impl Store {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The name under which a submitted commit is kept.
+fn submission(commit: &CommitId) -> String {
+    format!("refs/worknode/submissions/{commit}")
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ use std::{
 
 use worknode_core::git::CommitId;
 
-use crate::{error::GitError, identity::Identity, refname::Branch};
+use crate::{error::GitError, identity::Identity, refname::Branch, refs};
+
+/// The list of the object folders that are borrowed from.
+const BORROWS: &str = "objects/info/alternates";
 
 /// The digest that names objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub(crate) enum Head {
 pub(crate) struct Layout {
     pub(crate) format: Format,
     pub(crate) head: Head,
+    /// The commit that HEAD's branch begins at.
+    pub(crate) at: Option<CommitId>,
     /// Whether it has a work tree.
     pub(crate) files: bool,
     /// Object folders that it reads but never writes.
@@ -65,6 +70,12 @@ pub(crate) struct Layout {
 impl Layout {
     /// Writes the repository, or brings one that was written earlier up to date.
     pub(crate) fn write(&self, gitdir: &Path) -> Result<(), GitError> {
+        // What nobody reads yet need not be exchanged.
+        let put = if gitdir.join("HEAD").exists() {
+            exchange
+        } else {
+            create
+        };
         for folder in ["objects/info", "objects/pack", "refs/heads", "info"] {
             let folder = gitdir.join(folder);
             fs::create_dir_all(&folder).map_err(GitError::io("create", &folder))?;
@@ -73,13 +84,20 @@ impl Layout {
         if let Some(points) = &self.shallow {
             put(&gitdir.join("shallow"), points)?;
         }
-        self.write_borrows(gitdir)?;
+        put(&gitdir.join(BORROWS), &self.borrowed()?)?;
+        if let (Head::On(branch), Some(commit)) = (&self.head, &self.at) {
+            refs::write(gitdir, branch.full(), commit)?;
+        }
         // HEAD comes last: with it, git takes the folder for a repository.
         put(&gitdir.join("HEAD"), self.head_line().as_bytes())
     }
 
     /// Writes from where objects are borrowed.
     pub(crate) fn write_borrows(&self, gitdir: &Path) -> Result<(), GitError> {
+        exchange(&gitdir.join(BORROWS), &self.borrowed()?)
+    }
+
+    fn borrowed(&self) -> Result<Vec<u8>, GitError> {
         let mut list = Vec::new();
         for folder in &self.borrows {
             let bytes = folder.as_os_str().as_bytes();
@@ -89,7 +107,7 @@ impl Layout {
             list.extend_from_slice(bytes);
             list.push(b'\n');
         }
-        put(&gitdir.join("objects/info/alternates"), &list)
+        Ok(list)
     }
 
     fn head_line(&self) -> String {
@@ -126,8 +144,13 @@ fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
+/// Writes a file that is not there yet.
+fn create(file: &Path, bytes: &[u8]) -> Result<(), GitError> {
+    fs::write(file, bytes).map_err(GitError::io("write", file))
+}
+
 /// Writes a file so that a reader sees the old one or the new one.
-fn put(file: &Path, bytes: &[u8]) -> Result<(), GitError> {
+fn exchange(file: &Path, bytes: &[u8]) -> Result<(), GitError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let beside = file.with_extension(format!("{}-{number}.new", std::process::id()));

@@ -16,6 +16,7 @@
 //! 4. [`Store::checkout`] makes a clean copy of the candidate, in which gates run.
 //! 5. [`Repository::land`] puts exactly that commit on the base branch. It needs a permit for
 //!    exactly that tree.
+//! 6. [`Store::leftovers`] keeps what a run that ended has neither handed in nor committed.
 //!
 //! Why so:
 //!
@@ -48,16 +49,20 @@ mod identity;
 mod import;
 mod land;
 mod layout;
+mod leftovers;
 mod path;
 mod plain;
 mod quarantine;
 mod reflock;
 mod refname;
+mod refs;
 mod remove;
 mod repository;
 mod store;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod timing;
 mod worktree;
 
 pub use candidate::{Candidate, Merged, StartPoint};
@@ -68,6 +73,7 @@ pub use head::HeadError;
 pub use identity::{Authorship, Identity};
 pub use import::{ImportError, ImportLimits};
 pub use land::{LandError, Landed};
+pub use leftovers::{LeftOut, Leftovers, LeftoversError, Omission, Omitted, Uncommitted, Unmerged};
 pub use path::RepoPath;
 pub use plain::PlainError;
 pub use remove::{RemoveError, remove_clone};

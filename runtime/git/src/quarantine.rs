@@ -32,49 +32,73 @@ const FOLDER: &str = "quarantine";
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// A bare repository with the objects that are the agent's own. Removed when dropped.
+/// A repository beside the store that lives for one question. Removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    /// Writes it, below the folder of the store.
+    pub(crate) fn write(store: &Path, layout: &Layout) -> Result<Self, GitError> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = store
+            .join(FOLDER)
+            .join(format!("{}-{number}", std::process::id()));
+        let scratch = Self { dir };
+        layout.write(&scratch.dir)?;
+        Ok(scratch)
+    }
+
+    /// Where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept when the store is opened next.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A bare repository with the objects that are the agent's own.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
-    pub(crate) dir: PathBuf,
+    scratch: Scratch,
     layout: Layout,
 }
 
 impl Quarantine {
     /// Copies the clone's own objects, at most `limit` bytes. It borrows nothing yet.
     pub(crate) fn take(store: &Path, layout: Layout, clone: &Path, limit: u64) -> Result<Self, ImportError> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = store
-            .join(FOLDER)
-            .join(format!("{}-{number}", std::process::id()));
-        let quarantine = Self { dir, layout };
         let empty = Layout {
             borrows: Vec::new(),
-            ..quarantine.layout.clone()
+            ..layout.clone()
         };
-        empty.write(&quarantine.dir)?;
+        let scratch = Scratch::write(store, &empty)?;
         Copier {
             from: PlainFolder::new(clone)?,
-            to: &quarantine.dir,
+            to: scratch.dir(),
             left: limit,
             limit,
             files: 0,
         }
         .all()?;
-        Ok(quarantine)
+        Ok(Self { scratch, layout })
+    }
+
+    /// Where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        self.scratch.dir()
     }
 
     /// Lets it borrow what the clone borrowed when it was made, and names the commit in it.
     pub(crate) fn name(&self, commit: &CommitId) -> Result<(), GitError> {
-        self.layout.write_borrows(&self.dir)?;
-        let file = self.dir.join("refs/heads").join(BRANCH);
+        self.layout.write_borrows(self.dir())?;
+        let file = self.dir().join("refs/heads").join(BRANCH);
         fs::write(&file, format!("{commit}\n")).map_err(GitError::io("write", &file))
-    }
-}
-
-impl Drop for Quarantine {
-    fn drop(&mut self) {
-        // What cannot be removed now is swept when the store is opened next.
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 

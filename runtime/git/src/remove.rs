@@ -69,12 +69,21 @@ fn check(root: &Path, path: &Path) -> Result<(), RemoveError> {
     Ok(())
 }
 
+/// How deep folders are emptied where they are. No work of people goes deeper, and a stack and
+/// open files for this many are nothing.
+const SHALLOW: u8 = 32;
+
 /// Removes a folder and all below it.
 ///
-/// Every folder is first moved up into one flat heap, so that neither a stack, nor open files,
+/// What [`shallow`] does not manage is moved: every folder first moves up into one flat heap, so that neither a stack, nor open files,
 /// nor the length of a path grows with the depth, which is the agent's choice.
 pub(crate) fn tree(path: &Path) -> Result<(), GitError> {
     let heap = heap_of(path);
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|seen| seen.is_dir());
+    // What it fails at, the longer way below meets again, and tells.
+    if is_folder && !heap.exists() && shallow(path, SHALLOW).unwrap_or(false) {
+        return Ok(());
+    }
     match fs::create_dir(&heap) {
         Err(why) if why.kind() != io::ErrorKind::AlreadyExists => {
             // No place for a heap: then there is no workspace either.
@@ -102,6 +111,26 @@ pub(crate) fn tree(path: &Path) -> Result<(), GitError> {
         waiting.extend(heaped.empty(&folder)?);
     }
     fs::remove_dir(&heaped.folder).map_err(GitError::io("remove", &heaped.folder))
+}
+
+/// Empties a folder in place and removes it; false when something in it lies too deep.
+fn shallow(folder: &Path, levels: u8) -> io::Result<bool> {
+    let mut all = true;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            all &= match levels.checked_sub(1) {
+                Some(levels) => shallow(&entry.path(), levels)?,
+                None => false,
+            };
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    if all {
+        fs::remove_dir(folder)?;
+    }
+    Ok(all)
 }
 
 /// Beside the workspace, under a name that a second call finds again.

@@ -9,6 +9,7 @@ use std::{
 use worknode_core::git::CommitId;
 
 use crate::{
+    blocking::off_thread,
     command::{Invocation, utf8},
     error::GitError,
     git::Git,
@@ -16,6 +17,7 @@ use crate::{
     layout::Format,
     path::RepoPath,
     refname::Branch,
+    refs::{self, Looked},
     worktree::{self, WorkTree},
 };
 
@@ -172,6 +174,11 @@ impl Repository {
     }
 
     pub(crate) async fn tip(&self, branch: &Branch) -> Result<Option<CommitId>, GitError> {
+        let (common, name, format) = (self.common.clone(), branch.full().to_owned(), self.format);
+        let looked = off_thread(move || Ok::<_, GitError>(refs::look(&common, &name, format))).await?;
+        if let Looked::At(commit) = looked {
+            return Ok(Some(commit));
+        }
         let answer = self
             .users()
             .sub("rev-parse")

@@ -12,6 +12,7 @@ use crate::{
     head::{self, HeadError},
     layout::{Format, Head, Layout},
     quarantine,
+    refs::{self, Looked},
     repository::Repository,
 };
 
@@ -40,6 +41,7 @@ impl Store {
         let layout = Layout {
             format: repository.format,
             head: Head::Nowhere,
+            at: None,
             files: false,
             borrows: vec![repository.object_dir().to_owned()],
             shallow: repository.shallow().await?,
@@ -88,12 +90,32 @@ impl Store {
 
     /// Whether the store knows a ref.
     pub(crate) async fn has_ref(&self, name: &str) -> Result<bool, GitError> {
+        match self.look(name).await? {
+            Looked::At(_) => return Ok(true),
+            Looked::Absent => return Ok(false),
+            Looked::Unclear => {}
+        }
         let asked = self.ours().sub("rev-parse").args(["--verify", "--quiet", name]);
         Ok(asked.accept(&[0, 1]).run().await?.code == 0)
     }
 
-    /// Names a commit, so that it counts as wanted.
+    async fn look(&self, name: &str) -> Result<Looked, GitError> {
+        let (dir, name, format) = (self.dir.clone(), name.to_owned(), self.format);
+        off_thread(move || Ok(refs::look(&dir, &name, format))).await
+    }
+
+    /// Names a commit that the store is known to have, so that it counts as wanted. The name
+    /// ends with the commit's.
+    pub(crate) async fn note(&self, name: String, commit: &CommitId) -> Result<(), GitError> {
+        let (dir, commit) = (self.dir.clone(), commit.clone());
+        off_thread(move || refs::write(&dir, &name, &commit)).await
+    }
+
+    /// As [`Self::note`], when the commit may not be there. That is an error then.
     pub(crate) async fn keep(&self, name: &str, commit: &CommitId) -> Result<(), GitError> {
+        if self.look(name).await? == Looked::At(commit.clone()) {
+            return Ok(());
+        }
         let update = self.ours().sub("update-ref").args([name, commit.as_str()]);
         update.run().await.map(drop)
     }

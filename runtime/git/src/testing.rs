@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -149,4 +150,39 @@ pub(crate) fn commit(folder: &Path, message: &str) -> CommitId {
     git(folder, ["add", "-A", "-f"]);
     git(folder, ["commit", "-q", "--no-verify", "-m", message]);
     git(folder, ["rev-parse", "HEAD"]).parse().unwrap()
+}
+
+/// Turns a clone into a trap: whatever git runs of it leaves a mark.
+pub(crate) fn poison(world: &World, clone: &Path) -> PathBuf {
+    let mark = world.path("mark");
+    let program = world.path("evil.sh");
+    fs::write(&program, format!("#!/bin/sh\ntouch {}\ncat\n", mark.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let hooks = clone.join(".git/hooks");
+    fs::create_dir_all(&hooks).unwrap();
+    for hook in [
+        "post-checkout",
+        "pre-commit",
+        "reference-transaction",
+        "post-merge",
+        "post-index-change",
+    ] {
+        fs::copy(&program, hooks.join(hook)).unwrap();
+    }
+    let evil = program.to_str().unwrap();
+    for key in [
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.alternateRefsCommand",
+        "core.pager",
+        "uploadpack.packObjectsHook",
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "merge.evil.driver",
+        "diff.external",
+        "gpg.program",
+    ] {
+        git(clone, ["config", key, evil]);
+    }
+    mark
 }

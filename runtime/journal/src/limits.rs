@@ -21,6 +21,8 @@ pub const GROUP: usize = 2_048;
 pub const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// Rows in one page of any query. A larger `limit` is cut down to it.
 pub const PAGE: usize = 1_000;
+/// Live runs in one answer: more than a machine can have processes for agents.
+pub const LIVE_RUNS: usize = 10_000;
 /// Bytes after which a page ends early: rows may carry prompts.
 pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Read connections of one journal. A reader beyond them waits [`READ_WAIT`].

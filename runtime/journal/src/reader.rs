@@ -7,6 +7,7 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, Params, Row, params_from_iter, types::Value};
 use worknode_core::{
+    hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Kind, Node},
 };
@@ -18,6 +19,7 @@ use crate::{
     pool::Pool,
     rows::{self, Count, Firing, StoredRun, node_key, run_key},
     schema::{self, Identity},
+    stamp::key,
 };
 
 /// Reads the journal through connections of its own; clones share them.
@@ -222,13 +224,23 @@ impl Reader {
         self.page(RUNS, matching, (node_key(agent), page(limit)))
     }
 
-    /// The runs that are not over, oldest first; at most [`limits::PAGE`].
+    /// The runs that are not over, oldest first; at most [`limits::LIVE_RUNS`].
     ///
     /// # Errors
     /// [`ReadError`]
     pub fn live_runs(&self) -> Result<Vec<StoredRun>, ReadError> {
         let matching = "status <> 'exited' ORDER BY begun LIMIT ?1";
-        self.page(RUNS, matching, [page(limits::PAGE)])
+        let most = i64::try_from(limits::LIVE_RUNS).unwrap_or(i64::MAX);
+        self.page(RUNS, matching, [most])
+    }
+
+    /// The runs that were queued after this event, over or not, oldest first: one page of them.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn runs_after(&self, begun: Hlc, limit: usize) -> Result<Vec<StoredRun>, ReadError> {
+        let matching = "begun > ?1 ORDER BY begun LIMIT ?2";
+        self.page(RUNS, matching, (key(begun), page(limit)))
     }
 
     /// One occurrence of a trigger, if it was recorded.

@@ -9,10 +9,9 @@ use worknode_core::run::ProcessIdentity;
 use crate::{
     group::{Group, GroupId},
     identity::{Look, vanished},
-    output::instant_after,
     procfs::Stat,
     report::StopReport,
-    stop::bring_down,
+    stop::{bring_down, instant_after},
     watch::{Held, open_pidfd},
 };
 

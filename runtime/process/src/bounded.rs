@@ -6,10 +6,9 @@ use tokio::time::timeout;
 
 use crate::{
     error::SpawnError,
+    handle::Stopper,
     report::{Exit, StopReport},
-    run::{Stopper, begin},
-    spec::SpawnSpec,
-    stop::SETTLE,
+    run::{RunRequest, begin},
 };
 
 /// How a bounded command ended.
@@ -29,33 +28,25 @@ impl Finished {
     }
 }
 
-/// Runs a command to its end, or stops its group at the time limit. When the future is dropped
-/// before, the group is killed.
+/// Runs a command of the runtime's own to its end, or stops it at the time limit. When the
+/// future is dropped before, it is killed.
 ///
 /// # Errors
 ///
 /// When it cannot be started.
 pub async fn run_to_end(
-    spec: SpawnSpec,
+    request: RunRequest,
     time_limit: Duration,
     grace: Duration,
 ) -> Result<Finished, SpawnError> {
-    let mut process = begin(spec).await?;
-    let guard = KillOnDrop(process.stopper());
-    if let Ok(exit) = timeout(time_limit, process.wait()).await {
+    let shim = begin(request).await?;
+    let guard = KillOnDrop(shim.stopper());
+    if let Ok(exit) = timeout(time_limit, shim.wait()).await {
         return Ok(Finished { exit, stopped: None });
     }
     let stopped = guard.0.stop(grace).await;
-    // The stop has its own bound. What has not ended after it may never end.
-    let exit = match timeout(SETTLE, process.wait()).await {
-        Ok(exit) => exit,
-        Err(_) => Exit {
-            survivors: stopped.survivors,
-            ..process.unknown_end()
-        },
-    };
     Ok(Finished {
-        exit,
+        exit: shim.wait().await,
         stopped: Some(stopped),
     })
 }

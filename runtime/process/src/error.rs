@@ -7,6 +7,8 @@ use std::{
 
 use rustix::io::Errno;
 
+use crate::wire::Failure;
+
 /// A run that could not be started. Nothing of it is left behind but its empty output files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,11 +73,29 @@ pub enum SpawnError {
         /// What is wrong with them.
         why: &'static str,
     },
-    /// It was started, could not be watched, and was killed again.
-    #[error("`{}` was started and killed again, because it cannot be watched: {reason}", .program.display())]
-    Unwatchable {
+    /// The box that it was to run in could not be closed around it.
+    #[error("`{}` was not started: {reason}", .program.display())]
+    Sandbox {
         /// The program.
         program: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// A run was started in this directory before.
+    #[error("a run was started in `{}` before; each start needs a directory of its own", .dir.display())]
+    AlreadyStarted {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The process that supervises it cannot do its work.
+    #[error("`{}` was not started, because its supervisor `{}` {what}: {reason}", .program.display(), .shim.display())]
+    Shim {
+        /// The program.
+        program: PathBuf,
+        /// The program of the supervisor.
+        shim: PathBuf,
+        /// What it cannot do.
+        what: String,
         /// What the system said.
         reason: io::Error,
     },
@@ -182,12 +202,33 @@ impl SpawnError {
         }
     }
 
-    /// From what the system said to watching a process that had just been started.
-    pub(crate) fn from_watch(program: &Path, reason: io::Error) -> Self {
+    /// From what the shim answered.
+    pub(crate) fn from_failure(failure: Failure, program: &Path, shim: &Path, dir: &Path) -> Self {
+        let program = program.to_path_buf();
+        match failure {
+            Failure::Exec(cause) => Self::from_start(&program, cause.into()),
+            Failure::Output { path, cause } => Self::from_output(&path, cause.into()),
+            Failure::Sandbox(reason) => Self::Sandbox { program, reason },
+            Failure::Taken => Self::AlreadyStarted {
+                dir: dir.to_path_buf(),
+            },
+            Failure::Shim { doing, cause } => {
+                Self::from_shim(&program, shim, format!("cannot {doing}"), cause.into())
+            }
+        }
+    }
+
+    /// From what the system said to something that the shim needs.
+    pub(crate) fn from_shim(program: &Path, shim: &Path, what: impl Into<String>, reason: io::Error) -> Self {
         let program = program.to_path_buf();
         match scarcity(&reason) {
             Some(what) => Self::Exhausted { program, what },
-            None => Self::Unwatchable { program, reason },
+            None => Self::Shim {
+                program,
+                shim: shim.to_path_buf(),
+                what: what.into(),
+                reason,
+            },
         }
     }
 

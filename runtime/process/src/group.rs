@@ -2,15 +2,11 @@
 //!
 //! The danger is the number. Once a group has no member left, the kernel may hand its number
 //! out again, and a signal meant for a run hits a stranger. So a group is only ever signalled
-//! while something is known to hold the number:
+//! while a member that was recognised earlier by pid and start time is a member still: a number
+//! in use by one group is not given to another.
 //!
-//! - a child of ours that we have not reaped ([`Hold::Child`]): the number cannot be reused
-//!   before we reap it, and nobody else can;
-//! - otherwise a member that was recognised earlier by pid and start time and is a member still
-//!   ([`Hold::Adopted`]): a number in use by one group is not given to another.
-//!
-//! In the second case a few microseconds lie between the check and the signal. The number would
-//! have to come round through the whole range of pids within them.
+//! A few microseconds lie between the check and the signal. The number would have to come round
+//! through the whole range of pids within them.
 
 use std::{collections::HashSet, io};
 
@@ -21,7 +17,7 @@ use crate::{
 };
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+    process::{Pid, Signal, kill_process_group},
 };
 
 /// Members watched at the same time; each costs a file descriptor. The rest is looked at when
@@ -39,11 +35,6 @@ pub(crate) struct GroupId(Pid);
 impl GroupId {
     pub(crate) fn new(number: u32) -> Option<Self> {
         raw_pid(number).filter(|pid| !pid.is_init()).map(Self)
-    }
-
-    /// As the kernel takes it.
-    pub(crate) const fn pid(self) -> Pid {
-        self.0
     }
 
     const fn number(self) -> u32 {
@@ -71,10 +62,8 @@ impl GroupId {
 /// Why the processes of a [`Group`] are known to be the right ones.
 #[derive(Debug)]
 enum Hold {
-    /// The leader is our child and not reaped.
-    Child(GroupId),
     /// A member that was recognised is still one.
-    Adopted(GroupId),
+    Group(GroupId),
     /// Not a group: only the one process that is held.
     Alone,
 }
@@ -85,7 +74,6 @@ pub(crate) struct Group {
     hold: Hold,
     held: Vec<Held>,
     seen: HashSet<(u32, u64)>,
-    leftovers: usize,
 }
 
 impl Group {
@@ -94,18 +82,12 @@ impl Group {
             hold,
             held,
             seen: HashSet::new(),
-            leftovers: 0,
         }
     }
 
-    /// The group that our child `id` leads. Only to be used until the child is reaped.
-    pub(crate) fn of_child(id: GroupId) -> Self {
-        Self::new(Hold::Child(id), Vec::new())
-    }
-
-    /// The group of a leader that is not our child.
+    /// The group of a leader that was recognised.
     pub(crate) fn of_leader(id: GroupId, leader: Held) -> Self {
-        Self::new(Hold::Adopted(id), vec![leader])
+        Self::new(Hold::Group(id), vec![leader])
     }
 
     /// One process, whatever its group.
@@ -113,16 +95,11 @@ impl Group {
         Self::new(Hold::Alone, vec![process])
     }
 
-    /// How many members were killed after the leader had exited.
-    pub(crate) const fn leftovers(&self) -> usize {
-        self.leftovers
-    }
-
     /// Counts the members and takes hold of them.
     pub(crate) async fn look(&mut self) -> io::Result<usize> {
         let id = match &self.hold {
             Hold::Alone => return self.look_at_one(),
-            Hold::Child(id) | Hold::Adopted(id) => *id,
+            Hold::Group(id) => *id,
         };
         let members = tokio::task::spawn_blocking(move || id.members())
             .await
@@ -132,7 +109,7 @@ impl Group {
             held.extend(Held::open(member)?);
         }
         // After the members were read: whoever held the number then, they share the group with.
-        if matches!(self.hold, Hold::Adopted(_)) && !held.is_empty() && !self.anchored(id) {
+        if !held.is_empty() && !self.anchored(id) {
             return Err(unproved(id));
         }
         let room = REMEMBERED.saturating_sub(self.seen.len());
@@ -169,9 +146,8 @@ impl Group {
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         let id = match &self.hold {
             Hold::Alone => return self.held.iter().try_for_each(|held| held.signal(signal)),
-            Hold::Child(id) if is_unreaped_child(id.0) => *id,
-            Hold::Adopted(id) if self.anchored(*id) => *id,
-            Hold::Child(id) | Hold::Adopted(id) => return Err(unproved(*id)),
+            Hold::Group(id) if self.anchored(*id) => *id,
+            Hold::Group(id) => return Err(unproved(*id)),
         };
         match kill_process_group(id.0, signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
@@ -187,16 +163,6 @@ impl Group {
         Ok(())
     }
 
-    /// To be called before the first KILL: when the leader is not among the members any more,
-    /// all of them have outlived it.
-    pub(crate) fn count_leftovers(&mut self, count: usize) {
-        if let Hold::Child(id) = &self.hold
-            && !self.held.iter().any(|member| member.pid == id.number())
-        {
-            self.leftovers = count;
-        }
-    }
-
     /// How many members have been seen so far.
     pub(crate) fn seen(&self) -> usize {
         self.seen.len()
@@ -209,13 +175,6 @@ impl Group {
         }
         Ok(())
     }
-}
-
-/// Whether `pid` is a child of this process that runs, or has exited and was not reaped. It is
-/// not when this process ignores SIGCHLD, or reaps children that are not its own business.
-fn is_unreaped_child(pid: Pid) -> bool {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    waitid(WaitId::Pid(pid), look).is_ok()
 }
 
 fn unproved(id: GroupId) -> io::Error {
@@ -240,8 +199,10 @@ mod tests {
     async fn p7_a_group_without_a_known_member_is_not_signalled() {
         // No process can have this number, and nothing is held that could vouch for it.
         let id = GroupId::new(i32::MAX.unsigned_abs()).unwrap();
-        for hold in [Hold::Adopted(id), Hold::Child(id)] {
-            assert!(Group::new(hold, Vec::new()).signal(Signal::KILL).is_err());
-        }
+        assert!(
+            Group::new(Hold::Group(id), Vec::new())
+                .signal(Signal::KILL)
+                .is_err()
+        );
     }
 }

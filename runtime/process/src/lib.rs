@@ -1,73 +1,93 @@
 //! Operating-system processes: start a run, watch it, keep its output, stop it, and say what
 //! was stopped.
 //!
-//! A run is one command. It leads a process group of its own, works in its own directory, sees
-//! only the environment it is given, reads nothing from standard input, and writes to two files
-//! that never grow beyond a bound.
+//! A run is one command and everything that it starts. It works in its own directory, sees only
+//! the environment it is given, and writes to two files that never grow beyond a bound.
 //!
 //! # How a run is held
 //!
-//! [`spawn`] gives each run one *keeper*: a task that owns the child process. The world gets
-//! handles ([`Process`], [`Stopper`], [`Activity`]) that can be dropped at any time. The keeper
-//! learns of the exit from the kernel (a pidfd becomes readable); nothing here polls.
+//! [`spawn`] gives each run a *shim*: a small process of the same program ([`shim_main`]) that
+//! starts the agent and lives exactly as long as the run. The world gets handles ([`Shim`],
+//! [`Stopper`]) that can be dropped at any time. The daemon may die at any time, too: the shim
+//! goes on, watches the limits, keeps the output, and the next daemon takes over ([`adopt`]).
 //!
-//! The keeper does not reap the leader until the rest of its group is gone. An exited leader
-//! that nobody has waited for still holds its number, so the group's number cannot come to mean
-//! anything else while signals are being sent to it.
+//! The shim is the subreaper of the run and owner of its cgroup. A process that loses its parent
+//! comes back to the shim, whatever its group and session are, so a double fork and `setsid` lead
+//! nowhere. When the leader exits or a stop has had its grace, the shim kills everything in the
+//! cgroup at once, then whatever descends from it, then whatever carries the run's mark
+//! ([`MARK`]) in its environment, until nothing is left; only then it writes the record of the
+//! end.
 //!
-//! A process that this daemon did not start ([`stop_identity`]) is not held that way. There
-//! every signal is preceded by a check of pid, start time and boot id, and when the check leaves
-//! a doubt nothing is sent.
+//! When the shim itself is killed, the kernel kills the agent's first process with it, and the
+//! daemon ends the rest by cgroup and mark ([`Adopted::Lost`]).
 //!
-//! # What a group does not hold
-//!
-//! A descendant that called `setsid` or `setpgid` has left the group, and neither the keeper nor
-//! [`stop_identity`] sees it. [`find_marked`] does, as long as it kept the run's mark in its
-//! environment. To prove that nothing of a run is left, stop the run, then stop what
-//! [`find_marked`] returns until it returns nothing.
+//! Nothing is signalled whose identity is in doubt: every signal goes through a pidfd that was
+//! checked against pid and start time, or, in [`stop_identity`], to a group of which a member
+//! was recognised.
 //!
 //! # Where things are
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `spec` | what to start: [`SpawnSpec`], [`clean_env`], the search in `PATH` |
-//! | `run` | [`spawn`], [`Process`], [`Stopper`] |
-//! | `bounded` | [`run_to_end`]: a command with a time limit |
-//! | `keeper` | the task that owns a child from its start to its report |
-//! | `group` | the members of a process group: when they may be signalled, and why |
-//! | `stop` | bringing a group down |
-//! | `adopted` | [`stop_identity`]: what an earlier daemon started |
-//! | `identity` | [`Identify`]: which process is meant |
-//! | `marked` | [`find_marked`]: what carries a run's mark |
-//! | `output`, `log` | pipes into bounded files, [`Activity`] |
-//! | `report` | [`Exit`], [`StopReport`] |
+//! | `run`, `bounded` | [`spawn`]; [`run_to_end`]: a command with a time limit |
+//! | `handle`, `link` | [`Shim`], [`Stopper`], and the task that keeps the connection |
+//! | `adopt`, `lost` | [`adopt`]: the runs of an earlier daemon, and those whose shim died |
+//! | `supervise` | the shim itself |
+//! | `wire`, `record`, `text` | what daemon and shim say to each other, and what is on disk |
+//! | `tree`, `cgroup`, `resources` | the processes of a run: see, signal, freeze, kill, measure |
+//! | `adopted`, `group`, `stop` | [`stop_identity`]: a process that is known by its identity only |
+//! | `identity`, `marked`, `belongs` | which process is meant, what carries a mark, whose it is |
+//! | `log`, `report` | bounded files; [`Exit`], [`StopReport`] |
+//! | `guarantees`, `sandbox` | what this machine lets us promise; what a run may reach |
 //! | `procfs`, `watch` | the kernel's answers: `/proc` and pidfds |
-//!
-//! The public interface speaks of runs, not of how they are held. Callers will not change when
-//! a run gets a shim, a cgroup or a sandbox beneath it.
 
+mod adopt;
 mod adopted;
+mod belongs;
 mod bounded;
+mod cgroup;
 mod error;
+#[cfg(feature = "faults")]
+mod fault;
 mod group;
+mod guarantees;
+mod handle;
 mod identity;
-mod keeper;
+mod link;
 mod log;
+mod lost;
 mod marked;
-mod output;
 mod procfs;
+mod record;
 mod report;
+mod resources;
 mod run;
+pub mod sandbox;
+mod secret;
 mod spec;
 mod stop;
+mod supervise;
+mod text;
+mod tree;
 mod watch;
+mod wire;
 
+pub use adopt::{AdoptError, Adopted, adopt};
 pub use adopted::stop_identity;
+pub use belongs::shim_of;
 pub use bounded::{Finished, run_to_end};
 pub use error::{NotExecutable, Scarce, SpawnError};
+#[cfg(feature = "faults")]
+pub use fault::die_as_if_killed;
+pub use guarantees::{Guarantees, guarantees};
+pub use handle::{CallError, Notices, Shim, Stopper};
 pub use identity::{Identify, Liveness};
-pub use marked::find_marked;
-pub use output::Activity;
-pub use report::{Exit, ExitStatus, OutputReport, StopReport, StopStep, StreamReport};
-pub use run::{Process, Stopper, spawn};
-pub use spec::{DEFAULT_ENV, SpawnSpec, clean_env};
+pub use marked::{MARK, find_marked};
+pub use report::{Exit, ExitStatus, Means, OutputReport, Reached, StopReport, StopStep, StreamReport};
+pub use resources::Resources;
+pub use run::{RunRequest, spawn};
+pub use secret::Secret;
+pub use spec::{DEFAULT_ENV, Input, SpawnSpec, clean_env};
+pub use supervise::shim_main;
+pub use wire::{Limits, Notice};

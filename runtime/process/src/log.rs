@@ -6,10 +6,9 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use crate::output::Tally;
+use crate::report::StreamReport;
 
 /// A file that keeps the last part of what is written to it.
 ///
@@ -27,13 +26,13 @@ pub(crate) struct Log {
     half: u64,
     in_current: u64,
     in_older: u64,
-    tally: Arc<Tally>,
+    tally: StreamReport,
 }
 
 impl Log {
     /// An empty log at `path`. Replaces an earlier log, and nothing that is not one: a device
     /// or a link could otherwise be renamed or written through.
-    pub(crate) fn create(path: &Path, limit: u64, tally: Arc<Tally>) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, limit: u64) -> io::Result<Self> {
         let older = older(path);
         for old in [path, older.as_path()] {
             remove_regular(old)?;
@@ -45,28 +44,36 @@ impl Log {
             half: limit / 2,
             in_current: 0,
             in_older: 0,
-            tally,
+            tally: StreamReport::default(),
         })
     }
 
     /// Keeps `bytes`, or counts what of them is not kept. Blocks on the disk.
     pub(crate) fn append(&mut self, mut bytes: &[u8]) {
+        self.tally.bytes += bytes.len() as u64;
         while !bytes.is_empty() {
             match self.write_some(bytes) {
                 Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
                 Err(error) => {
-                    self.tally.drop_bytes(bytes.len() as u64);
-                    self.tally.fail(&self.path, &error);
+                    self.tally.dropped += bytes.len() as u64;
+                    let path = self.path.display();
+                    let write_error = &mut self.tally.write_error;
+                    write_error.get_or_insert_with(|| format!("`{path}`: {error}"));
                     return;
                 }
             }
         }
     }
 
+    /// What has come of the stream so far.
+    pub(crate) const fn tally(&self) -> &StreamReport {
+        &self.tally
+    }
+
     /// Writes a beginning of `bytes`, at least one byte of it.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.half == 0 {
-            self.tally.drop_bytes(bytes.len() as u64);
+            self.tally.dropped += bytes.len() as u64;
             return Ok(bytes.len());
         }
         if self.in_current >= self.half {
@@ -91,7 +98,7 @@ impl Log {
 
     fn rotate(&mut self) -> io::Result<()> {
         fs::rename(&self.path, &self.older)?;
-        self.tally.drop_bytes(self.in_older);
+        self.tally.dropped += self.in_older;
         self.in_older = self.in_current;
         self.in_current = 0;
         self.file = None;
@@ -149,15 +156,14 @@ mod tests {
         ) {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("log");
-            let tally = Arc::new(Tally::default());
-            let mut log = Log::create(&path, limit, Arc::clone(&tally)).unwrap();
+            let mut log = Log::create(&path, limit).unwrap();
             for part in &parts {
                 log.append(part);
             }
             let (all, kept) = (parts.concat(), kept(&path));
             prop_assert!(kept.len() as u64 <= limit);
             prop_assert!(all.ends_with(&kept));
-            prop_assert_eq!(tally.dropped() + kept.len() as u64, all.len() as u64);
+            prop_assert_eq!(log.tally().dropped + kept.len() as u64, all.len() as u64);
             // Never less than the last half, when there was as much.
             prop_assert!(kept.len() as u64 >= (limit / 2).min(all.len() as u64));
         }
@@ -167,14 +173,19 @@ mod tests {
     fn a_full_disk_is_counted_and_named_and_does_not_end_the_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let tally = Arc::new(Tally::default());
-        let mut log = Log::create(&path, 1000, Arc::clone(&tally)).unwrap();
+        let mut log = Log::create(&path, 1000).unwrap();
         let working = log
             .file
             .replace(File::options().write(true).open("/dev/full").unwrap());
         log.append(b"lost");
-        assert_eq!(tally.dropped(), 4);
-        assert!(tally.error().unwrap().contains("No space left"));
+        assert_eq!(log.tally().dropped, 4);
+        assert!(
+            log.tally()
+                .write_error
+                .as_ref()
+                .unwrap()
+                .contains("No space left")
+        );
         log.file = working;
         log.append(b"kept");
         assert_eq!(kept(&path), b"kept");
@@ -184,12 +195,11 @@ mod tests {
     fn a_vanished_directory_costs_output_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let tally = Arc::new(Tally::default());
-        let mut log = Log::create(&path, 4, Arc::clone(&tally)).unwrap();
+        let mut log = Log::create(&path, 4).unwrap();
         dir.close().unwrap();
         log.append(b"0123456789");
-        assert_eq!(tally.dropped(), 8);
-        assert!(tally.error().is_some());
+        assert_eq!(log.tally().dropped, 8);
+        assert!(log.tally().write_error.is_some());
     }
 
     #[test]
@@ -198,11 +208,7 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();
         for path in [link.as_path(), Path::new("/dev/null"), dir.path()] {
-            assert!(
-                Log::create(path, 10, Arc::default()).is_err(),
-                "{}",
-                path.display()
-            );
+            assert!(Log::create(path, 10).is_err(), "{}", path.display());
         }
         assert!(link.is_symlink());
     }
@@ -211,8 +217,8 @@ mod tests {
     fn an_earlier_log_is_replaced_with_its_older_part() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        Log::create(&path, 8, Arc::default()).unwrap().append(b"01234567");
-        Log::create(&path, 8, Arc::default()).unwrap().append(b"new");
+        Log::create(&path, 8).unwrap().append(b"01234567");
+        Log::create(&path, 8).unwrap().append(b"new");
         assert_eq!(kept(&path), b"new");
     }
 }

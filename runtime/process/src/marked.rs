@@ -13,6 +13,12 @@ use crate::{
     procfs::{self, Stat},
 };
 
+/// The variable that marks every process of a run; its value is the run's id.
+pub const MARK: &str = "WORKNODE_RUN";
+
+/// The variable that marks the shim of a run.
+pub(crate) const SHIM_MARK: &str = "WORKNODE_SHIM";
+
 /// Most that is read of one environment. The kernel allows arguments and environment together
 /// a quarter of the stack limit and never more than 6 MiB.
 const ENVIRON_MAX: u64 = 6 * 1024 * 1024;
@@ -39,6 +45,10 @@ pub fn find_marked(key: &str, value: &str) -> Vec<ProcessIdentity> {
 /// The identity of `pid` when it carries the mark. It is looked at before and after, so that
 /// the environment of one process is never ascribed to the next with its number.
 fn carries(pid: u32, mark: &[u8]) -> Option<ProcessIdentity> {
+    // Most processes carry no mark and need no second look.
+    if !has_variable(&environ(pid).ok()?, mark) {
+        return None;
+    }
     let before = Stat::read(pid).ok()?;
     let marked = has_variable(&environ(pid).ok()?, mark);
     let after = Stat::read(pid).ok()?;
@@ -48,6 +58,17 @@ fn carries(pid: u32, mark: &[u8]) -> Option<ProcessIdentity> {
     } else {
         None
     }
+}
+
+/// The value of a variable in the environment of `pid`, as it was at its start.
+pub(crate) fn variable(pid: u32, key: &str) -> io::Result<Option<String>> {
+    let block = environ(pid)?;
+    let mut values = block
+        .split(|byte| *byte == 0)
+        .filter_map(|variable| variable.strip_prefix(key.as_bytes())?.strip_prefix(b"="));
+    Ok(values
+        .next()
+        .map(|value| String::from_utf8_lossy(value).into_owned()))
 }
 
 fn environ(pid: u32) -> io::Result<Vec<u8>> {

@@ -7,7 +7,12 @@ use std::{fs, io, path::PathBuf, sync::OnceLock};
 pub(crate) struct Stat {
     pub(crate) pid: u32,
     state: u8,
+    pub(crate) parent: u32,
     pub(crate) group: u32,
+    /// Processor time in clock ticks: its own and that of its children that it waited for.
+    pub(crate) ticks: u64,
+    /// The second part of it alone.
+    pub(crate) child_ticks: u64,
     threads: u64,
     /// Clock ticks after boot.
     pub(crate) start_time: u64,
@@ -33,13 +38,25 @@ impl Stat {
         // The first field here is field 3 of proc_pid_stat(5).
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();
+        let number = |at: usize| field(at)?.parse::<u64>().ok();
+        let child_ticks = number(16)?.saturating_add(number(17)?);
         Some(Self {
             pid,
             state: *field(3)?.as_bytes().first()?,
+            parent: field(4)?.parse().ok()?,
             group: field(5)?.parse().ok()?,
+            ticks: number(14)?
+                .saturating_add(number(15)?)
+                .saturating_add(child_ticks),
+            child_ticks,
             threads: field(20)?.parse().ok()?,
             start_time: field(22)?.parse().ok()?,
         })
+    }
+
+    /// Stopped, as by SIGSTOP.
+    pub(crate) const fn is_stopped(&self) -> bool {
+        self.state == b'T'
     }
 
     /// True when no thread of the process will ever run again. A process whose first thread
@@ -75,6 +92,32 @@ pub(crate) fn pids() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
+/// The children of `pid`, of all its threads. Some may be missing when others end meanwhile.
+pub(crate) fn children(pid: u32) -> io::Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("children"))?;
+        children.extend(
+            text.split_ascii_whitespace()
+                .filter_map(|child| child.parse::<u32>().ok()),
+        );
+    }
+    Ok(children)
+}
+
+/// Bytes of memory that `pid` has to itself: resident and not shared.
+pub(crate) fn own_memory(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let mut pages = text
+        .split_ascii_whitespace()
+        .skip(1)
+        .filter_map(|field| field.parse::<u64>().ok());
+    let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
+    Ok(resident
+        .saturating_sub(shared)
+        .saturating_mul(rustix::param::page_size() as u64))
+}
+
 /// Where the initial environment of `pid` can be read.
 pub(crate) fn environ_path(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/environ"))
@@ -101,7 +144,10 @@ mod tests {
         let stat = Stat {
             pid: 7,
             state: b'Z',
+            parent: 1,
             group: 7,
+            ticks: 0,
+            child_ticks: 0,
             threads: 2,
             start_time: 1,
         };

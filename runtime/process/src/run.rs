@@ -1,270 +1,223 @@
-//! Start a run, wait for it, stop it.
+//! Start a run under a shim of its own.
 
 use std::{
     io,
-    os::{fd::OwnedFd, unix::process::CommandExt},
-    path::Path,
-    process::{Command, Stdio},
-    sync::Arc,
-    time::Duration,
+    path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use tokio::{
-    net::unix::pipe,
-    sync::{mpsc, oneshot, watch},
-    time::Instant,
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, Command},
+    sync::oneshot,
+    time::{Duration, timeout},
 };
-use worknode_core::time::millis;
-
-use worknode_core::run::{ProcessIdentity, SpawnPermit};
+use worknode_core::{ids::RunId, run::SpawnPermit};
 
 use crate::{
     error::SpawnError,
-    identity::Look,
-    keeper::{Keeper, Leader, Life, STOP_QUEUE, StopRequest},
-    log::Log,
-    output::{Activity, Tally, instant_after, pump},
-    procfs::Stat,
-    report::{Exit, ExitStatus, OutputReport, StopReport},
-    spec::SpawnSpec,
-    watch::{Held, open_pidfd},
+    handle::Shim,
+    link::Place,
+    lost,
+    marked::SHIM_MARK,
+    record,
+    secret::Secret,
+    spec::{SpawnSpec, absolute},
+    wire::{Answer, Limits, Order, START_TIME, Snapshot, line},
 };
 
-/// A run. Dropping it neither stops the run nor ends its supervision.
-#[derive(Debug)]
-pub struct Process {
-    identity: ProcessIdentity,
-    activity: Arc<Activity>,
-    stopper: Stopper,
-}
+/// Longest answer of a shim to its order.
+const ANSWER_MAX: u64 = 1024 * 1024;
+/// How long a shim may take to answer: it gives up on the agent before.
+const ANSWER_TIME: Duration = START_TIME.saturating_add(Duration::from_secs(5));
 
-/// Stops a run; usable while another task waits for it.
+/// How long a shim may take to end that does not listen any more.
+const ENDING_TIME: Duration = Duration::from_secs(5);
+
+/// What is to run, and how it is kept.
 #[derive(Clone, Debug)]
-pub struct Stopper {
-    requests: mpsc::Sender<StopRequest>,
-    life: watch::Receiver<Life>,
+pub struct RunRequest {
+    /// The `worknode` program: it is also the shim.
+    pub shim: PathBuf,
+    /// The run's directory, which exists. The shim keeps its records and its socket there, so
+    /// the agent must not be able to write in it. One directory serves one start.
+    pub dir: PathBuf,
+    /// The run. No two that live at the same time may have the same id: it is the mark by which
+    /// their processes are found.
+    pub run: RunId,
+    /// What proves to the shim that its daemon is speaking.
+    pub secret: Secret,
+    /// What to start.
+    pub command: SpawnSpec,
+    /// Within which limits.
+    pub limits: Limits,
+    /// Directories in which a change of a file counts as activity.
+    pub watch: Vec<PathBuf>,
 }
 
-/// Starts the process of a run: leader of its own process group, with a closed standard input
-/// and output into files. Consumes the permit: without a decision that was stored, no run
-/// starts, and none starts twice.
+/// Starts the process of a run under a shim. Consumes the permit: without a decision that was
+/// stored, no run starts, and none starts twice.
 ///
-/// A start that is abandoned (the future is dropped) leaves no process behind.
+/// Answers once the agent's own program has been executed. A start that is abandoned (the future
+/// is dropped) leaves no process behind.
 ///
 /// # Errors
 ///
 /// [`SpawnError`] says what is wrong and with which file.
-pub async fn spawn(permit: SpawnPermit, spec: SpawnSpec) -> Result<Process, SpawnError> {
-    tracing::debug!(run = %permit.run(), program = %spec.program.display(), "spawn");
-    begin(spec).await
+pub async fn spawn(permit: SpawnPermit, request: RunRequest) -> Result<Shim, SpawnError> {
+    if permit.run() != request.run {
+        return Err(SpawnError::Other {
+            reason: io::Error::other(format!("the permit is for run {}", permit.run())),
+            program: request.command.program,
+        });
+    }
+    tracing::debug!(run = %request.run, program = %request.command.program.display(), "spawn");
+    begin(request).await
 }
 
 /// The same for any command of the runtime's own.
-pub(crate) async fn begin(spec: SpawnSpec) -> Result<Process, SpawnError> {
-    let program = spec.program.clone();
-    // Looking at files and waiting for the exec can take as long as the file system likes.
-    let started = tokio::task::spawn_blocking(move || Started::begin(&spec))
-        .await
-        .map_err(|error| SpawnError::Other {
-            program: program.clone(),
-            reason: io::Error::other(error),
-        })??;
-    started
-        .supervise()
-        .map_err(|error| SpawnError::from_watch(&program, error))
-}
-
-/// A child with its pipes and files, before a keeper has it.
-struct Started {
-    leader: Leader,
-    stat: Stat,
-    identity: ProcessIdentity,
-    pidfd: OwnedFd,
-    pipes: [OwnedFd; 2],
-    logs: [Log; 2],
-    activity: Activity,
-}
-
-impl Started {
-    fn begin(spec: &SpawnSpec) -> Result<Self, SpawnError> {
-        spec.check_cwd()?;
-        let program = spec.executable()?;
-        if spec.stdout == spec.stderr {
-            return Err(SpawnError::SameOutput {
-                path: spec.stdout.clone(),
-            });
+pub(crate) async fn begin(request: RunRequest) -> Result<Shim, SpawnError> {
+    let program = request.command.program.clone();
+    let (give, take) = oneshot::channel();
+    // A task of its own: when nobody waits any more, what it started is ended again.
+    tokio::spawn(async move {
+        if let Err(Ok(abandoned)) = give.send(start(request).await) {
+            abandoned.stopper().stop(Duration::ZERO).await;
         }
-        let activity = Activity::starting_now();
-        let stdout = open_log(&spec.stdout, spec.output_limit, &activity.stdout)?;
-        let stderr = open_log(&spec.stderr, spec.output_limit, &activity.stderr)?;
-        let child = command(spec, &program)
-            .spawn()
-            .map_err(|error| SpawnError::from_start(&program, error))?;
-        Leader::new(child)
-            .and_then(|leader| Self::identify(leader, [stdout, stderr], activity))
-            .map_err(|error| SpawnError::from_watch(&program, error))
-    }
-
-    /// The child is not reaped, so its number means it even if it has exited by now.
-    fn identify(mut leader: Leader, logs: [Log; 2], activity: Activity) -> io::Result<Self> {
-        let pid = leader.child().id();
-        let missing = || io::Error::other("it has no output pipe");
-        let stdout = leader.child().stdout.take().ok_or_else(missing)?;
-        let stderr = leader.child().stderr.take().ok_or_else(missing)?;
-        let pidfd = open_pidfd(pid)?;
-        let stat = Stat::read(pid)?;
-        Ok(Self {
-            leader,
-            identity: ProcessIdentity::from_stat(&stat)?,
-            stat,
-            pidfd,
-            pipes: [stdout.into(), stderr.into()],
-            logs,
-            activity,
+    });
+    take.await.unwrap_or_else(|_| {
+        Err(SpawnError::Other {
+            program,
+            reason: io::Error::other("the runtime is shutting down"),
         })
-    }
-
-    fn supervise(self) -> io::Result<Process> {
-        let held = Held::new(&self.stat, self.pidfd)?;
-        let activity = Arc::new(self.activity);
-        let [stdout, stderr] = self.pipes;
-        let out = pipe::Receiver::from_owned_fd(stdout)?;
-        let err = pipe::Receiver::from_owned_fd(stderr)?;
-        let [out_log, err_log] = self.logs;
-        let pumps = [
-            tokio::spawn(pump(
-                out,
-                out_log,
-                Arc::clone(&activity.stdout),
-                Arc::clone(&activity),
-            )),
-            tokio::spawn(pump(
-                err,
-                err_log,
-                Arc::clone(&activity.stderr),
-                Arc::clone(&activity),
-            )),
-        ];
-        let (requests, queue) = mpsc::channel(STOP_QUEUE);
-        let (life, watched) = watch::channel(Life::default());
-        let keeper = Keeper {
-            leader: self.leader,
-            held,
-            requests: queue,
-            pumps,
-            activity: Arc::clone(&activity),
-            life,
-        };
-        tokio::spawn(keeper.keep());
-        Ok(Process {
-            identity: self.identity,
-            activity,
-            stopper: Stopper {
-                requests,
-                life: watched,
-            },
-        })
-    }
+    })
 }
 
-fn open_log(path: &Path, limit: u64, tally: &Arc<Tally>) -> Result<Log, SpawnError> {
-    Log::create(path, limit, Arc::clone(tally)).map_err(|error| SpawnError::from_output(path, error))
-}
-
-/// Nothing here may force a fork (`pre_exec`, `uid`, a program to be searched): that costs tens
-/// of milliseconds in a large process, where posix_spawn costs a fraction of one.
-fn command(spec: &SpawnSpec, program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(&spec.args)
-        .env_clear()
-        .envs(&spec.env)
-        .current_dir(&spec.cwd)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-impl Process {
-    /// Which process leads the run.
-    #[must_use]
-    pub const fn identity(&self) -> &ProcessIdentity {
-        &self.identity
-    }
-
-    /// How much it writes, and when it last did.
-    #[must_use]
-    pub fn activity(&self) -> Arc<Activity> {
-        Arc::clone(&self.activity)
-    }
-
-    /// A handle that stops it.
-    #[must_use]
-    pub fn stopper(&self) -> Stopper {
-        self.stopper.clone()
-    }
-
-    /// Waits for the end of the run: its leader has exited, the rest of its group was killed,
-    /// its output is in the files. Can be called again and gives the same answer.
-    pub async fn wait(&mut self) -> Exit {
-        let ended = self.stopper.life.wait_for(|life| life.exit.is_some()).await;
-        let exit = ended.ok().and_then(|life| life.exit.clone());
-        exit.unwrap_or_else(|| self.unknown_end())
-    }
-
-    /// For when nobody watches it any more: the runtime is shutting down, or the kernel does
-    /// not let it die.
-    pub(crate) fn unknown_end(&self) -> Exit {
-        Exit {
-            status: ExitStatus::Unknown,
-            leftovers: 0,
-            survivors: 0,
-            ran_ms: millis(self.activity.started().elapsed()),
-            output: OutputReport {
-                stdout: self.activity.stdout.report(true),
-                stderr: self.activity.stderr.report(true),
-            },
+async fn start(request: RunRequest) -> Result<Shim, SpawnError> {
+    let asked_for = request.command.program.clone();
+    // Looking at files and starting a process can take as long as the file system likes.
+    let launched = tokio::task::spawn_blocking(move || launch(request)).await;
+    let launch = launched.map_err(|error| SpawnError::Other {
+        program: asked_for,
+        reason: io::Error::other(error),
+    })??;
+    let Launch {
+        mut child,
+        order,
+        program,
+        shim,
+        place,
+    } = launch;
+    let answer = timeout(ANSWER_TIME, converse(&mut child, &order)).await;
+    let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let started = match answer {
+        Ok(Answer::Started(snapshot)) => Ok(attend(&place, snapshot, &mut child).await),
+        Ok(Answer::Failed(failure)) => Err(SpawnError::from_failure(failure, &program, &shim, &place.dir)),
+        Err(error) => {
+            let _ = child.start_kill();
+            let _ = child.wait().await;
+            lost::undo(&place.dir, place.run).await;
+            Err(SpawnError::from_shim(&program, &shim, "did not answer", error))
         }
-    }
-}
-
-impl Stopper {
-    /// Stops the run: TERM to its group, and KILL after `grace` to what is left of it. Zero
-    /// grace is KILL at once.
-    ///
-    /// Answers when nothing of the group is left and its leader is reaped, at the latest some
-    /// seconds after KILL. Stopping what has ended succeeds; stops at the same time join, and
-    /// the shortest grace counts. A stop goes on when its caller goes away.
-    pub async fn stop(&self, grace: Duration) -> StopReport {
-        let (request, answer) = request(grace);
-        if self.requests.send(request).await.is_err() {
-            return self.after_the_end();
-        }
-        match answer.await {
-            Ok(report) => report,
-            Err(_) => self.after_the_end(),
-        }
-    }
-
-    /// Begins to kill the run and does not wait. A full queue means that stops are under way.
-    pub(crate) fn kill_in_background(&self) {
-        let _ = self.requests.try_send(request(Duration::ZERO).0);
-    }
-
-    fn after_the_end(&self) -> StopReport {
-        let after = self.life.borrow().after.clone();
-        after.unwrap_or_else(|| StopReport::in_doubt("nobody watches this run any more"))
-    }
-}
-
-fn request(grace: Duration) -> (StopRequest, oneshot::Receiver<StopReport>) {
-    let (reply, answer) = oneshot::channel();
-    let request = StopRequest {
-        deadline: instant_after(Instant::now(), grace),
-        gently: !grace.is_zero(),
-        reply,
     };
-    (request, answer)
+    // Waits for the shim, so that it does not stay a zombie.
+    tokio::spawn(async move { child.wait().await });
+    started
+}
+
+/// Connects to a shim that has started its run. A run may be over before that; and a shim that
+/// lives and cannot be reached is of no use to anybody.
+async fn attend(place: &Place, snapshot: Snapshot, child: &mut Child) -> Shim {
+    let refused = match Shim::connect(place.clone(), Some(&snapshot.shim)).await {
+        Ok(shim) => return shim,
+        Err(error) => error,
+    };
+    if timeout(ENDING_TIME, child.wait()).await.is_err() {
+        tracing::error!(error = %refused, run = %place.run, "a shim cannot be reached and is killed with its run");
+        let _ = child.start_kill();
+    }
+    let exit = match record::read_exit(&place.dir, place.run) {
+        Ok(Some(exit)) => exit,
+        Ok(None) | Err(_) => lost::end(&place.dir, place.run).await,
+    };
+    Shim::ended(snapshot, exit)
+}
+
+/// A shim that waits for its order.
+struct Launch {
+    child: Child,
+    order: Vec<u8>,
+    program: PathBuf,
+    shim: PathBuf,
+    place: Place,
+}
+
+fn launch(request: RunRequest) -> Result<Launch, SpawnError> {
+    let mut command = request.command;
+    command.check()?;
+    let program = command.executable()?;
+    command.cwd = absolute(command.cwd);
+    command.stdout = absolute(command.stdout);
+    command.stderr = absolute(command.stderr);
+    let order = line(&Order {
+        run: request.run,
+        secret: request.secret.clone(),
+        program: program.clone(),
+        command,
+        limits: request.limits,
+        watch: request.watch.into_iter().map(absolute).collect(),
+    })
+    .map_err(|reason| SpawnError::Other {
+        program: program.clone(),
+        reason,
+    })?;
+    let child = process(&request.shim, &request.dir, request.run)
+        .spawn()
+        .map_err(|error| SpawnError::from_shim(&program, &request.shim, "cannot be started", error))?;
+    Ok(Launch {
+        child,
+        order,
+        program,
+        shim: request.shim,
+        place: Place {
+            dir: absolute(request.dir),
+            run: request.run,
+            secret: request.secret,
+        },
+    })
+}
+
+/// Nothing here may force a fork (`pre_exec`, `uid`): that costs tens of milliseconds in a large
+/// process, where posix_spawn costs a fraction of one. The order is neither among the arguments
+/// nor in the environment, which others can read.
+fn process(shim: &Path, dir: &Path, run: RunId) -> Command {
+    let mut command = Command::new(absolute(shim.to_path_buf()));
+    command
+        .args(["shim", "--run"])
+        .arg(run.to_string())
+        .env_clear()
+        .env(SHIM_MARK, run.to_string())
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Gives the order and reads the answer.
+async fn converse(child: &mut Child, order: &[u8]) -> io::Result<Answer> {
+    let missing = || io::Error::other("it has no pipes");
+    let mut stdin = child.stdin.take().ok_or_else(missing)?;
+    let stdout = child.stdout.take().ok_or_else(missing)?;
+    // A shim that did not read it all has ended, and the answer says why or is missing.
+    let _ = stdin.write_all(order).await;
+    drop(stdin);
+    let mut said = Vec::new();
+    BufReader::new(stdout.take(ANSWER_MAX))
+        .read_until(b'\n', &mut said)
+        .await?;
+    if said.is_empty() {
+        return Err(io::Error::other("it ended"));
+    }
+    Ok(serde_json::from_slice(&said)?)
 }

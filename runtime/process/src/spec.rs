@@ -9,28 +9,55 @@ use std::{
 };
 
 use rustix::fs::{Access, access};
+use serde::{Deserialize, Serialize};
 
-use crate::error::{NotExecutable, SpawnError};
+use crate::{
+    error::{NotExecutable, SpawnError},
+    sandbox::Sandbox,
+    text,
+};
 
 /// A command to run.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct SpawnSpec {
     /// The program: a path, or a name that is searched in the `PATH` of [`Self::env`]. A
     /// relative path is relative to [`Self::cwd`].
+    #[serde(with = "text")]
     pub program: PathBuf,
     /// Its arguments, without its name.
+    #[serde(with = "text::list")]
     pub args: Vec<OsString>,
-    /// The complete environment. Nothing is inherited.
+    /// The complete environment, but for the run's mark ([`MARK`](crate::MARK)), which is
+    /// added. Nothing is inherited.
+    #[serde(with = "text::map")]
     pub env: BTreeMap<OsString, OsString>,
     /// Its working directory.
+    #[serde(with = "text")]
     pub cwd: PathBuf,
+    /// Where its standard input comes from.
+    pub stdin: Input,
     /// The file that gets standard output. An existing one is replaced.
+    #[serde(with = "text")]
     pub stdout: PathBuf,
     /// The file that gets standard error. Not the same as [`Self::stdout`].
+    #[serde(with = "text")]
     pub stderr: PathBuf,
     /// Bytes kept on disk of each stream. At half of it the file is renamed to end in `.1` and
     /// a new one begins, so the last half is always there; what is older is dropped and counted.
     pub output_limit: u64,
+    /// What it may reach; `None` for everything that this user may.
+    pub sandbox: Option<Sandbox>,
+}
+
+/// Where standard input comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// It is at its end from the beginning.
+    #[default]
+    Closed,
+    /// A pipe that the shim holds open; see [`Shim::input`](crate::Shim::input).
+    Held,
 }
 
 /// Values of variables and arguments may be secret; their names are not.
@@ -43,7 +70,9 @@ impl fmt::Debug for SpawnSpec {
             .field("cwd", &self.cwd)
             .field("stdout", &self.stdout)
             .field("stderr", &self.stderr)
+            .field("stdin", &self.stdin)
             .field("output_limit", &self.output_limit)
+            .field("sandbox", &self.sandbox)
             .finish()
     }
 }
@@ -176,9 +205,28 @@ impl SpawnSpec {
         }
     }
 
+    /// What can be said to be wrong before anything is started.
+    pub(crate) fn check(&self) -> Result<(), SpawnError> {
+        self.check_cwd()?;
+        if self.stdout == self.stderr {
+            return Err(SpawnError::SameOutput {
+                path: self.stdout.clone(),
+            });
+        }
+        let variables = self.env.iter().flat_map(|(name, value)| [name, value]);
+        let has_nul = |text: &OsString| text.as_encoded_bytes().contains(&0);
+        if self.args.iter().chain(variables).any(has_nul) {
+            return Err(SpawnError::Unacceptable {
+                program: self.program.clone(),
+                why: "an argument or a variable contains a NUL byte",
+            });
+        }
+        Ok(())
+    }
+
     /// Says what is wrong with the working directory, before the kernel's "no such file" could
     /// be taken for a missing program.
-    pub(crate) fn check_cwd(&self) -> Result<(), SpawnError> {
+    fn check_cwd(&self) -> Result<(), SpawnError> {
         let reason = match fs::metadata(&self.cwd) {
             Ok(found) if found.is_dir() => match access(&self.cwd, Access::EXEC_OK) {
                 Ok(()) => return Ok(()),
@@ -195,7 +243,7 @@ impl SpawnSpec {
 }
 
 /// The child changes its directory before it executes: a relative path would lead elsewhere.
-fn absolute(path: PathBuf) -> PathBuf {
+pub(crate) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
@@ -264,7 +312,9 @@ mod tests {
             cwd: "/".into(),
             stdout: "out".into(),
             stderr: "err".into(),
+            stdin: Input::Closed,
             output_limit: 0,
+            sandbox: None,
         };
         let shown = format!("{spec:?}");
         assert!(shown.contains("KEY") && !shown.contains("hunter2"), "{shown}");

@@ -8,7 +8,7 @@ use worknode_core::time::millis;
 
 use crate::{
     group::Group,
-    report::{StopReport, StopStep},
+    report::{Means, StopReport, StopStep},
 };
 
 /// Wait before a group is looked at again that could not be seen.
@@ -48,6 +48,12 @@ pub(crate) async fn bring_down(
     steps.report
 }
 
+/// `start` and `length` later, or so far away that it does not matter.
+pub(crate) fn instant_after(start: Instant, length: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+    start.checked_add(length).unwrap_or_else(|| start + FAR)
+}
+
 /// Ready when the group is empty. What cannot be seen now, because a process vanishes while it
 /// is read, is looked at again: one such moment must not cost the whole grace.
 async fn emptied_or_unseen(group: &mut Group) {
@@ -55,13 +61,6 @@ async fn emptied_or_unseen(group: &mut Group) {
         tracing::debug!(%error, "the members of a group cannot be watched at the moment");
         sleep(LOOK_AGAIN).await;
     }
-}
-
-/// Kills what is left and says what remains after [`SETTLE`].
-pub(crate) async fn destroy(group: &mut Group) -> StopReport {
-    let mut steps = Steps::begin();
-    kill(group, &mut steps).await;
-    steps.report
 }
 
 async fn kill(group: &mut Group, steps: &mut Steps) {
@@ -102,12 +101,8 @@ fn conclude(group: &Group, left: io::Result<usize>, steps: &mut Steps) {
 /// kernel lets no fork slip past it; the repetition is for processes that join the group.
 async fn kill_until_empty(group: &mut Group, steps: &mut Steps) -> io::Result<()> {
     loop {
-        let count = group.look().await?;
-        if count == 0 {
+        if group.look().await? == 0 {
             return Ok(());
-        }
-        if !steps.report.kill_sent {
-            group.count_leftovers(count);
         }
         group.signal(Signal::KILL)?;
         steps.killed();
@@ -140,6 +135,7 @@ impl Steps {
     fn killed(&mut self) {
         if !self.report.kill_sent {
             self.report.kill_sent = true;
+            self.report.used(Means::Group);
             self.step("kill");
         }
     }

@@ -24,7 +24,7 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     let path = format!("/agents/{}", escaped(name));
     let agent: AgentView = ask_or_read(place, client.get(&path), |reader| {
         let node = view::find(reader, Kind::Agent, name)?;
-        let agents = view::agents(reader, now())?;
+        let agents = view::agents(reader, now(), &view::Live::new())?;
         let found = agents.into_iter().find(|agent| agent.id == node.id);
         found.ok_or_else(|| {
             Error::new(
@@ -37,7 +37,11 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     match form {
         Form::Json => output::json(&agent),
         Form::Text => {
-            ps::print(&[agent], now());
+            ps::print(std::slice::from_ref(&agent), now());
+            if let Some(run) = &agent.run {
+                output::line("");
+                ps::print_uses(&run.uses);
+            }
             Ok(())
         }
     }

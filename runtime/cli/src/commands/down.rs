@@ -1,4 +1,4 @@
-//! `worknode down`: the daemon ends, and every agent with it.
+//! `worknode down`: the daemon ends, and every agent with it unless they are to go on.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use worknode_core::error::{Code, Error};
 use worknode_daemon::{daemon::lock_path, lock::Lock};
 
 use crate::{
+    args::Down,
     output::{self, Form},
     place::Place,
 };
@@ -14,12 +15,9 @@ use crate::{
 /// How long a daemon may take to stop its agents and itself.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(crate) async fn down(place: &Place, reason: &str, form: Form) -> Result<(), Error> {
-    match place
-        .client()?
-        .post::<Value>("/shutdown", &json!({ "reason": reason }))
-        .await
-    {
+pub(crate) async fn down(place: &Place, args: &Down, form: Form) -> Result<(), Error> {
+    let body = json!({ "reason": args.reason, "keep_agents": args.keep_agents });
+    match place.client()?.post::<Value>("/shutdown", &body).await {
         Ok(_) => {}
         // Down already: that is what was asked for.
         Err(error) if error.code == Code::Unreachable && Lock::holder(&lock_path(&place.dir)).is_none() => {
@@ -36,7 +34,14 @@ pub(crate) async fn down(place: &Place, reason: &str, form: Form) -> Result<(), 
         Error::new(Code::TimedOut, "the daemon is still stopping its agents")
             .hint("`worknode ps` shows which")
     })?;
-    said(form, "the daemon and its agents have stopped")
+    said(
+        form,
+        if args.keep_agents {
+            "the daemon has stopped; its agents go on until the next one takes them over"
+        } else {
+            "the daemon and its agents have stopped"
+        },
+    )
 }
 
 fn said(form: Form, text: &str) -> Result<(), Error> {

@@ -32,7 +32,7 @@ pub(crate) async fn kill(place: &Place, args: Kill, form: Form) -> Result<(), Er
     }
 }
 
-fn told(entry: &KilledView, dry_run: bool) -> String {
+pub(super) fn told(entry: &KilledView, dry_run: bool) -> String {
     let KilledView {
         target, kind, was, ..
     } = entry;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use worknode_core::{error::Error, time::Timestamp};
-use worknode_daemon::view::{self, AgentView};
+use worknode_core::{error::Error, time::Timestamp, usage::Usd};
+use worknode_daemon::view::{self, AgentView, Live, UseView};
 
 use super::{ask_or_read, now};
 use crate::{
@@ -13,8 +13,10 @@ use crate::{
 
 pub(crate) async fn ps(place: &Place, form: Form) -> Result<(), Error> {
     let client = place.client()?;
-    let agents: Vec<AgentView> =
-        ask_or_read(place, client.get("/agents"), |reader| view::agents(reader, now())).await?;
+    let agents: Vec<AgentView> = ask_or_read(place, client.get("/agents"), |reader| {
+        view::agents(reader, now(), &Live::new())
+    })
+    .await?;
     match form {
         Form::Json => output::json(&agents),
         Form::Text => {
@@ -52,11 +54,37 @@ pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
 
 /// A run whose process is not there is never shown as simply running.
 fn note(agent: &AgentView) -> String {
-    let evidence = agent.run.as_ref().and_then(|run| run.evidence.as_deref());
-    match (evidence, &agent.reason) {
-        (Some("gone"), _) => "no such process: it ended unseen".to_owned(),
-        (Some("unknown"), _) => "whether it runs cannot be told".to_owned(),
-        (_, Some(reason)) => reason.clone(),
-        (_, None) => String::new(),
+    let run = agent.run.as_ref();
+    let evidence = run.and_then(|run| run.evidence.as_deref());
+    let stuck = run.and_then(|run| run.stuck.as_ref());
+    match (evidence, stuck, &agent.reason) {
+        (Some("gone"), ..) => "no such process: it ended unseen".to_owned(),
+        (Some("unknown"), ..) => "whether it runs cannot be told".to_owned(),
+        (_, Some(stuck), _) => format!("gets nowhere: {}", stuck.name()),
+        (_, None, Some(reason)) => reason.clone(),
+        (_, None, None) => String::new(),
+    }
+}
+
+/// What a run uses, of what it may, one line each.
+pub(crate) fn print_uses(uses: &[UseView]) {
+    let mut table = table(&["USES", "NOW", "LIMIT"]);
+    for entry in uses {
+        let amount = |value| amount(value, &entry.unit);
+        table.add_row([
+            cell(&entry.what),
+            cell(amount(entry.used)),
+            cell(entry.limit.map_or_else(|| "-".to_owned(), amount)),
+        ]);
+    }
+    output::line(table);
+}
+
+fn amount(value: u64, unit: &str) -> String {
+    match unit {
+        "ms" => length(Duration::from_millis(value)),
+        "bytes" => indicatif::HumanBytes(value).to_string(),
+        "micro_usd" => Usd::from_micros(value).to_string(),
+        _ => value.to_string(),
     }
 }

@@ -14,7 +14,7 @@ use worknode_core::{
 };
 use worknode_daemon::{
     config::{self, Loaded, Sources},
-    daemon::Daemon,
+    daemon::{Daemon, Departure},
     view::{self, TaskView},
 };
 
@@ -37,21 +37,21 @@ pub(crate) async fn run(place: &Place, overrides: &Overrides, form: Form) -> Res
     let end = tokio::select! {
         end = watch.until_finished(&daemon, begun) => end,
         asked = daemon.stopped() => asked.map(End::Asked),
-        () = interrupted() => Ok(End::Asked("interrupted".to_owned())),
+        () = interrupted() => Ok(End::Asked(Departure::because("interrupted"))),
     };
-    let reason = match &end {
-        Ok(End::Finished) => "the plan is worked off",
-        Ok(End::Asked(reason)) => reason,
-        Err(_) => "the runtime gave up",
+    let departure = match &end {
+        Ok(End::Finished) => Departure::because("the plan is worked off"),
+        Ok(End::Asked(departure)) => departure.clone(),
+        Err(_) => Departure::because("the runtime gave up"),
     };
     watch.screen.end();
     let summary = Summary::of(&daemon, begun, &watch)?;
-    daemon.stop(reason).await?;
+    daemon.stop(departure).await?;
     summary.print(form)?;
     match end? {
         End::Finished => summary.verdict(),
-        End::Asked(reason) => {
-            let message = format!("stopped before the plan was worked off: {reason}");
+        End::Asked(departure) => {
+            let message = format!("stopped before the plan was worked off: {}", departure.reason);
             Err(Error::new(Code::Failed, message).hint("`worknode run` goes on where it stopped"))
         }
     }
@@ -83,7 +83,7 @@ pub(crate) async fn interrupted() {
 /// How a run came to its end.
 enum End {
     Finished,
-    Asked(String),
+    Asked(Departure),
 }
 
 /// The event with which this daemon began.
@@ -116,7 +116,7 @@ impl Watch {
                 names.add(node.id, node.name);
             }
         }
-        let counts = view::status(reader, daemon.system().now(), true)?.tasks;
+        let counts = view::status(reader, daemon.system().now(), None)?.tasks;
         let screen = Screen::new(counts.total, counts.completed);
         if form == Form::Text {
             let team = &daemon.system().team().name;
@@ -198,7 +198,7 @@ impl Summary {
             commits_landed: landed.len(),
             cost_usd: None,
             tasks: view::tasks(reader)?,
-            attention: view::status(reader, daemon.system().now(), true)?.attention,
+            attention: view::status(reader, daemon.system().now(), None)?.attention,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) async fn status(place: &Place, form: Form) -> Result<(), Error> {
     let client = place.client()?;
     let status: StatusView = ask_or_read(place, client.get("/status"), |reader| {
-        view::status(reader, now(), false)
+        view::status(reader, now(), None)
     })
     .await?;
     match form {
@@ -38,6 +38,11 @@ fn print(status: &StatusView) {
     output::line(format!("tasks: {}", counts(&status.tasks)));
     if status.finished {
         output::line("the plan is worked off as far as it goes");
+    }
+    if !status.panic.is_empty() {
+        let blocked: Vec<_> = status.panic.iter().map(|stage| stage.name()).collect();
+        let words = format!("panic: {} are blocked (`worknode unpanic`)", blocked.join(", "));
+        output::line(format!("{} {words}", paint("!", colour_of("failed"))));
     }
     for item in &status.attention {
         output::line(format!("{} {item}", paint("!", colour_of("failed"))));

@@ -4,7 +4,7 @@ use std::{os::unix::process::CommandExt, process::Stdio, time::Duration};
 
 use worknode_core::error::{Code, Error};
 use worknode_daemon::{
-    daemon::{Daemon, STATE, lock_path},
+    daemon::{Daemon, Departure, STATE, lock_path},
     lock::Lock,
     view::StatusView,
 };
@@ -28,14 +28,14 @@ pub(crate) async fn up(place: &Place, args: &Up, form: Form) -> Result<(), Error
         return detach(place, args, form).await;
     }
     let daemon = Daemon::start(&place.dir, loaded).await?;
-    let reason = tokio::select! {
+    let departure = tokio::select! {
         asked = daemon.stopped() => asked,
-        () = interrupted() => Ok("interrupted".to_owned()),
+        () = interrupted() => Ok(Departure::because("interrupted")),
     };
-    let stopped = daemon
-        .stop(reason.as_deref().unwrap_or("the runtime gave up"))
-        .await;
-    reason.map(drop).and(stopped)
+    let how = departure.clone();
+    let how = how.unwrap_or_else(|_| Departure::because("the runtime gave up"));
+    let stopped = daemon.stop(how).await;
+    departure.map(drop).and(stopped)
 }
 
 /// Starts this program again, apart from the terminal, and waits until it answers.

@@ -8,7 +8,10 @@
 
 use std::collections::BTreeSet;
 
-use worknode_core::time::{Span, Timestamp};
+use worknode_core::{
+    amount::{Bytes, Dollars},
+    time::{Span, Timestamp},
+};
 use worknode_policies::names::{self, Suggestions};
 
 use super::{
@@ -25,7 +28,7 @@ pub(super) use words::placeholder;
 pub(super) const PLACEHOLDER: &str = "not-read-0f3a";
 
 /// Keys of the design that this version does not have, so that nobody thinks they misspelt them.
-const LATER: [&str; 3] = ["limits.usd", "limits.tokens", "trigger.where"];
+const LATER: [&str; 1] = ["trigger.where"];
 
 /// A mistake at a position of the layer.
 #[derive(Debug)]
@@ -90,8 +93,8 @@ impl Checker {
         match &mut node.value {
             Value::Text(_) if !form.words().is_empty() => self.word(node, schema, &forms),
             Value::Text(_) | Value::Date(_) => self.format(node, form),
-            Value::Integer(number) => {
-                if let Some(message) = out_of_range(*number, form) {
+            Value::Integer(_) | Value::Float(_) => {
+                if let Some(message) = out_of_range(&node.value, form) {
                     self.replace(node, schema, message, None);
                 }
             }
@@ -101,7 +104,7 @@ impl Checker {
                 }
             }
             Value::Table(_) => self.table(node, form, in_list),
-            Value::Float(_) | Value::Boolean(_) => {}
+            Value::Boolean(_) => {}
         }
     }
 
@@ -127,6 +130,7 @@ impl Checker {
         };
         let text = text.clone();
         let error = match form.text("format") {
+            Some("bytes") => text.parse::<Bytes>().err().map(|error| error.to_string()),
             Some("span") => text.parse::<Span>().err().map(|error| error.to_string()),
             Some("date-time") => text.parse::<Timestamp>().err().map(|error| error.to_string()),
             _ => None,
@@ -230,7 +234,22 @@ fn fits(form: Schema<'_>, value: &Value) -> bool {
 }
 
 /// What is wrong with a number. TOML has 64 bits with a sign, whatever the type has.
-fn out_of_range(number: i128, form: Schema<'_>) -> Option<String> {
+fn out_of_range(value: &Value, form: Schema<'_>) -> Option<String> {
+    if form.text("format") == Some("dollars") {
+        let number = match value {
+            Value::Float(number) => *number,
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "far beyond all money it makes no difference"
+            )]
+            Value::Integer(number) => *number as f64,
+            _ => return None,
+        };
+        return Dollars::try_from(number).err().map(|error| error.to_string());
+    }
+    let Value::Integer(number) = *value else {
+        return None;
+    };
     let (least, most) = match form.text("format") {
         Some("uint8") => (0, u8::MAX.into()),
         Some("uint16") => (0, u16::MAX.into()),

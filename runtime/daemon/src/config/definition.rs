@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use worknode_actors::definition::{AgentDefinition, TeamDefinition, TestsDefinition};
-use worknode_core::task::Approval;
+use worknode_core::{task::Approval, usage::Usd};
 use worknode_policies::{
     gate,
     plan::{self, Defaults, Plan},
@@ -19,6 +19,7 @@ pub(super) struct Parts {
     pub agents: Vec<AgentDefinition>,
     pub triggers: Vec<Trigger>,
     pub plan: Plan,
+    pub tests_writes: Vec<PathBuf>,
 }
 
 /// The team that `config` means.
@@ -29,7 +30,11 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
         name: team.name.clone().unwrap_or_default(),
         repository: parts.repository,
         base: team.base.clone(),
-        live_agents: usize::try_from(config.limits.agents).unwrap_or(usize::MAX),
+        live_agents: number(config.limits.agents),
+        usd: config.limits.usd.map(Usd::from),
+        tokens: config.limits.tokens,
+        spawn_depth: number(config.limits.spawn_depth),
+        spawn_fan_out: number(config.limits.spawn_fan_out),
         strategy: team.strategy,
         agents: parts.agents,
         triggers: parts.triggers,
@@ -38,6 +43,8 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
         tests: tests.map(|tests| TestsDefinition {
             command: tests.command.clone(),
             timeout: tests.timeout.0,
+            sandbox: tests.sandbox,
+            writes: parts.tests_writes.clone(),
         }),
         default_gates: team
             .gates
@@ -60,6 +67,10 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
         .map(|planned| (planned.id, planned.spec))
         .collect();
     definition
+}
+
+fn number(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn default_gates(has_tests: bool) -> Vec<String> {

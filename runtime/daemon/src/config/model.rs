@@ -1,22 +1,16 @@
 //! What `worknode.toml` may say. The comments on fields are what the JSON Schema shows.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use worknode_core::{
-    agent::StartWhen,
-    bounds,
-    restart::{RestartKind, RestartPolicy, Strategy},
-    task::Approval,
-    time::Span,
-};
+use worknode_core::{amount::Dollars, bounds, restart::Strategy, task::Approval, time::Span};
 use worknode_policies::plan::PhaseSpec;
-use worknode_profiles::profile::LimitsSpec;
+use worknode_profiles::profile::{Place, SandboxMode};
 use worknode_triggers::TriggerSpec;
 
-/// The profile of an agent that names none.
-pub const DEFAULT_PROFILE: &str = "implementation";
+mod agent;
+
+pub use agent::{AgentBudget, AgentEntry, AgentLimits, AgentOnStuck, AgentRestart, DEFAULT_PROFILE};
+
 /// How long the `tests` gate may take, when nobody says otherwise. As long as a run of an agent
 /// would be too long: a gate answers while somebody waits.
 const TESTS_TIMEOUT: Span = Span::secs(10 * 60);
@@ -86,12 +80,31 @@ pub struct LimitsSection {
     /// Agents that may be alive at once; a start beyond it waits. Default: 8.
     #[schemars(range(min = 1))]
     pub agents: u32,
+    /// Money that all runs together may take, in US dollars. A run that does not fit any more does
+    /// not start. Default: not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd: Option<Dollars>,
+    /// Tokens that all runs together may take, without those that a cache supplied. A run that
+    /// does not fit any more does not start. Default: not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub tokens: Option<u64>,
+    /// Agents that may spawn each other, one below the other; a deeper spawn is refused. At 0
+    /// nobody spawns. Default: 3.
+    pub spawn_depth: u32,
+    /// Agents that one agent may have spawned at the same time; one more is refused. Default: 8.
+    pub spawn_fan_out: u32,
 }
 
 impl Default for LimitsSection {
     fn default() -> Self {
+        let number = |bound| u32::try_from(bound).unwrap_or(u32::MAX);
         Self {
-            agents: u32::try_from(bounds::AGENTS).unwrap_or(u32::MAX),
+            agents: number(bounds::AGENTS),
+            usd: None,
+            tokens: None,
+            spawn_depth: number(bounds::SPAWN_DEPTH),
+            spawn_fan_out: number(bounds::SPAWN_FAN_OUT),
         }
     }
 }
@@ -124,148 +137,15 @@ pub struct TestsGate {
     /// How long it may take; at the limit it is stopped and the gate says no. Default: "10m".
     #[serde(default = "tests_timeout")]
     pub timeout: Span,
+    /// How it is kept in its box: "enforce", "best-effort" or "off". Default: "enforce".
+    #[serde(default)]
+    pub sandbox: SandboxMode,
+    /// Directories that it may write beside its checkout, as caches of its tools: absolute, `~/…`,
+    /// or beginning with `$VARIABLE`. Default: those of the profile "implementation".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<Vec<Place>>,
 }
 
 const fn tests_timeout() -> Span {
     TESTS_TIMEOUT
-}
-
-/// An agent, or several alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AgentEntry {
-    /// Unique name: lower-case letters, digits, `.`, `_` and `-`, at most 64 characters.
-    pub name: String,
-    /// Name of its profile. Default: "implementation".
-    #[serde(default = "default_profile")]
-    pub profile: String,
-    /// Name of the driver that starts it. Default: the profile's; "command" when `command` is
-    /// given and the profile's driver has a command of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver: Option<String>,
-    /// Program and arguments, for the driver `command`. A path with a `/` is relative to the
-    /// repository. Default: none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<Vec<String>>,
-    /// How many there are. More than one are called NAME-1, NAME-2 and so on. Default: 1.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1))]
-    pub count: u32,
-    /// Model, for drivers that take one. Default: the profile's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// What it does when it has no task: the brief of a standing duty. Default: nothing.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub prompt: String,
-    /// Variables that are set for it. Default: none.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-    /// Names of variables that it gets from the daemon's environment, beside those of its
-    /// profile and driver. A `*` at the end stands for any ending. Default: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pass_env: Vec<String>,
-    /// When its process is started. Default: the profile's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start: Option<StartWhen>,
-    /// Limits of each run, where they are not the profile's.
-    #[serde(default)]
-    pub limits: AgentLimits,
-    /// When it is started again, where that is not as the profile says.
-    #[serde(default)]
-    pub restart: AgentRestart,
-}
-
-impl AgentEntry {
-    /// An agent that says nothing of its own.
-    #[must_use]
-    pub fn bare(name: String, profile: &str) -> Self {
-        Self {
-            name,
-            profile: profile.to_owned(),
-            driver: None,
-            command: None,
-            count: one(),
-            model: None,
-            prompt: String::new(),
-            env: BTreeMap::new(),
-            pass_env: Vec::new(),
-            start: None,
-            limits: AgentLimits::default(),
-            restart: AgentRestart::default(),
-        }
-    }
-}
-
-fn default_profile() -> String {
-    DEFAULT_PROFILE.to_owned()
-}
-
-const fn one() -> u32 {
-    1
-}
-
-/// Limits of each run, where they are not the profile's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentLimits {
-    /// Wall time. At the limit the run is stopped. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<Span>,
-    /// Time without output. At the limit the run is stopped. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub silence: Option<Span>,
-    /// Time between TERM and KILL when it is stopped. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grace: Option<Span>,
-    /// Bytes kept of each output stream; older output is rotated away. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<u64>,
-}
-
-impl AgentLimits {
-    /// These limits over those of a profile.
-    #[must_use]
-    pub fn over(self, profile: LimitsSpec) -> LimitsSpec {
-        LimitsSpec {
-            time: self.time.unwrap_or(profile.time),
-            silence: self.silence.unwrap_or(profile.silence),
-            grace: self.grace.unwrap_or(profile.grace),
-            output: self.output.unwrap_or(profile.output),
-        }
-    }
-}
-
-/// When an agent is started again, where that is not as its profile says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentRestart {
-    /// When it is started again after its process ended. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<RestartKind>,
-    /// Restarts allowed within `period`; one more and it is quarantined. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_restarts: Option<u32>,
-    /// The period of `max_restarts`. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub period: Option<Span>,
-    /// Wait before the first restart; doubles with each one. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub backoff: Option<Span>,
-    /// The longest wait before a restart. Default: the profile's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_backoff: Option<Span>,
-}
-
-impl AgentRestart {
-    /// This policy over that of a profile.
-    #[must_use]
-    pub fn over(self, profile: RestartPolicy) -> RestartPolicy {
-        RestartPolicy {
-            kind: self.kind.unwrap_or(profile.kind),
-            max_restarts: self.max_restarts.unwrap_or(profile.max_restarts),
-            period: self.period.unwrap_or(profile.period),
-            backoff: self.backoff.unwrap_or(profile.backoff),
-            max_backoff: self.max_backoff.unwrap_or(profile.max_backoff),
-        }
-    }
 }

@@ -12,20 +12,24 @@ use std::{
 use worknode_actors::definition::TeamDefinition;
 use worknode_core::bounds;
 use worknode_policies::{gate, names::Suggestions, plan, plan::Plan};
+use worknode_profiles::profile::SandboxMode;
 
 use super::{
+    Sources,
     check::PLACEHOLDER,
     definition::{self, Parts},
     mistake::KEPT,
-    model::Config,
+    model::{Config, DEFAULT_PROFILE},
     path::shown,
-    profiles::Profiles,
+    profiles::{Named, Profiles},
 };
 
 mod agents;
+mod places;
 mod programs;
 mod triggers;
 
+use places::{Access, Places};
 use programs::Programs;
 
 /// Characters of a name of an agent or a team.
@@ -97,6 +101,8 @@ pub(super) struct World<'a> {
     pub dir: &'a Path,
     /// The variable `PATH`.
     pub search: &'a str,
+    /// Where the other variables are.
+    pub sources: &'a Sources,
     /// Profiles and drivers.
     pub profiles: &'a Profiles,
 }
@@ -108,7 +114,8 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     team(config, problems);
     listen(config, problems);
     let mut programs = Programs::new(&repository, world.search);
-    let agents = agents::staff(config, world.profiles, &mut programs, problems);
+    let places = Places::new(world, &repository);
+    let agents = agents::staff(config, world, places, &mut programs, problems);
     let names_known =
         !problems.mended.contains("agent") && config.agent.iter().all(|agent| agent.name != PLACEHOLDER);
     let names: BTreeSet<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
@@ -118,15 +125,17 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     plan_problems(&plan, &names, names_known, problems);
     gates(config, problems);
     tests(config, &mut programs, problems);
+    let tests_writes = tests_writes(config, world, places, problems);
     children(config, agents.len(), problems);
     let triggers = triggers::compiled(config, &plan, names_known.then_some(&names), problems);
     definition::definition(
         config,
         Parts {
-            repository,
+            repository: repository.clone(),
             agents,
             triggers,
             plan,
+            tests_writes,
         },
     )
 }
@@ -249,6 +258,11 @@ fn tests(config: &Config, programs: &mut Programs<'_>, problems: &mut Problems) 
     if tests.timeout.0.is_zero() {
         problems.say("gate.tests.timeout", "tests that have no time cannot pass", None);
     }
+    if tests.sandbox == SandboxMode::Off {
+        let message = "without a sandbox the tests may change whatever you may, and an agent wrote them";
+        let hint = "write sandbox = \"best-effort\" to keep what the kernel can";
+        problems.warn("gate.tests.sandbox", message, hint);
+    }
     match tests.command.first() {
         None => {
             let hint = "write command = [\"program\", \"argument\"]".to_owned();
@@ -263,6 +277,25 @@ fn tests(config: &Config, programs: &mut Programs<'_>, problems: &mut Problems) 
     if tests.command.iter().any(|argument| argument.contains('\0')) {
         problems.say("gate.tests.command", "an argument has a zero byte", None);
     }
+}
+
+/// The caches that the tests may write: those of the profile whose work they look at, unless the
+/// configuration names others.
+fn tests_writes(
+    config: &Config,
+    world: &World<'_>,
+    places: Places<'_>,
+    problems: &mut Problems,
+) -> Vec<PathBuf> {
+    let Some(tests) = &config.gate.tests else {
+        return Vec::new();
+    };
+    let of_profile = match world.profiles.profile(DEFAULT_PROFILE) {
+        Named::Known(profile) => profile.writes.as_slice(),
+        Named::Unread | Named::Unknown => &[],
+    };
+    let own = tests.writes.as_deref();
+    places.of("gate.tests.writes", Access::Write, own, of_profile, problems)
 }
 
 /// Agents and phases are the children of one Worknode; the triggers' own phase is one more.

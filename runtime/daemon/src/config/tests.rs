@@ -4,16 +4,21 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use worknode_core::{
     agent::{StartWhen, Tier},
+    budget::SpawnLimits,
     error::{Code, Error},
     node::Detail,
     restart::{RestartKind, Strategy},
+    run::RunLimits,
     task::Approval,
-    time::Span,
+    time::{Span, Timestamp},
+    usage::{Stuck, Usd},
 };
+use worknode_profiles::profile::{SandboxMode, StuckAction, StuckPolicy};
 
 use super::*;
 
@@ -232,6 +237,9 @@ fn everything_means_what_it_says() {
         (coder.spec.restart.kind, coder.spec.restart.max_restarts),
         (RestartKind::Permanent, 5)
     );
+    assert_eq!(definition.budget().usd, Usd::from_dollars(20.0));
+    assert_eq!(definition.budget().tokens, Some(5_000_000));
+    assert_eq!(definition.spawn_limits(), SpawnLimits { depth: 2, fan_out: 4 });
     let of_trigger = &definition.agents[2];
     assert_eq!(
         (of_trigger.spec.start, of_trigger.spec.tier),
@@ -240,6 +248,13 @@ fn everything_means_what_it_says() {
     assert_eq!(definition.triggers.len(), 6);
     let tests = definition.tests.as_ref().unwrap();
     assert_eq!((tests.command.len(), Span(tests.timeout)), (3, Span::secs(300)));
+    assert_eq!(
+        (tests.sandbox, tests.writes.as_slice()),
+        (
+            SandboxMode::BestEffort,
+            &[PathBuf::from("/var/cache/team/tests")][..]
+        )
+    );
     let approvals: Vec<_> = definition
         .plan
         .iter()
@@ -258,6 +273,88 @@ fn everything_means_what_it_says() {
         ("api", Approval::Validation, 2, true),
     ];
     assert_eq!(approvals, expected);
+}
+
+#[test]
+fn p8_every_limit_of_an_agent_reaches_its_runs() {
+    let Loaded { definition, .. } = loaded(&sample("everything"));
+    let coder = &definition.agents[0];
+    let expected = RunLimits {
+        time: Duration::from_secs(45 * 60),
+        silence: Duration::from_secs(600),
+        grace: Duration::from_secs(10),
+        output: 1 << 20,
+        memory: Some(2 << 30),
+        processes: Some(200),
+        cpu: Some(Duration::from_secs(3_600)),
+        tokens: Some(200_000),
+        usd: Usd::from_dollars(1.5),
+        orphan_grace: Duration::from_secs(120),
+    };
+    assert_eq!(coder.spec.limits, expected);
+    let budget = coder.budget.unwrap();
+    assert_eq!(
+        (budget.usd, budget.tokens),
+        (Usd::from_dollars(8.0), Some(2_000_000))
+    );
+    assert_eq!(definition.agents[2].budget, None);
+}
+
+#[test]
+fn p9_what_an_agent_may_reach_is_what_was_written() {
+    let Loaded { definition, .. } = loaded(&sample("everything"));
+    let coder = &definition.agents[0];
+    assert_eq!(
+        (coder.sandbox, coder.strict_files, coder.resume),
+        (SandboxMode::BestEffort, true, false)
+    );
+    let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+    assert_eq!(
+        coder.writes,
+        paths(&[
+            "/home/somebody/.cargo/registry",
+            "/var/cache/team/tool",
+            "/var/cache/tool"
+        ])
+    );
+    assert_eq!(coder.reads, paths(&["/opt/datasets"]));
+    assert_eq!(coder.ports.as_deref(), Some(&[443, 8080][..]));
+    assert_eq!(coder.pool, "team-key");
+    let silent = Stuck::Silent {
+        since: Timestamp::default(),
+    };
+    assert_eq!(coder.on_stuck.action(&silent), StuckAction::Freeze);
+
+    // One that says nothing has what its profile has, and a reviewer's profile has nothing.
+    let reviewer = &definition.agents[2];
+    assert_eq!(
+        (reviewer.sandbox, reviewer.strict_files, reviewer.resume),
+        (SandboxMode::Enforce, false, true)
+    );
+    assert_eq!((reviewer.writes.len(), reviewer.reads.len()), (0, 0));
+    assert_eq!(
+        (&reviewer.ports, reviewer.on_stuck),
+        (&None, StuckPolicy::default())
+    );
+}
+
+#[test]
+fn caches_of_the_profile_are_those_of_this_home() {
+    let mut sources = sources(&sample("plan-beside"));
+    let of = |sources: &Sources| load(sources).unwrap().definition.agents[0].writes.clone();
+    assert!(of(&sources).is_empty(), "without a home there are none");
+    sources.env.push(("HOME".to_owned(), "/home/somebody".to_owned()));
+    let writes = of(&sources);
+    assert!(
+        writes.contains(&PathBuf::from("/home/somebody/.cargo/registry")),
+        "{writes:?}"
+    );
+    assert!(
+        writes
+            .iter()
+            .all(|path| path.starts_with("/home/somebody") && path.components().count() > 3),
+        "{writes:?}"
+    );
 }
 
 #[test]
@@ -358,6 +455,21 @@ fn warnings(config: &str) -> Vec<String> {
         .iter()
         .map(ToString::to_string)
         .collect()
+}
+
+#[test]
+fn p9_an_agent_without_a_sandbox_is_a_warning() {
+    let told = warnings("[[agent]]\nname = \"a\"\ncommand = [\"/bin/sh\"]\nsandbox = \"off\"\n");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("worknode.toml:4:1: agent[0].sandbox: without a sandbox"),
+        "{told:?}"
+    );
+    let told = warnings("[[agent]]\nname = \"a\"\ncommand = [\"/bin/sh\"]\nwrites = [\"$NOT_SET/x\"]\n");
+    assert!(
+        told[0].contains("agent[0].writes[0]: `$NOT_SET/x` is nowhere"),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -16,7 +16,9 @@ pub(super) async fn list(
     caller: Caller,
 ) -> Result<Json<Vec<AgentView>>, ApiError> {
     caller.may_read()?;
-    Ok(Json(view::agents(api.reader(), api.runtime.system().now())?))
+    let live = api.runtime.resources().await;
+    let now = api.runtime.system().now();
+    Ok(Json(view::agents(api.reader(), now, &live)?))
 }
 
 pub(super) async fn show(
@@ -25,7 +27,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<AgentView>, ApiError> {
     caller.may_read()?;
-    one(&api, &id)
+    one(&api, &id).await
 }
 
 pub(super) async fn resume(
@@ -38,12 +40,14 @@ pub(super) async fn resume(
         .system()
         .ask(&caller.0, node.id, Command::Agent(AgentCommand::Resume), None)
         .await?;
-    one(&api, &id)
+    one(&api, &id).await
 }
 
-fn one(api: &Api, id: &str) -> Result<Json<AgentView>, ApiError> {
+/// One agent, as it is now.
+pub(super) async fn one(api: &Api, id: &str) -> Result<Json<AgentView>, ApiError> {
     let node = view::find(api.reader(), Kind::Agent, id)?;
-    let agents = view::agents(api.reader(), api.runtime.system().now())?;
+    let live = api.runtime.resources().await;
+    let agents = view::agents(api.reader(), api.runtime.system().now(), &live)?;
     let found = agents.into_iter().find(|agent| agent.id == node.id);
     found
         .map(Json)

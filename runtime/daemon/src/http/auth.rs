@@ -6,11 +6,11 @@ use axum::{
     extract::{Extension, FromRequestParts},
     http::{header, request::Parts},
 };
-use worknode_actors::system::System;
 use worknode_core::{
     command::Operation,
     error::{Code, Error},
     event::Principal,
+    ids::RunId,
     run::RunStatus,
 };
 use worknode_policies::{authority::Authority, capability};
@@ -26,10 +26,22 @@ pub(crate) enum Door {
     Tcp,
 }
 
+/// Whose process is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Not that of an agent of ours.
+    Outside,
+    /// One of this run.
+    Run(RunId),
+    /// It cannot be told: it is gone already, or not ours to look at.
+    Unknown,
+}
+
 /// What is known of the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) door: Door,
+    pub(crate) origin: Origin,
     /// Whether the kernel says that it runs as the owner of this daemon.
     pub(crate) is_owner: bool,
 }
@@ -81,7 +93,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .ok()
             .map(|Extension(peer)| peer);
         let authority = match bearer(parts) {
-            Some(token) => by_capability(api.runtime.system(), token)?,
+            Some(token) => by_capability(api, token)?,
             None => by_connection(peer)?,
         };
         Ok(Self(Arc::new(authority)))
@@ -98,20 +110,31 @@ fn bearer(parts: &Parts) -> Option<&str> {
         .map(str::trim)
 }
 
-/// The owner of the socket is the operator.
+/// The owner of the socket is the operator; but what an agent started is not, though it runs as
+/// the same user (P9).
 fn by_connection(peer: Option<Peer>) -> Result<Authority, Error> {
     match peer {
         Some(Peer {
             door: Door::Socket,
             is_owner: true,
+            origin: Origin::Outside,
         }) => Ok(Authority::whole(Principal::Operator)),
+        Some(Peer {
+            origin: Origin::Run(run),
+            ..
+        }) => Err(Error::new(
+            Code::Forbidden,
+            format!("a process of run {run} needs the capability of its run"),
+        )
+        .hint("it is in the file that WORKNODE_TOKEN_FILE names; send `Authorization: Bearer …`")),
         _ => Err(Error::new(Code::Forbidden, "this needs a capability")
             .hint("send `Authorization: Bearer …`; the operator's is in .worknode/keys/operator.token")),
     }
 }
 
 /// A capability is worth what it says, while the run that it was made for lives (P4).
-fn by_capability(system: &System, token: &str) -> Result<Authority, Error> {
+fn by_capability(api: &Api, token: &str) -> Result<Authority, Error> {
+    let system = api.runtime.system();
     let claims = capability::verify(token, &system.context().keys.public(), system.now())?;
     if let Principal::Agent { run, .. } = &claims.principal {
         let stored = system.reader().run(*run)?;
@@ -119,6 +142,7 @@ fn by_capability(system: &System, token: &str) -> Result<Authority, Error> {
         if over {
             return Err(Error::new(Code::Forbidden, "the run of this capability is over"));
         }
+        api.runtime.called(*run);
     }
     Ok(claims.into())
 }

@@ -1,4 +1,5 @@
-//! Kill: an agent, a task, a run, or everything. Answers when it is over, with receipts (P4).
+//! Kill: an agent, a task, a run, a subtree, or everything. Answers when it is over, with
+//! receipts (P4).
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     ids::{NodeId, RunId},
-    node::Kind,
+    node::{Kind, Node},
     run::{Receipt, RunStatus, StopCause},
     task::TaskCommand,
     time::Span,
@@ -78,14 +79,23 @@ pub(super) async fn targets(
         }
         stopping.push(before);
     }
+    Ok(Json(with_receipts(&api, stopping, body.grace).await?))
+}
+
+/// The entries, each with the receipt of its run once that is over.
+pub(super) async fn with_receipts(
+    api: &Api,
+    stopping: Vec<KilledView>,
+    grace: Option<Span>,
+) -> Result<Vec<KilledView>, Error> {
     let mut killed = Vec::new();
     for mut entry in stopping {
         if let Some(run) = entry.run {
-            entry.receipt = Some(receipt_of(&api, run, body.grace).await?);
+            entry.receipt = Some(receipt_of(api, run, grace).await?);
         }
         killed.push(entry);
     }
-    Ok(Json(killed))
+    Ok(killed)
 }
 
 /// A full disk keeps a stop from being recorded, and must not keep it from happening: what
@@ -114,16 +124,57 @@ fn resolve(api: &Api, body: &Kill) -> Result<Vec<Target>, Error> {
         return Err(Error::new(Code::Usage, "nothing to kill was named")
             .hint("name an agent, a task or a run, or say --all"));
     }
-    body.targets.iter().map(|text| resolve_one(api, text)).collect()
+    let mut targets = Vec::new();
+    for text in &body.targets {
+        targets.extend(resolve_one(api, text)?);
+    }
+    Ok(targets)
 }
 
-fn resolve_one(api: &Api, text: &str) -> Result<Target, Error> {
+fn resolve_one(api: &Api, text: &str) -> Result<Vec<Target>, Error> {
     match view::find_among(api.reader(), &[Kind::Agent, Kind::Task], text) {
-        Ok(node) if node.kind == Kind::Agent => Ok(Target::Agent(node.id, node.name)),
-        Ok(node) => Ok(Target::Task(node.id, node.name)),
-        Err(error) if error.code == Code::NotFound => resolve_run(api, text),
+        Ok(node) => resolve_node(api, &node),
+        Err(error) if error.code == Code::NotFound => match resolve_subtree(api, text)? {
+            Some(targets) => Ok(targets),
+            None => resolve_run(api, text).map(|target| vec![target]),
+        },
         Err(error) => Err(error),
     }
+}
+
+/// An agent takes those with it that it spawned, the last ones first: nobody is left to spawn.
+fn resolve_node(api: &Api, node: &Node) -> Result<Vec<Target>, Error> {
+    if node.kind == Kind::Task {
+        return Ok(vec![Target::Task(node.id, node.name.clone())]);
+    }
+    let mut targets = vec![Target::Agent(node.id, node.name.clone())];
+    targets.extend(below(api, node.id)?);
+    Ok(targets)
+}
+
+/// A team or a phase: every agent and every open task below it.
+fn resolve_subtree(api: &Api, text: &str) -> Result<Option<Vec<Target>>, Error> {
+    let kinds = [Kind::Organisation, Kind::Team, Kind::Project, Kind::Phase];
+    match view::find_among(api.reader(), &kinds, text) {
+        Ok(node) => below(api, node.id).map(Some),
+        Err(error) if error.code == Code::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every agent and every task that is not over, anywhere below `top`.
+fn below(api: &Api, top: NodeId) -> Result<Vec<Target>, Error> {
+    let mut targets = Vec::new();
+    for node in view::descendants(api.reader(), top)? {
+        match node.kind {
+            Kind::Agent => targets.push(Target::Agent(node.id, node.name)),
+            Kind::Task if node.task().is_some_and(|task| !task.status.is_terminal()) => {
+                targets.push(Target::Task(node.id, node.name));
+            }
+            _ => {}
+        }
+    }
+    Ok(targets)
 }
 
 /// A run that is over already is killed already.
@@ -238,7 +289,18 @@ async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Resu
     Ok(())
 }
 
-/// Waits for the end of the run, within its grace and a margin. A stop may have been under way
+/// Does a task still name this run as its holder?
+fn holds_claim(api: &Api, run: RunId) -> Result<bool, Error> {
+    let reader = api.reader();
+    let Some(task) = reader.run(run)?.and_then(|stored| stored.run.spec.purpose.task()) else {
+        return Ok(false);
+    };
+    let node = reader.node(task)?;
+    let claim = node.as_ref().and_then(|node| node.task()?.status.claim());
+    Ok(claim.is_some_and(|claim| claim.run == run))
+}
+
+/// Waits for the end of the run and of its claim, within its grace and a margin. A stop may have been under way
 /// before, so the run's own grace counts too.
 async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receipt, Error> {
     let system = api.runtime.system();
@@ -251,7 +313,7 @@ async fn receipt_of(api: &Api, run: RunId, grace: Option<Span>) -> Result<Receip
         loop {
             let stored = system.reader().run(run)?;
             match stored.map(|stored| stored.run.status) {
-                Some(RunStatus::Exited { receipt }) => return Ok(receipt),
+                Some(RunStatus::Exited { receipt }) if !holds_claim(api, run)? => return Ok(*receipt),
                 Some(_) => drop(follower.next(64).await?),
                 None => return Err(Error::new(Code::NotFound, format!("there is no run {run}"))),
             }

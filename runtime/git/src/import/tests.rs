@@ -1,49 +1,10 @@
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::PathBuf,
-};
+use std::{fs, os::unix::fs::symlink};
 
 use super::*;
 use crate::{
     Merged,
-    testing::{World, authorship, commit, git, try_git, write},
+    testing::{World, authorship, commit, git, poison, try_git, write},
 };
-
-/// Turns a clone into a trap: whatever git runs of it leaves a mark.
-fn poison(world: &World, clone: &Path) -> PathBuf {
-    let mark = world.path("mark");
-    let program = world.path("evil.sh");
-    fs::write(&program, format!("#!/bin/sh\ntouch {}\ncat\n", mark.display())).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let hooks = clone.join(".git/hooks");
-    fs::create_dir_all(&hooks).unwrap();
-    for hook in [
-        "post-checkout",
-        "pre-commit",
-        "reference-transaction",
-        "post-merge",
-        "post-index-change",
-    ] {
-        fs::copy(&program, hooks.join(hook)).unwrap();
-    }
-    let evil = program.to_str().unwrap();
-    for key in [
-        "core.fsmonitor",
-        "core.sshCommand",
-        "core.alternateRefsCommand",
-        "core.pager",
-        "uploadpack.packObjectsHook",
-        "filter.evil.clean",
-        "filter.evil.smudge",
-        "merge.evil.driver",
-        "diff.external",
-        "gpg.program",
-    ] {
-        git(clone, ["config", key, evil]);
-    }
-    mark
-}
 
 #[tokio::test]
 async fn p9_nothing_that_an_agent_configured_ever_runs() {

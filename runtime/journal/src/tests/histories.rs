@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;
 use worknode_core::{
-    agent::{self, AgentCommand},
+    agent::{self, AgentCommand, Share},
     event::{Event, Principal},
     git::{CommitId, TreeId},
     ids::NodeId,
@@ -99,24 +99,17 @@ fn agent_command(
         start_time: 7,
         boot_id: "boot".into(),
     };
-    let receipt = Receipt {
-        ending: Ending::Code {
+    let receipt = Receipt::new(
+        Ending::Code {
             code: i32::from(choice % 2),
         },
-        cause: None,
-        started_at: None,
-        ended_at: now,
-        processes_ended: 1,
-        term_sent: false,
-        kill_sent: false,
-        output_bytes: 0,
-        output_dropped: 0,
-    };
+        now,
+    );
     match choice % 8 {
         0 | 1 => AgentCommand::Start {
             run: run_id(serial),
             purpose: Purpose::Standing,
-            max_duration: None,
+            share: Share::default(),
         },
         2 | 3 => AgentCommand::Started {
             run: current,
@@ -128,7 +121,7 @@ fn agent_command(
         },
         5 => AgentCommand::Exited {
             run: current,
-            receipt,
+            receipt: Box::new(receipt),
             random: 0,
         },
         6 => AgentCommand::BackoffOver,

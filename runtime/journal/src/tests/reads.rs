@@ -88,17 +88,7 @@ async fn worknodes_are_found_by_place_kind_status_and_name() {
 #[tokio::test]
 async fn runs_have_rows_of_their_own() {
     let store = Store::new().await;
-    let receipt = Receipt {
-        ending: Ending::Code { code: 0 },
-        cause: None,
-        started_at: None,
-        ended_at: MORNING,
-        processes_ended: 1,
-        term_sent: false,
-        kill_sent: false,
-        output_bytes: 0,
-        output_dropped: 0,
-    };
+    let receipt = Box::new(Receipt::new(Ending::Code { code: 0 }, MORNING));
     let over = Event::RunExited {
         run: run_id(1),
         receipt,

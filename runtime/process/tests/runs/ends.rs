@@ -2,22 +2,23 @@
 
 use worknode_process::{ExitStatus, Identify, Liveness};
 
-use crate::scene::Scene;
+use crate::scene::{HANG, LONG, Scene, is_over};
 
 #[tokio::test]
 async fn the_exit_code_is_reported_and_stays() {
     let scene = Scene::new();
-    let mut process = scene.start("exit 42").await;
-    let exit = process.wait().await;
+    let shim = scene.start("exit 42").await;
+    let exit = shim.wait().await;
     assert_eq!(exit.status, ExitStatus::Code(42));
     assert_eq!((exit.leftovers, exit.survivors), (0, 0));
-    assert_eq!(process.wait().await, exit);
+    assert_eq!((exit.reached, &exit.stop), (None, &None));
+    assert_eq!(shim.wait().await, exit);
 }
 
 #[tokio::test]
 async fn a_signal_is_told_from_an_exit_code() {
     let scene = Scene::new();
-    let exit = scene.start("kill -SEGV $$").await.wait().await;
+    let exit = scene.end_of("kill -SEGV $$").await;
     assert_eq!(exit.status, ExitStatus::Signal(11));
     assert_eq!(exit.status.to_string(), "killed by signal 11");
 }
@@ -26,68 +27,39 @@ async fn a_signal_is_told_from_an_exit_code() {
 async fn p4_children_that_outlive_the_leader_are_counted_and_killed() {
     let scene = Scene::new();
     let script = "sh -c 'trap \"\" TERM HUP; echo $$ > first; echo up; read x < gate' &
-                  sleep 1000 & echo $! > second
+                  setsid sleep 1000 & echo $! > second
                   while ! [ -s first ]; do :; done";
-    let mut process = scene.start(&format!("mkfifo gate; {script}")).await;
-    let exit = process.wait().await;
+    let exit = scene.end_of(&format!("mkfifo gate; {script}")).await;
     assert_eq!(exit.status, ExitStatus::Code(0));
     assert_eq!((exit.leftovers, exit.survivors), (2, 0));
     assert!(!exit.output.stdout.cut, "the pipe closed with its last holder");
     for name in ["first", "second"] {
-        let left = scene.noted(name);
-        assert!(left.is_none_or(|id| id.is_alive() == Liveness::Gone), "{name}");
+        assert!(scene.is_gone(name), "{name}");
     }
-}
-
-#[tokio::test]
-async fn a_descendant_that_left_the_session_does_not_hold_up_the_report() {
-    let scene = Scene::new();
-    let mut process = scene
-        .start("setsid sh -c 'echo $$ > away; exec sleep 1000' & while ! [ -s away ]; do :; done; echo done")
-        .await;
-    let exit = process.wait().await;
-    assert_eq!(exit.status, ExitStatus::Code(0));
-    assert_eq!(exit.leftovers, 0);
-    assert!(exit.output.stdout.cut);
-    assert_eq!(scene.stdout(), "done\n");
-    let away = scene.noted("away").unwrap();
-    assert_eq!(away.is_alive(), Liveness::Alive);
-    assert!(
-        worknode_process::stop_identity(&away, crate::scene::LONG)
-            .await
-            .gone()
-    );
 }
 
 #[tokio::test]
 async fn a_run_is_supervised_when_nobody_holds_a_handle() {
     let scene = Scene::new();
-    let process = scene.ready("echo up; mkfifo gate; read x < gate").await;
-    let (id, stopper) = (process.identity().clone(), process.stopper());
-    drop(process);
+    let shim = scene.ready(HANG).await;
+    let (id, stopper) = (shim.identity().clone(), shim.stopper());
+    drop(shim);
     assert_eq!(id.is_alive(), Liveness::Alive);
-    assert!(stopper.stop(crate::scene::LONG).await.gone());
+    assert!(stopper.stop(LONG).await.gone());
     assert_eq!(id.is_alive(), Liveness::Gone);
 }
 
-#[test]
-fn p7_a_runtime_that_goes_away_leaves_no_process() {
+#[tokio::test]
+async fn the_shim_ends_with_its_run_and_leaves_nothing_but_the_record() {
     let scene = Scene::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let id = runtime.block_on(async {
-        scene
-            .ready("trap '' TERM; echo up; mkfifo gate; read x < gate")
-            .await
-            .identity()
-            .clone()
-    });
-    drop(runtime);
-    // KILL was sent while the runtime went away; the kernel needs a moment to act on it.
-    while id.is_alive() == Liveness::Alive {
-        std::thread::yield_now();
+    let request = scene.request(scene.script("exit 0"));
+    let shim = crate::scene::spawn(request.clone()).await.unwrap();
+    shim.wait().await;
+    is_over(shim.shim()).await;
+    assert!(request.dir.join("exit.json").exists());
+    assert!(!request.dir.join("shim.sock").exists());
+    if let Some(cgroups) = worknode_process::guarantees().cgroups {
+        let left = cgroups.join(format!("{}.{}", request.run, shim.shim().pid));
+        assert!(!left.exists());
     }
-    assert_eq!(id.is_alive(), Liveness::Gone);
 }

@@ -83,8 +83,48 @@ fn common_slips_come_with_advice() {
             "limits.agents: the number is too large; at most 4294967295",
         ),
         (
-            "[limits]\nusd = 20.0",
-            "limits.usd: there is no key `usd` (not available in this version; leave it out)",
+            "[limits]\nusd = 0",
+            "limits.usd: this is not an amount of dollars above zero, as in 20 or 0.5",
+        ),
+        (
+            "[limits]\nusd = -0.5",
+            "limits.usd: this is not an amount of dollars above zero, as in 20 or 0.5",
+        ),
+        (
+            "[limits]\nusd = \"20\"",
+            "limits.usd: found a string, want an amount of dollars, as in 0.5 (write it without quotes)",
+        ),
+        (
+            "[limits]\ntokens = 0",
+            "limits.tokens: 0 is too small; at least 1",
+        ),
+        (
+            "[limits]\nspawn_depth = -1",
+            "limits.spawn_depth: -1 is too small; at least 0",
+        ),
+        (
+            "[[agent]]\nname = \"x\"\nlimits = { memory = \"2 apples\" }",
+            "agent[0].limits.memory: `2 apples` is not a number of bytes, as in 1048576, \"512MB\" or \"2GiB\"",
+        ),
+        (
+            "[[agent]]\nname = \"x\"\nlimits = { memory = -1 }",
+            "agent[0].limits.memory: -1 is too small; at least 0",
+        ),
+        (
+            "[[agent]]\nname = \"x\"\nlimits = { memory = 1.5 }",
+            "agent[0].limits.memory: found a number with a fraction, want an integer or a number of bytes, as in \"2GiB\"",
+        ),
+        (
+            "[[agent]]\nname = \"x\"\non_stuck = { silent = \"kil\" }",
+            "agent[0].on_stuck.silent: `kil` is none of: wait, notify, freeze, kill, escalate (did you mean `kill`?)",
+        ),
+        (
+            "[[agent]]\nname = \"x\"\nsandbox = \"besteffort\"",
+            "agent[0].sandbox: `besteffort` is none of: enforce, best-effort, off (did you mean `best-effort`?)",
+        ),
+        (
+            "[[agent]]\nname = \"x\"\nports = [443, 70000]",
+            "agent[0].ports[1]: the number is too large; at most 65535",
         ),
         (
             "[limits]\nagents = 1.5",

@@ -30,8 +30,10 @@ fn kind(form: Schema<'_>, many: bool) -> String {
     let (one, several) = match (form.kind(), form.text("format")) {
         ("string", Some("span")) => ("a length of time, as in \"30m\"", "lengths of time"),
         ("string", Some("date-time")) => ("a date and time with an offset", "dates"),
+        ("string", Some("bytes")) => ("a number of bytes, as in \"2GiB\"", "numbers of bytes"),
         ("string", _) => ("a string", "strings"),
         ("integer", _) => ("an integer", "integers"),
+        ("number", Some("dollars")) => ("an amount of dollars, as in 0.5", "amounts of dollars"),
         ("number", _) => ("a number", "numbers"),
         ("boolean", _) => ("true or false", "truth values"),
         ("object", _) => ("a table", "tables"),
@@ -63,6 +65,9 @@ pub(super) fn advice(forms: &[Schema<'_>], value: &Value, path: &Path) -> Option
         }
         (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date(_), "string") => {
             Some("write it in quotes".to_owned())
+        }
+        (Value::Text(text), "number") if text.trim().parse::<f64>().is_ok() => {
+            Some("write it without quotes".to_owned())
         }
         (Value::Text(text), "integer") if text.trim().parse::<i64>().is_ok() => {
             Some("write it without quotes".to_owned())
@@ -98,6 +103,7 @@ pub(in crate::config) fn placeholder(schema: Schema<'_>) -> Value {
     }
     match (form.kind(), form.text("format")) {
         ("string", Some("span")) => Value::Text("1m".to_owned()),
+        ("string", Some("bytes")) => Value::Text("1GiB".to_owned()),
         ("string", Some("date-time")) => Value::Text("2100-01-01T00:00:00Z".to_owned()),
         ("integer", _) => Value::Integer(1),
         ("number", _) => Value::Float(1.0),

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use worknode_actors::definition::AgentDefinition;
 use worknode_actors::definition::trigger_agent;
-use worknode_core::{agent::StartWhen, bounds};
+use worknode_core::{agent::StartWhen, bounds, budget::Budget, usage::Usd};
 use worknode_policies::names::Suggestions;
 use worknode_profiles::{Driver, Profile};
 use worknode_triggers::TriggerSpec;
 
 mod build;
 mod checks;
+mod shares;
 
-use super::{NAME, Problems, did_you_mean, programs::Programs};
+use super::{NAME, Problems, World, did_you_mean, places::Places, programs::Programs};
 use crate::config::{
     model::{AgentEntry, Config},
     path::shown,
     profiles::{Named, Profiles},
 };
+use build::Reach;
 
 /// Names that mean somebody else in messages and events.
 const RESERVED: [&str; 4] = ["operator", "executive", "assignee", "runtime"];
@@ -25,12 +27,18 @@ const RESERVED: [&str; 4] = ["operator", "executive", "assignee", "runtime"];
 /// The agents of the team, in the order of their start. Those of triggers come last.
 pub(super) fn staff(
     config: &Config,
-    profiles: &Profiles,
+    world: &World<'_>,
+    places: Places<'_>,
     programs: &mut Programs<'_>,
     problems: &mut Problems,
 ) -> Vec<AgentDefinition> {
     let mut staff = Staff {
-        profiles,
+        profiles: world.profiles,
+        places,
+        of_team: Budget {
+            tokens: config.limits.tokens,
+            usd: config.limits.usd.map(Usd::from),
+        },
         programs,
         problems,
         suggestions: Suggestions::default(),
@@ -48,6 +56,9 @@ pub(super) fn staff(
 
 struct Staff<'a, 'p> {
     profiles: &'a Profiles,
+    places: Places<'a>,
+    /// What the whole team may take.
+    of_team: Budget,
     programs: &'a mut Programs<'p>,
     problems: &'a mut Problems,
     suggestions: Suggestions,
@@ -61,6 +72,7 @@ struct Wanted<'e> {
     profile: Option<&'e Profile>,
     driver: Option<&'e Driver>,
     entry: &'e AgentEntry,
+    reach: &'e Reach,
     start: Option<StartWhen>,
 }
 
@@ -74,6 +86,9 @@ impl<'a> Staff<'a, '_> {
             self.environment(path, entry, driver);
         }
         self.limits(path, entry, profile);
+        self.shares(path, entry, profile);
+        self.confinement(path, entry, profile);
+        let reach = self.reach(path, entry, profile, driver);
         if entry.prompt.len() > bounds::PROMPT {
             let message = format!(
                 "the prompt has {} bytes; at most {}",
@@ -86,6 +101,7 @@ impl<'a> Staff<'a, '_> {
             profile,
             driver,
             entry,
+            reach: &reach,
             start: entry.start,
         };
         let longest = if count > 1 {
@@ -156,6 +172,8 @@ impl<'a> Staff<'a, '_> {
         if let (true, Some(driver)) = (alone, driver) {
             self.program_of(path, driver);
         }
+        self.shares_of_profile(path, &entry, profile);
+        let reach = self.reach(path, &entry, profile, driver);
         let start = Some(StartWhen::Trigger);
         let name = entry.name.clone();
         self.take(
@@ -165,6 +183,7 @@ impl<'a> Staff<'a, '_> {
                 profile,
                 driver,
                 entry: &entry,
+                reach: &reach,
                 start,
             },
         );

@@ -1,33 +1,75 @@
 //! From an agent's entry and its profile to the agent.
 
+use std::path::PathBuf;
+
 use worknode_actors::definition::AgentDefinition;
 use worknode_core::{
     agent::{AgentSpec, Tier},
+    budget::Budget,
     restart::RestartPolicy,
 };
-use worknode_profiles::{Profile, profile::LimitsSpec};
+use worknode_profiles::{
+    Driver, Profile,
+    profile::{FilesMode, LimitsSpec, SandboxMode, StuckPolicy},
+};
 
-use super::Wanted;
-use crate::config::model::DEFAULT_PROFILE;
+use super::{Staff, Wanted};
+use crate::config::{
+    model::{AgentEntry, DEFAULT_PROFILE},
+    semantic::places::Access,
+};
+
+/// What an agent may write and read beside its own, filled in.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    writes: Vec<PathBuf>,
+    reads: Vec<PathBuf>,
+    driver_writes: Vec<PathBuf>,
+}
+
+impl Staff<'_, '_> {
+    /// What the entry names, else what its profile does; and what its driver must write.
+    pub(super) fn reach(
+        &mut self,
+        path: &str,
+        entry: &AgentEntry,
+        profile: Option<&Profile>,
+        driver: Option<&Driver>,
+    ) -> Reach {
+        let (writes, reads) = profile.map_or((&[][..], &[][..]), |profile| (&profile.writes, &profile.reads));
+        let mut places = |key: &str, access, own: Option<&[_]>, of_profile: &[_]| {
+            let path = format!("{path}.{key}");
+            self.places.of(&path, access, own, of_profile, self.problems)
+        };
+        let writes = places("writes", Access::Write, entry.writes.as_deref(), writes);
+        let reads = places("reads", Access::Read, entry.reads.as_deref(), reads);
+        // As the program will have them: what the entry sets goes before what the daemon has.
+        let variable = |name: &str| {
+            let own = entry.env.get(name).cloned();
+            own.or_else(|| self.places.variable(name))
+        };
+        let driver_writes = driver.map_or_else(Vec::new, |driver| driver.writes(variable));
+        Reach {
+            writes,
+            reads,
+            driver_writes: self.places.of_driver(driver_writes),
+        }
+    }
+}
 
 /// What the entry says over what the profile says. Where one is unknown, which was told, a
 /// stand-in takes its place.
 pub(super) fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
-    let stand_in = Profile {
-        name: DEFAULT_PROFILE.to_owned(),
-        description: None,
-        tier: Tier::Implementation,
-        driver: None,
-        model: None,
-        start: None,
-        restart: RestartPolicy::default(),
-        limits: LimitsSpec::default(),
-        env: Vec::new(),
-        brief: None,
-    };
+    let stand_in = stand_in();
     let profile = wanted.profile.unwrap_or(&stand_in);
     let driver = wanted.driver.cloned().unwrap_or_default();
-    let entry = wanted.entry;
+    let (entry, reach) = (wanted.entry, wanted.reach);
+    let pool = entry
+        .pool
+        .as_ref()
+        .or(profile.pool.as_ref())
+        .or(driver.pool.as_ref());
+    let budget = Budget::from(entry.budget);
     AgentDefinition {
         name,
         spec: AgentSpec {
@@ -38,12 +80,45 @@ pub(super) fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
             restart: entry.restart.over(profile.restart),
             limits: entry.limits.over(profile.limits).into(),
         },
-        driver,
         command: entry.command.clone().unwrap_or_default(),
         model: entry.model.clone().or_else(|| profile.model.clone()),
         prompt: entry.prompt.clone(),
         env: entry.env.clone(),
         pass_env: profile.env.iter().chain(&entry.pass_env).cloned().collect(),
         brief: profile.template().to_owned(),
+        sandbox: entry.sandbox.unwrap_or(profile.sandbox),
+        strict_files: entry.files.unwrap_or(profile.files) == FilesMode::Strict,
+        writes: reach.writes.clone(),
+        reads: reach.reads.clone(),
+        driver_writes: reach.driver_writes.clone(),
+        ports: entry.ports.clone().or_else(|| profile.ports.clone()),
+        pool: pool.unwrap_or(&driver.name).clone(),
+        resume: entry.resume.unwrap_or(profile.resume),
+        on_stuck: entry.on_stuck.over(profile.on_stuck),
+        budget: (!budget.is_unlimited()).then_some(budget),
+        driver,
+    }
+}
+
+fn stand_in() -> Profile {
+    Profile {
+        name: DEFAULT_PROFILE.to_owned(),
+        description: None,
+        tier: Tier::Implementation,
+        driver: None,
+        model: None,
+        start: None,
+        restart: RestartPolicy::default(),
+        limits: LimitsSpec::default(),
+        env: Vec::new(),
+        brief: None,
+        sandbox: SandboxMode::default(),
+        files: FilesMode::default(),
+        writes: Vec::new(),
+        reads: Vec::new(),
+        ports: None,
+        resume: true,
+        pool: None,
+        on_stuck: StuckPolicy::default(),
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use worknode_core::time::Span;
-use worknode_profiles::{Driver, Launch, Profile, profile::LimitsSpec};
+use worknode_profiles::{
+    Driver, Launch, Profile,
+    profile::{LimitsSpec, SandboxMode, pool_mistake, ports_mistake},
+};
 
 use super::Staff;
 use crate::config::{
@@ -153,6 +156,22 @@ impl<'a> Staff<'a, '_> {
             let message = format!("too many; at most {RESTARTS}");
             self.problems
                 .say(format!("{path}.restart.max_restarts"), message, None);
+        }
+    }
+
+    /// How the agent is confined, and what is done when it gets nowhere.
+    pub(super) fn confinement(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) {
+        if let Some(why) = entry.pool.as_deref().and_then(pool_mistake) {
+            self.problems.say(format!("{path}.pool"), why, None);
+        }
+        if let Some(why) = entry.ports.as_deref().and_then(ports_mistake) {
+            self.problems.say(format!("{path}.ports"), why, None);
+        }
+        let of_profile = profile.map(|profile| profile.sandbox).unwrap_or_default();
+        if entry.sandbox.unwrap_or(of_profile) == SandboxMode::Off {
+            let message = "without a sandbox it may change whatever you may: other agents' work, your files";
+            let hint = "write sandbox = \"best-effort\" to keep what the kernel can";
+            self.problems.warn(format!("{path}.sandbox"), message, hint);
         }
     }
 }

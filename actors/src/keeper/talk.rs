@@ -1,0 +1,362 @@
+//! The conversation with a run's program: what it writes is read as it comes, and what it waits
+//! for is answered.
+//!
+//! Everything is read from the run's own files, from their beginning: a daemon that takes a run
+//! over reads the same, and stands where the one before stood. Inputs have ids, and the shim
+//! leaves out those that it has written before, so that reading twice says nothing twice (P6).
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::{fs::File, io::AsyncReadExt, time::Instant};
+use worknode_core::{
+    agent::AgentCommand,
+    bounds,
+    budget::Ledger,
+    command::Command,
+    ids::{NodeId, RunId},
+    run::{RunLimits, RunSpec, StopCause},
+    usage::{Stuck, Usage},
+};
+use worknode_process::{Exit, ExitStatus, Shim};
+use worknode_profiles::driver::Stream;
+use worknode_profiles::stream::{Action, Cause, Conversation, End, Opening, Outcome, Pipe, Report};
+
+use super::workspace::Launched;
+use crate::{definition::AgentDefinition, pools, system::System};
+
+/// Bytes that are read at once.
+const READ: usize = 64 * 1024;
+
+/// What a program said about its own end.
+#[derive(Debug, Default)]
+pub(super) struct LastWord {
+    pub(super) usage: Usage,
+    /// Why it is not well, when it is not.
+    pub(super) failure: Option<String>,
+    /// Not its own fault: its provider gave nothing more.
+    pub(super) blameless: bool,
+}
+
+/// A conversation under way.
+pub(super) struct Talk {
+    system: System,
+    agent: NodeId,
+    run: RunId,
+    limits: RunLimits,
+    /// `None` when the program's output means nothing to us.
+    conversation: Option<Conversation>,
+    stdout: Tail,
+    stderr: Tail,
+    usage: Usage,
+    /// What of it is stored, and since when.
+    stored: Usage,
+    stored_at: Instant,
+    /// When a program that has said that it is done must be gone.
+    gone_by: Option<Instant>,
+    definition: Option<Arc<AgentDefinition>>,
+}
+
+impl Talk {
+    /// The conversation of a run, from its beginning.
+    pub(super) fn open(system: &System, agent: NodeId, spec: &RunSpec) -> Self {
+        let files = system.context().paths.run(spec.id);
+        let definition = system.agent(agent);
+        let reads = definition
+            .as_ref()
+            .filter(|agent| agent.driver.stream != Stream::None);
+        let conversation = reads.map(|agent| {
+            let launched = Launched::load(system, agent, spec);
+            Conversation::new(
+                &agent.driver,
+                &Opening {
+                    brief: &launched.brief,
+                    brief_file: &launched.brief_file.to_string_lossy(),
+                    cwd: &launched.clone.to_string_lossy(),
+                    model: launched.model.as_deref(),
+                    session: Some(&launched.session),
+                    ..Opening::default()
+                },
+            )
+        });
+        Self {
+            system: system.clone(),
+            agent,
+            run: spec.id,
+            limits: spec.limits,
+            conversation,
+            stdout: Tail::of(files.join("stdout.log")),
+            stderr: Tail::of(files.join("stderr.log")),
+            usage: Usage::default(),
+            stored: Usage::default(),
+            stored_at: Instant::now(),
+            gone_by: None,
+            definition,
+        }
+    }
+
+    /// Says the first words, and hears what was said before this daemon came.
+    pub(super) async fn begin(&mut self, shim: &Shim) -> Option<StopCause> {
+        let first = self.conversation.as_mut().map(Conversation::begin);
+        let stop = self.act(first.unwrap_or_default(), Some(shim)).await;
+        let more = self.hear(shim).await;
+        stop.or(more)
+    }
+
+    /// Hears what was written since the last time. Says why the run must end, when it must.
+    pub(super) async fn hear(&mut self, shim: &Shim) -> Option<StopCause> {
+        self.read(Some(shim)).await
+    }
+
+    /// When something is to be done even though nothing is heard.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        let unstored = (self.usage != self.stored).then(|| self.stored_at + bounds::USAGE_EVERY);
+        match (unstored, self.gone_by) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// What is to be done then.
+    pub(super) async fn lose_patience(&mut self) -> Option<StopCause> {
+        self.store_usage().await;
+        let late = self.gone_by.is_some_and(|by| by <= Instant::now());
+        if late {
+            self.gone_by = None;
+        }
+        late.then_some(StopCause::Lingering)
+    }
+
+    /// The rest of the output, and what it means together with how the process ended.
+    pub(super) async fn last_word(mut self, exit: &Exit) -> LastWord {
+        let _ = self.read(None).await;
+        let Some(conversation) = &self.conversation else {
+            return LastWord::default();
+        };
+        let end = match exit.status {
+            ExitStatus::Code(code) => End::Code(code),
+            ExitStatus::Signal(signal) => End::Signal(signal),
+            ExitStatus::Unknown => End::Unknown,
+        };
+        let usage = conversation.usage();
+        match conversation.ended(end) {
+            Outcome::Done => LastWord {
+                usage,
+                ..LastWord::default()
+            },
+            Outcome::Failed { reason, cause } => {
+                let blameless = self.note_failure(cause).await;
+                LastWord {
+                    usage,
+                    failure: Some(reason),
+                    blameless,
+                }
+            }
+        }
+    }
+
+    /// Tells the pool of credentials why the program gave up. Is it the provider's fault?
+    async fn note_failure(&self, cause: Cause) -> bool {
+        let stuck = match cause {
+            Cause::Quota { reset_at } => Stuck::QuotaPaused { reset_at },
+            Cause::Overloaded => Stuck::Overloaded,
+            Cause::Auth
+            | Cause::ContextExhausted
+            | Cause::MaxTurns
+            | Cause::Budget
+            | Cause::Interrupted
+            | Cause::Session
+            | Cause::Input
+            | Cause::Provider
+            | Cause::NoResult
+            | Cause::WorkLeftUndone
+            | Cause::Crashed => return false,
+        };
+        pools::stuck(&self.system, self.run, &stuck).await;
+        true
+    }
+
+    async fn read(&mut self, shim: Option<&Shim>) -> Option<StopCause> {
+        let mut stop = None;
+        for from in [Pipe::Stdout, Pipe::Stderr] {
+            while let Some(conversation) = &mut self.conversation {
+                let tail = match from {
+                    Pipe::Stdout => &mut self.stdout,
+                    Pipe::Stderr => &mut self.stderr,
+                };
+                let bytes = tail.read().await;
+                if bytes.is_empty() {
+                    break;
+                }
+                let actions = conversation.output(from, &bytes, self.system.now());
+                let wants = self.act(actions, shim).await;
+                stop = stop.or(wants);
+            }
+        }
+        stop
+    }
+
+    async fn act(&mut self, actions: Vec<Action>, shim: Option<&Shim>) -> Option<StopCause> {
+        let mut stop = None;
+        for action in actions {
+            let wants = match (action, shim) {
+                (Action::Report(report), _) => self.note(report).await,
+                (Action::Input { id, bytes }, Some(shim)) => {
+                    if let Err(error) = shim.input(&id, bytes).await {
+                        tracing::warn!(%error, input = id, "the program could not be answered");
+                    }
+                    None
+                }
+                (Action::CloseInput, Some(shim)) => {
+                    if let Err(error) = shim.close_input().await {
+                        tracing::debug!(%error, "the program's input could not be closed");
+                    }
+                    None
+                }
+                (Action::Finished, Some(_)) => {
+                    self.gone_by.get_or_insert(Instant::now() + bounds::LINGER);
+                    None
+                }
+                // It is gone, and nothing can be said to it any more.
+                (Action::Input { .. } | Action::CloseInput | Action::Finished, None) => None,
+            };
+            stop = stop.or(wants);
+        }
+        stop
+    }
+
+    async fn note(&mut self, report: Report) -> Option<StopCause> {
+        match report {
+            Report::Session { id } => {
+                let session = AgentCommand::InSession {
+                    run: self.run,
+                    session: id,
+                };
+                self.tell(session).await;
+                None
+            }
+            Report::Usage(usage) => self.note_usage(usage).await,
+            Report::Stuck(stuck) => self.note_stuck(stuck).await,
+            Report::Unstuck => {
+                let stuck = AgentCommand::StuckOn {
+                    run: self.run,
+                    stuck: None,
+                };
+                self.tell(stuck).await;
+                None
+            }
+            Report::Unchecked { what } => {
+                let message = format!("{what} did not answer in time, and the tool ran unchecked");
+                self.system.notify("operator", message).await;
+                None
+            }
+            other => {
+                tracing::debug!(report = ?other, "the program says");
+                None
+            }
+        }
+    }
+
+    async fn note_usage(&mut self, usage: Usage) -> Option<StopCause> {
+        self.usage = usage;
+        self.system.guard().used(self.run, &usage);
+        pools::progressed(&self.system, self.run).await;
+        if self.stored_at.elapsed() >= bounds::USAGE_EVERY {
+            self.store_usage().await;
+        }
+        Ledger::reached(&self.limits, &usage).map(worknode_core::budget::Unit::stop_cause)
+    }
+
+    async fn store_usage(&mut self) {
+        if self.usage != self.stored {
+            let used = AgentCommand::Used {
+                run: self.run,
+                usage: self.usage,
+            };
+            self.tell(used).await;
+            self.stored = self.usage;
+        }
+        self.stored_at = Instant::now();
+    }
+
+    async fn note_stuck(&self, stuck: Stuck) -> Option<StopCause> {
+        let told = AgentCommand::StuckOn {
+            run: self.run,
+            stuck: Some(stuck.clone()),
+        };
+        self.tell(told).await;
+        pools::stuck(&self.system, self.run, &stuck).await;
+        let definition = self.definition.as_ref()?;
+        pools::on_stuck(&self.system, definition, self.agent, stuck).await
+    }
+
+    async fn tell(&self, command: AgentCommand) {
+        if let Err(error) = self.system.command(self.agent, Command::Agent(command)).await {
+            tracing::warn!(%error, "what the program says could not be stored");
+        }
+    }
+}
+
+/// Reads a file that grows, and that its writer may rename to end in `.1` and begin anew.
+struct Tail {
+    path: PathBuf,
+    file: Option<File>,
+    /// Whether what was renamed before the first read has been looked at.
+    begun: bool,
+}
+
+impl Tail {
+    const fn of(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            begun: false,
+        }
+    }
+
+    /// What comes next; nothing when there is nothing more yet.
+    async fn read(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; READ];
+        loop {
+            if self.file.is_none() && !self.open().await {
+                return Vec::new();
+            }
+            let Some(file) = &mut self.file else {
+                return Vec::new();
+            };
+            match file.read(&mut bytes).await {
+                Ok(0) if self.was_renamed().await => self.file = None,
+                Ok(read) => {
+                    bytes.truncate(read);
+                    return bytes;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, path = %self.path.display(), "output cannot be read");
+                    return Vec::new();
+                }
+            }
+        }
+    }
+
+    async fn open(&mut self) -> bool {
+        if !self.begun {
+            self.begun = true;
+            let mut older = self.path.clone().into_os_string();
+            older.push(".1");
+            self.file = File::open(older).await.ok();
+        }
+        if self.file.is_none() {
+            self.file = File::open(&self.path).await.ok();
+        }
+        self.file.is_some()
+    }
+
+    /// Is there another file at the path by now?
+    async fn was_renamed(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Some(file) = &self.file else { return false };
+        let (Ok(open), Ok(there)) = (file.metadata().await, tokio::fs::metadata(&self.path).await) else {
+            return false;
+        };
+        (open.dev(), open.ino()) != (there.dev(), there.ino())
+    }
+}

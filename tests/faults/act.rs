@@ -1,0 +1,91 @@
+//! What somebody does in a scene. Each deed is repeated until the journal shows it, as a person
+//! would whose command met no daemon.
+
+use worknode_tests::scene::Scene;
+
+use crate::{history::History, steps::Act, team::HOLD};
+
+/// The agent that is frozen and killed.
+const VICTIM: &str = "worker-1";
+
+/// Does what is to be done next; false when there is nothing left to do.
+pub(crate) fn go_on(act: Act, scene: &Scene, history: &History) -> bool {
+    let told = |args: &[&str]| {
+        scene.worknode(args);
+        true
+    };
+    if history.count("daemon_started") == 0 {
+        return true;
+    }
+    if history.count("go") == 0 {
+        return told(&["emit", "go"]);
+    }
+    let count = |kind: &str| history.count(kind);
+    match act {
+        Act::Watch | Act::Patience => false,
+        Act::Freeze if count("run_frozen") == 0 => match history.at_work(VICTIM) {
+            Some(_) => told(&["freeze", VICTIM]),
+            None => true,
+        },
+        Act::Freeze if count("run_thawed") == 0 => told(&["thaw", VICTIM]),
+        Act::Freeze => false,
+        Act::Kill if count("agent_stopped") == 0 => match history.at_work(VICTIM) {
+            Some(_) => told(&["kill", VICTIM, "--grace", "200ms"]),
+            None => true,
+        },
+        Act::Kill if count("agent_resumed") == 0 => told(&["agent", "resume", VICTIM]),
+        Act::Kill => false,
+        Act::Panic => panic(scene, history),
+        Act::InTheWay if count("landing_abandoned") == 0 => true,
+        Act::InTheWay => {
+            if std::fs::read_to_string(scene.file("one.txt")).is_ok_and(|text| text == THEIRS) {
+                std::fs::remove_file(scene.file("one.txt")).unwrap();
+            }
+            false
+        }
+        Act::Fire if count("look") == 0 => told(&["emit", "look"]),
+        Act::Fire if count("look") == 1 => match history.at_work("watcher") {
+            Some(_) => told(&["emit", "look"]),
+            // It may have come and gone while nobody could say so.
+            None if count("trigger_acted") < 2 => true,
+            None => told(&["emit", "look"]),
+        },
+        Act::Fire => false,
+    }
+}
+
+/// What a person has in the file that a task is to write.
+const THEIRS: &str = "mine\n";
+
+/// Prepares what has to be there before the team works.
+pub(crate) fn prepare(act: Act, scene: &Scene) {
+    match act {
+        Act::InTheWay => scene.write("one.txt", THEIRS),
+        Act::Patience => scene.write("patience", ""),
+        Act::Panic => scene.write(HOLD, ""),
+        Act::Watch | Act::Freeze | Act::Kill | Act::Fire => {}
+    }
+}
+
+/// Agents hold until the panic has stopped all of them: none of them ends by itself before.
+fn panic(scene: &Scene, history: &History) -> bool {
+    if history.count("panicked") == 0 {
+        if history.at_work(VICTIM).is_some() {
+            scene.worknode(&["panic"]);
+        }
+        return true;
+    }
+    if history.count("panic_lifted") < 3 {
+        if history.runs().iter().all(|run| !run.exited.is_empty()) {
+            scene.worknode(&["unpanic"]);
+        }
+        return true;
+    }
+    let _ = std::fs::remove_file(scene.file(HOLD));
+    false
+}
+
+/// Whether the agents hold because of what is done, and not because no daemon lives.
+pub(crate) fn holds_agents(act: Act) -> bool {
+    act == Act::Panic
+}
