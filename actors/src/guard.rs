@@ -26,7 +26,7 @@ use worknode_core::{
 use worknode_journal::{EventFilter, Reader};
 
 use self::books::Books;
-use crate::definition::TeamDefinition;
+use crate::{definition::TeamDefinition, spawn::Spawned};
 
 /// May an agent start a run?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +51,11 @@ impl Guard {
     ///
     /// # Errors
     /// When the journal cannot be read, or what it says cannot be counted.
-    pub(crate) fn load(reader: &Reader, team: &TeamDefinition) -> Result<Self, Error> {
+    pub(crate) fn load(reader: &Reader, team: &TeamDefinition, spawned: &[Spawned]) -> Result<Self, Error> {
         let (blocked, _) = watch::channel(blocked_by(reader, team.node())?);
         Ok(Self {
             blocked,
-            books: Mutex::new(Books::load(reader, team)?),
+            books: Mutex::new(Books::load(reader, team, spawned)?),
         })
     }
 
@@ -79,6 +79,27 @@ impl Guard {
     ) -> Result<Share, Error> {
         self.check(PanicStage::Spawns)?;
         self.books().admit(agent, spec, run, share, now)
+    }
+
+    /// Opens the books of an agent that is about to be spawned, and lets its run start, or says
+    /// why not: then they are closed again. Its run is admitted once more when it is started.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub(crate) fn hire(
+        &self,
+        spawned: &Spawned,
+        run: RunId,
+        share: Share,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.check(PanicStage::Spawns)?;
+        self.books().hire(spawned, run, share, now)
+    }
+
+    /// An agent that was hired has not come to be.
+    pub(crate) fn dismiss(&self, agent: NodeId) {
+        self.books().dismiss(agent);
     }
 
     /// A run that was admitted does not start after all.

@@ -11,6 +11,7 @@ mod clone;
 mod job;
 mod receipt;
 mod sandbox;
+mod session;
 mod talk;
 mod workspace;
 

@@ -61,6 +61,7 @@ mod policy;
 mod pools;
 pub mod runtime;
 pub mod scheduler;
+pub mod spawn;
 pub mod store;
 pub mod submit;
 mod supervisor;

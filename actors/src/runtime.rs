@@ -26,6 +26,7 @@ use crate::{
     guard::Guard,
     messages::{DirectoryMsg, KeeperMsg},
     scheduler::SchedulerMsg,
+    spawn::{Known, stored},
     store::all_of_kind,
     supervisor::{Plant, Supervisor, SupervisorMsg},
     system::{Context, System},
@@ -59,8 +60,10 @@ impl Runtime {
         let (directory_slot, directory) = address();
         let (keeper_slot, keeper) = address();
         let (scheduler_slot, scheduler) = address();
-        let guard = Guard::load(context.journal.reader(), &context.team)?;
-        let system = System::new(Arc::new(context), directory, keeper, Arc::new(guard));
+        let spawned = stored(context.journal.reader(), &context.team)?;
+        let guard = Guard::load(context.journal.reader(), &context.team, &spawned)?;
+        let known = Known::new(&context.team, spawned);
+        let system = System::new(Arc::new(context), directory, keeper, Arc::new(guard), known);
         install(&system).await?;
         let (failed, has_failed) = watch::channel(None);
         let plant = Plant {
@@ -73,12 +76,23 @@ impl Runtime {
         let (root, _) = Actor::spawn(None, Supervisor, plant)
             .await
             .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))?;
-        Ok(Self {
+        let runtime = Self {
             system,
             scheduler,
             root,
             failed: has_failed,
-        })
+        };
+        runtime.finish_panic().await;
+        Ok(runtime)
+    }
+
+    /// An earlier daemon may have stored a panic, and not lived to stop everything. Nothing that
+    /// lives now has started since.
+    async fn finish_panic(&self) {
+        if self.system.guard().blocks(PanicStage::Spawns) {
+            let reason = "told to an earlier daemon".to_owned();
+            self.stop_live(&StopCause::Panic { reason }).await;
+        }
     }
 
     /// The handle through which everything is asked.

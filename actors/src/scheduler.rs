@@ -27,7 +27,7 @@ use worknode_core::{
     node::{Kind, Node},
     time::Timestamp,
 };
-use worknode_journal::{EventFilter, Reader};
+use worknode_journal::{EventFilter, Firing, Reader};
 use worknode_triggers::{
     Occurrence, SkipReason, Trigger, Window, due,
     due::next_due,
@@ -323,18 +323,30 @@ impl State {
     }
 
     /// Events that an earlier daemon stored and may not have acted on. A trigger that has fired
-    /// before remembers from there; one that never has begins now, so that a new trigger does
-    /// not act on old events.
+    /// before remembers from there. A new one begins now, so that it does not act on old events;
+    /// where it began is stored, so that the next daemon finds what this one may leave undone.
     async fn catch_up_on_events(&mut self, until: Hlc) -> Result<(), Error> {
         for at in 0..self.watching.len() {
             let Some((trigger, state)) = self.watching.get_mut(at) else {
                 continue;
             };
             let last = self.system.reader().firings_of(trigger.name(), 1)?.pop();
-            let Some(since) = last.and_then(|firing| firing.occurrence.parse::<Hlc>().ok()) else {
+            let known = last.and_then(|firing| {
+                let since = firing.occurrence.parse::<Hlc>().ok()?;
+                Some((since, began_there(&firing)))
+            });
+            let Some((since, new)) = known else {
+                if trigger.enabled() {
+                    let here = Occurrence::of_event(trigger.name(), until);
+                    self.skip(&here, until.wall, SkipReason::New).await;
+                }
                 continue;
             };
-            *state = EventState::fired_on(since);
+            *state = if new {
+                EventState::new_at(since)
+            } else {
+                EventState::fired_on(since)
+            };
             let mut filter = EventFilter {
                 after: since,
                 until: Some(until),
@@ -425,6 +437,13 @@ impl State {
         };
         self.timed.iter().filter_map(next).min()
     }
+}
+
+/// Is this not a firing, but where the trigger began to watch?
+fn began_there(firing: &Firing) -> bool {
+    let began = SkipReason::New.to_string();
+    let outcome = firing.outcome.as_deref();
+    outcome.is_some_and(|outcome| outcome.ends_with(&began))
 }
 
 /// When the newest firing of any trigger with a timetable was due.

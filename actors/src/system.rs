@@ -1,9 +1,14 @@
 //! What every actor of a runtime shares: the store, the clock, the repository, and the way to
 //! each other.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
 
-use tokio::sync::oneshot;
+use tokio::sync::{MutexGuard, oneshot};
 use worknode_core::{
     command::Command,
     error::{Code, Error},
@@ -24,6 +29,7 @@ use crate::{
     guard::Guard,
     membrane::{Ask, Reply},
     messages::{DirectoryMsg, KeeperMsg},
+    spawn::Known,
 };
 
 /// How long a command may take to be answered before the asker gives up waiting. The command
@@ -82,7 +88,11 @@ pub struct System {
     keeper: Address<KeeperMsg>,
     runtime: Arc<Authority>,
     guard: Arc<Guard>,
-    agents: Arc<HashMap<NodeId, Arc<AgentDefinition>>>,
+    agents: Arc<RwLock<Known>>,
+    /// One spawn at a time: each is counted before the next is allowed.
+    spawning: Arc<tokio::sync::Mutex<()>>,
+    /// Tasks that are claimed for an agent whose run is just about to be queued.
+    claiming: Arc<Mutex<HashSet<NodeId>>>,
 }
 
 impl System {
@@ -91,14 +101,12 @@ impl System {
         directory: Address<DirectoryMsg>,
         keeper: Address<KeeperMsg>,
         guard: Arc<Guard>,
+        agents: Known,
     ) -> Self {
-        let team = &context.team;
-        let known = team.agents.iter().map(|agent| {
-            let node = team.agent_node(&agent.name);
-            (node, Arc::new(agent.clone()))
-        });
         Self {
-            agents: Arc::new(known.collect()),
+            agents: Arc::new(RwLock::new(agents)),
+            spawning: Arc::default(),
+            claiming: Arc::default(),
             guard,
             context,
             directory,
@@ -122,7 +130,48 @@ impl System {
     /// What the agent of this Worknode is.
     #[must_use]
     pub fn agent(&self, node: NodeId) -> Option<Arc<AgentDefinition>> {
-        self.agents.get(&node).cloned()
+        self.known().get(node)
+    }
+
+    /// All agents that can run: those of the configuration, and those that were spawned.
+    #[must_use]
+    pub(crate) fn agents(&self) -> Vec<(NodeId, Arc<AgentDefinition>)> {
+        self.known().all()
+    }
+
+    /// From now on there is this agent too.
+    pub(crate) fn learn(&self, node: NodeId, agent: AgentDefinition) {
+        let mut known = self.agents.write().unwrap_or_else(PoisonError::into_inner);
+        known.learn(node, agent);
+    }
+
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        self.agents.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here until the answer is dropped, a claim on this task without a run is no reason to
+    /// take it back.
+    pub(crate) fn claims_for_spawn(&self, task: NodeId) -> Claiming {
+        let claiming = Arc::clone(&self.claiming);
+        claiming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(task);
+        Claiming { claiming, task }
+    }
+
+    /// Is this task just being claimed for an agent that is spawned?
+    pub(crate) fn is_claimed_for_spawn(&self, task: NodeId) -> bool {
+        self.claiming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&task)
+    }
+
+    /// Keeps everybody else from spawning for as long as the answer is kept, and waits for the
+    /// spawn that is under way.
+    pub async fn no_other_spawn(&self) -> MutexGuard<'_, ()> {
+        self.spawning.lock().await
     }
 
     /// The journal.
@@ -287,6 +336,20 @@ impl System {
         {
             tracing::error!(%error, "a notification could not be stored");
         }
+    }
+}
+
+/// See [`System::claims_for_spawn`].
+#[derive(Debug)]
+pub(crate) struct Claiming {
+    claiming: Arc<Mutex<HashSet<NodeId>>>,
+    task: NodeId,
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        let mut claiming = self.claiming.lock().unwrap_or_else(PoisonError::into_inner);
+        claiming.remove(&self.task);
     }
 }
 

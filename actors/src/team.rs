@@ -5,6 +5,7 @@
 //! way, nothing else is decided about the same Worknodes. All rules look at states, not at the
 //! events that led there, so that a restart needs no memory of its own.
 
+mod children;
 mod perform;
 mod steps;
 mod view;
@@ -69,6 +70,7 @@ impl Actor for Team {
             jobs: JoinSet::new(),
             alarm: None,
         };
+        state.take_orphans_along()?;
         state.react(&myself);
         Ok(state)
     }
@@ -104,6 +106,7 @@ impl State {
         for record in records {
             self.view.take(&self.system, record)?;
             self.note_abnormal_end(record);
+            self.take_children_along(record);
         }
         Ok(())
     }
@@ -125,6 +128,9 @@ impl State {
         self.ask_guard();
         let steps = steps::decide(&self.view, self.system.team(), &self.busy, self.system.now());
         for step in steps {
+            if matches!(&step, Step::Settle { task } if self.system.is_claimed_for_spawn(*task)) {
+                continue;
+            }
             self.busy.extend(step.touches());
             if let Step::Finish { .. } = step {
                 self.view.finished = true;

@@ -55,6 +55,15 @@ pub enum Duty<'a> {
         /// What to do.
         prompt: &'a str,
     },
+    /// What whoever spawned the agent asked for.
+    Spawned {
+        /// Who.
+        by: &'a str,
+        /// One line for people.
+        title: &'a str,
+        /// What to do.
+        prompt: &'a str,
+    },
 }
 
 /// An attempt at a task.

@@ -6,7 +6,7 @@ use crate::{
 };
 
 fn goes_on(client: Client) {
-    let Some(stage) = Stage::set(client, &[]) else {
+    let Some(stage) = Stage::set(client) else {
         return;
     };
     let go = stage.scene.file("go");

@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::stub::Stub;
 
+/// The key that all of them have for their provider.
+pub(crate) const KEY: &str = "sk-stub-0000";
+
 /// One of the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
@@ -67,13 +70,21 @@ impl Client {
     /// Makes the home of somebody who has used it before, with the stub as the provider, and says
     /// what stands in their environment.
     pub(crate) fn settle(self, home: &Path, stub: &Stub) -> Vec<(&'static str, String)> {
+        let fresh = std::env::var_os("FRESH").is_some();
         let make = |name: &str| {
+            if fresh {
+                return;
+            }
             let path = home.join(name);
             fs::create_dir_all(&path).unwrap();
-            path
         };
-        let write = |name: &str, text: &str| fs::write(home.join(name), text).unwrap();
-        let key = "sk-stub-0000".to_owned();
+        let write = |name: &str, text: &str| {
+            if !fresh || name.contains("opencode.json") {
+                fs::create_dir_all(home.join(name).parent().unwrap()).unwrap();
+                fs::write(home.join(name), text).unwrap();
+            }
+        };
+        let key = KEY.to_owned();
         match self {
             Self::ClaudeCode => {
                 make(".claude");
@@ -92,8 +103,6 @@ impl Client {
             }
             Self::Gemini => {
                 make(".gemini");
-                let chosen = json!({ "security": { "auth": { "selectedType": "gemini-api-key" } } });
-                write(".gemini/settings.json", &chosen.to_string());
                 vec![("GOOGLE_GEMINI_BASE_URL", stub.url()), ("GEMINI_API_KEY", key)]
             }
             Self::OpenCode => {

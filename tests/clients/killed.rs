@@ -6,15 +6,24 @@ use crate::{client::Client, stage::Stage};
 const AWAY: &str = "touch .git/begun; setsid sleep 9871 & sleep 9872 & sleep 9873";
 
 fn leaves_nothing(client: Client) {
-    let Some(stage) = Stage::set(client, &[AWAY]) else {
+    let Some(stage) = Stage::set(client) else {
         return;
     };
+    stage.stub.says(&[AWAY]);
     let _daemon = stage.run();
     stage.wait_for_mark(".git/begun");
     assert!(
         stage.scene.processes() >= 4,
         "the client, its shell and their children"
     );
+    if client == Client::Codex {
+        // What npm installs is a launcher, which would die without what it launched.
+        let programs = stage.inside();
+        assert!(
+            !programs.iter().any(|line| line.starts_with("node ")),
+            "{programs:#?}"
+        );
+    }
     let agents = stage.scene.worknode(&["ps", "--json"]).ok().json();
     assert_eq!(agents[0]["run"]["status"], "running", "{agents:#}");
 

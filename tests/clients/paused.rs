@@ -16,9 +16,10 @@ fn kinds(stage: &Stage) -> Vec<String> {
 
 #[test]
 fn a_quota_pauses_claude_codes_pool_and_then_it_goes_on() {
-    let Some(stage) = Stage::set(Client::ClaudeCode, &[WORK]) else {
+    let Some(stage) = Stage::set(Client::ClaudeCode) else {
         return;
     };
+    stage.stub.says(&[WORK]);
     stage.stub.fail_next(Fault::RateLimit(1));
     let done = stage.run().wait();
     assert_eq!(done.code, Some(0), "{done:#?}\n{}", stage.logs());
@@ -32,9 +33,10 @@ fn a_quota_pauses_claude_codes_pool_and_then_it_goes_on() {
 
 #[test]
 fn an_overloaded_provider_is_tried_again_by_claude_code_itself() {
-    let Some(stage) = Stage::set(Client::ClaudeCode, &[WORK]) else {
+    let Some(stage) = Stage::set(Client::ClaudeCode) else {
         return;
     };
+    stage.stub.says(&[WORK]);
     stage.stub.fail_next(Fault::Overloaded);
     let done = stage.run().wait();
     assert_eq!(done.code, Some(0), "{done:#?}\n{}", stage.logs());
@@ -45,9 +47,10 @@ fn an_overloaded_provider_is_tried_again_by_claude_code_itself() {
 #[test]
 fn a_page_in_place_of_an_answer_ends_no_client_well() {
     for client in [Client::ClaudeCode, Client::Codex, Client::Gemini] {
-        let Some(stage) = Stage::set(client, &[WORK]) else {
+        let Some(stage) = Stage::set(client) else {
             continue;
         };
+        stage.stub.says(&[WORK]);
         stage.stub.fail_next(Fault::Garbage);
         let done = stage.run().wait();
         // It tries again by itself, or its run failed and the next attempt landed.
@@ -58,13 +61,29 @@ fn a_page_in_place_of_an_answer_ends_no_client_well() {
 
 #[test]
 fn p4_a_client_whose_model_hangs_is_killed_as_any_other() {
-    let Some(stage) = Stage::set(Client::ClaudeCode, &[WORK]) else {
+    let Some(stage) = Stage::set(Client::ClaudeCode) else {
         return;
     };
+    stage.stub.says(&[WORK]);
     stage.stub.fail_next(Fault::Hang);
     let _daemon = stage.run();
     stage.wait_until_served("Hang");
     stage.scene.worknode(&["kill", "--all"]).ok();
     stage.nobody_is_left();
     assert_eq!(stage.scene.landed(), ["seed", "team"]);
+}
+
+#[test]
+fn every_client_gets_over_a_short_refusal() {
+    for client in [Client::Codex, Client::Gemini, Client::OpenCode] {
+        let Some(stage) = Stage::set(client) else { continue };
+        stage.stub.says(&[WORK]);
+        stage.stub.fail_next(Fault::RateLimit(1));
+        let done = stage.run().wait();
+        assert_eq!(done.code, Some(0), "{done:#?}\n{}", stage.logs());
+        stage.landed();
+        // OpenCode waits without a word; the others tell, and their pool pauses.
+        let told = kinds(&stage).iter().any(|kind| kind == "pool_paused");
+        assert_eq!(told, client != Client::OpenCode, "{client:?}");
+    }
 }

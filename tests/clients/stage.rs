@@ -41,11 +41,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A team of one whose model runs these commands; `None` where its client is not to be had.
-    pub(crate) fn set(client: Client, script: &[&str]) -> Option<Self> {
+    /// A team of one; `None` where its client is not to be had.
+    pub(crate) fn set(client: Client) -> Option<Self> {
         let bin = installed(client)?;
         let stub = Stub::start();
-        stub.says(script);
         let home = tempfile::tempdir().unwrap();
         let env = client.settle(home.path(), &stub);
         let (driver, entry) = (client.driver(), client.entry());
@@ -150,18 +149,24 @@ files = ["hello.txt"]
         self.nobody_is_left();
     }
 
-    /// Asserts that no process of the team is there any more, marked or not.
+    /// Asserts that no process of the agent is there any more, marked or not: the unmarked ones are
+    /// still in its clone.
     #[track_caller]
     pub(crate) fn nobody_is_left(&self) {
         wait_for("the last process to be gone", || self.scene.processes() == 0);
-        let place = self.scene.path().canonicalize().unwrap();
-        let inside: Vec<_> = fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&place)))
-            .map(|entry| fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default())
-            .collect();
+        let inside = self.inside();
         assert!(inside.is_empty(), "{inside:#?}");
+    }
+
+    /// The programs that run in the state directory of the team.
+    pub(crate) fn inside(&self) -> Vec<String> {
+        let place = self.scene.file(".worknode").canonicalize().unwrap();
+        let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        processes
+            .filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&place)))
+            .map(|process| fs::read_to_string(process.join("cmdline")).unwrap_or_default())
+            .map(|line| line.replace('\0', " "))
+            .collect()
     }
 
     /// The receipts of all runs, in the order of their ends.

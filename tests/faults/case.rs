@@ -18,10 +18,14 @@ use crate::{
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(30);
 /// How long the first daemon may take to come to its fault, and the next to finish the plan.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// How long what is wrong may last while things settle: a shim that has just lost its daemon
 /// needs a moment to notice.
 const SETTLE: Duration = Duration::from_secs(3);
+
+/// Runs that one task takes at the most: its own two attempts and two reviews, and what one fault
+/// may cost.
+const RUNS_OF_TASK: usize = 8;
 
 /// Waits for a moment.
 pub(crate) fn pause() {
@@ -36,7 +40,9 @@ pub(crate) fn play(case: &Case) -> Outcome {
     let seen = until_dead(case, &scene, &mut daemon);
     let Some(seen) = seen else {
         let gone = daemon.down(&scene).err();
-        return Outcome::not_reached(gone);
+        let outcome = Outcome::not_reached(gone);
+        keep(&scene, &case.name(), &outcome.problems);
+        return outcome;
     };
     let mut problems: Vec<String> = daemon.surprise().into_iter().collect();
     let crash = look_around(&scene, seen, &mut problems);
@@ -54,6 +60,7 @@ pub(crate) fn play(case: &Case) -> Outcome {
         history: History::read(scene.path()),
         crashes: vec![crash],
         shims_were_killed: matches!(case.fault, Fault::Shim(_)),
+        runs_of_task: RUNS_OF_TASK,
     };
     let held = promises::check(&evidence, &mut problems);
     keep(&scene, &case.name(), &problems);
@@ -97,7 +104,7 @@ pub(crate) fn is_finished(history: &History) -> bool {
     history.tasks().len() >= 4
         && history.open_tasks().is_empty()
         && history.runs().iter().all(|run| !run.exited.is_empty())
-        && history.count("go") <= history.count_firings("go")
+        && history.all_handled()
         && history.count("trigger_fired") <= history.count("trigger_acted")
 }
 
@@ -132,7 +139,9 @@ fn live_runs(processes: &[Process]) -> Vec<String> {
     let shims = processes.iter().filter(|process| process.role == Role::Shim);
     let with_agent = shims.filter(|shim| {
         let named = |role: &Role| matches!(role, Role::Agent(name) if !name.is_empty());
-        processes.iter().any(|other| other.run == shim.run && named(&other.role))
+        processes
+            .iter()
+            .any(|other| other.run == shim.run && named(&other.role))
     });
     with_agent.map(|shim| shim.run.clone()).collect()
 }
@@ -165,7 +174,9 @@ pub(crate) fn finish(
         }
         if Instant::now() > end {
             let open = history.open_tasks().join(", ");
-            problems.push(format!("end: the plan was not finished; open: [{open}], busy: {busy}"));
+            problems.push(format!(
+                "end: the plan was not finished; open: [{open}], busy: {busy}"
+            ));
             break;
         }
         pause();

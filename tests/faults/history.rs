@@ -55,13 +55,26 @@ impl History {
         self.of(kind).count()
     }
 
-    /// How often a trigger fired or was skipped.
-    pub(crate) fn count_firings(&self, name: &str) -> usize {
-        let of = |record: &&Record| match &record.event {
-            Event::TriggerFired { trigger, .. } | Event::TriggerSkipped { trigger, .. } => trigger == name,
+    /// Whether something came of every event that a trigger of the same name waits for.
+    pub(crate) fn all_handled(&self) -> bool {
+        self.records.iter().all(|record| match &record.event {
+            Event::Emitted { name, .. } => self.is_handled(name, record.at),
+            _ => true,
+        })
+    }
+
+    /// Whether the trigger fired on this event, or skipped it.
+    pub(crate) fn is_handled(&self, name: &str, at: Hlc) -> bool {
+        let stamp = at.to_string();
+        self.records.iter().any(|record| match &record.event {
+            Event::TriggerFired {
+                trigger, occurrence, ..
+            }
+            | Event::TriggerSkipped {
+                trigger, occurrence, ..
+            } => trigger == name && *occurrence == stamp,
             _ => false,
-        };
-        self.records.iter().filter(of).count()
+        })
     }
 
     fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Record> {
@@ -114,7 +127,6 @@ impl History {
                 runs.push(Lived {
                     spec: run,
                     agent: record.node,
-                    queued: place,
                     started: Vec::new(),
                     exited: Vec::new(),
                 });
@@ -146,7 +158,6 @@ impl History {
 pub(crate) struct Lived<'a> {
     pub(crate) spec: &'a RunSpec,
     pub(crate) agent: NodeId,
-    pub(crate) queued: usize,
     pub(crate) started: Vec<usize>,
     pub(crate) exited: Vec<(usize, &'a Receipt)>,
 }

@@ -34,8 +34,7 @@ pub(crate) fn of(scene: &Scene) -> Vec<Process> {
         let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
         let value = |name: &str| {
             let mut variables = environ.split(|byte| *byte == 0);
-            let found =
-                variables.find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            let found = variables.find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
             String::from_utf8(found.to_vec()).ok()
         };
         if let Some(run) = value("WORKNODE_SHIM") {
@@ -55,13 +54,17 @@ pub(crate) fn of(scene: &Scene) -> Vec<Process> {
             role: Role::Agent(agent),
         })
     };
-    pids.filter_map(look).filter(|process| lives(process.pid)).collect()
+    pids.filter_map(look)
+        .filter(|process| lives(process.pid))
+        .collect()
 }
 
 /// A zombie has exited.
 fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim().chars().next());
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.trim().chars().next());
     state.is_some_and(|state| state != 'Z' && state != 'X')
         && fs::metadata(format!("/proc/{pid}")).is_ok_and(|found| found.uid() == own_uid())
 }
@@ -89,9 +92,14 @@ pub(crate) fn wrong_without_daemon(seen: &[Process]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut runs: BTreeSet<(&str, &str)> = BTreeSet::new();
     for process in seen {
-        let Role::Agent(agent) = &process.role else { continue };
+        let Role::Agent(agent) = &process.role else {
+            continue;
+        };
         if !shims.contains(process.run.as_str()) {
-            wrong.push(format!("process {} of run {} has no shim", process.pid, process.run));
+            wrong.push(format!(
+                "process {} of run {} has no shim",
+                process.pid, process.run
+            ));
         }
         let another = runs.iter().find(|(of, run)| of == agent && *run != process.run);
         if let (false, Some((_, run))) = (agent.is_empty(), another) {

@@ -95,8 +95,9 @@ const STEPS: [Step; 32] = [
     ("landing", "landing_abandoned", Act::InTheWay, &[1]),
     ("firing", "trigger_fired", Act::Fire, &[1, 2]),
     ("firing", "trigger_acted", Act::Fire, &[1, 2]),
-    ("firing", "node_created", Act::Fire, &[11]),
-    ("firing", "trigger_skipped", Act::Fire, &[1]),
+    ("firing", "node_created", Act::Fire, &[1, 2]),
+    // The first are those of new triggers, which note where they begin to watch.
+    ("firing", "trigger_skipped", Act::Fire, &[1, 3]),
 ];
 
 /// Where a shim may die of itself.

@@ -67,6 +67,8 @@ pub enum SkipReason {
     StillRunning,
     /// A panic blocks all triggers.
     Panic,
+    /// The trigger is new: it watches from here on.
+    New,
 }
 
 impl fmt::Display for SkipReason {
@@ -77,6 +79,7 @@ impl fmt::Display for SkipReason {
             Self::CatchUpLimit => "missed, and more were missed than are made up for",
             Self::StillRunning => "the last firing was still running",
             Self::Panic => "a panic blocks all triggers",
+            Self::New => "the trigger is new, and watches from here on",
         })
     }
 }

@@ -57,6 +57,17 @@ impl EventState {
         }
     }
 
+    /// The state of a trigger that is new at this stamp: it has not fired yet, and what came
+    /// before is none of its business.
+    #[must_use]
+    pub const fn new_at(stamp: Hlc) -> Self {
+        Self {
+            count: 0,
+            last_fired: None,
+            last_seen: Some(stamp),
+        }
+    }
+
     /// What the next event means. `kind` is its type, `stamp` its identity and place in order.
     #[must_use]
     pub fn on_event(self, trigger: &Trigger, kind: &str, stamp: Hlc) -> (Self, EventDecision) {

@@ -19,7 +19,7 @@ use worknode_core::{
 use worknode_journal::{EventFilter, Reader};
 
 use super::Readiness;
-use crate::definition::TeamDefinition;
+use crate::{definition::TeamDefinition, spawn::Spawned};
 
 #[derive(Debug)]
 pub(super) struct Books {
@@ -31,16 +31,19 @@ pub(super) struct Books {
     live: HashMap<RunId, String>,
     /// Pauses that were under way when the last daemon ended, for runs that live still.
     owed: Vec<Effect>,
+    /// The account of the team.
+    team: NodeId,
 }
 
 impl Books {
-    pub(super) fn load(reader: &Reader, team: &TeamDefinition) -> Result<Self, Error> {
+    pub(super) fn load(reader: &Reader, team: &TeamDefinition, spawned: &[Spawned]) -> Result<Self, Error> {
         let mut books = Self {
             ledger: Ledger::default(),
             pools: HashMap::new(),
             pool_of: HashMap::new(),
             live: HashMap::new(),
             owed: Vec::new(),
+            team: team.node(),
         };
         books.open_accounts(team)?;
         for agent in &team.agents {
@@ -49,6 +52,9 @@ impl Books {
             books
                 .pool_of
                 .insert(team.agent_node(&agent.name), agent.pool.clone());
+        }
+        for agent in spawned {
+            books.open(agent)?;
         }
         books.remember_pauses(reader, team.node())?;
         books.remember_runs(reader, team.node())?;
@@ -80,6 +86,46 @@ impl Books {
                 .map_err(|error| broken(&error))?;
         }
         Ok(())
+    }
+
+    /// The account of a spawned agent is beneath that of whoever spawned it: what it takes comes
+    /// out of theirs, and what it leaves goes back there. It is beneath the team's when the other is
+    /// no longer known.
+    fn open(&mut self, spawned: &Spawned) -> Result<(), Error> {
+        let known = self.ledger.standing(spawned.parent).is_some();
+        let parent = if known { spawned.parent } else { self.team };
+        let definition = &spawned.definition;
+        let terms = Terms {
+            limit: definition.budget.unwrap_or_default(),
+            places: Some(1),
+        };
+        self.ledger
+            .open(spawned.node, &definition.name, Some(parent), terms)
+            .map_err(|error| Error::new(Code::Failed, error.to_string()))?;
+        self.pool_of.insert(spawned.node, definition.pool.clone());
+        Ok(())
+    }
+
+    pub(super) fn hire(
+        &mut self,
+        spawned: &Spawned,
+        run: RunId,
+        share: Share,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let is_new = self.ledger.standing(spawned.node).is_none();
+        self.open(spawned)?;
+        let admitted = self.admit(spawned.node, &spawned.definition.spec, run, share, now);
+        if admitted.is_err() && is_new {
+            self.dismiss(spawned.node);
+        }
+        admitted.map(drop)
+    }
+
+    pub(super) fn dismiss(&mut self, agent: NodeId) {
+        if self.ledger.close(agent) {
+            self.pool_of.remove(&agent);
+        }
     }
 
     fn remember_pauses(&mut self, reader: &Reader, team: NodeId) -> Result<(), Error> {

@@ -48,6 +48,7 @@ pub(super) async fn render(
         (Purpose::Review { .. }, Some(_)) => changed_files(system, place).await?,
         _ => Vec::new(),
     };
+    let by = state.map_or_else(String::new, |task| submitted_by(system, task));
     let duty = match (purpose, state) {
         (Purpose::Work { .. }, Some(task)) => Duty::Work(Work {
             task: &task.spec,
@@ -58,7 +59,7 @@ pub(super) async fn render(
             artefacts: &artefacts,
             last_run: last_run.as_ref(),
         }),
-        (Purpose::Review { .. }, Some(task)) => review(system, task, place, &files),
+        (Purpose::Review { .. }, Some(task)) => review(task, &by, place, &files),
         (
             Purpose::Fired {
                 trigger,
@@ -71,6 +72,7 @@ pub(super) async fn render(
             title,
             prompt,
         },
+        (Purpose::Spawned { by, title, prompt }, _) => Duty::Spawned { by, title, prompt },
         _ => Duty::Standing {
             prompt: &agent.prompt,
         },
@@ -91,7 +93,7 @@ pub(super) async fn render(
     Ok(template.render(&brief))
 }
 
-fn review<'a>(system: &'a System, task: &'a Task, place: &'a Place, files: &'a [String]) -> Duty<'a> {
+fn review<'a>(task: &'a Task, by: &'a str, place: &'a Place, files: &'a [String]) -> Duty<'a> {
     let TaskStatus::InReview(review) = &task.status else {
         return Duty::Standing {
             prompt: "The submission is no longer in review: there is nothing to do.",
@@ -99,15 +101,21 @@ fn review<'a>(system: &'a System, task: &'a Task, place: &'a Place, files: &'a [
     };
     Duty::Review(Review {
         task: &task.spec,
-        by: system
-            .team()
-            .agent(review.submission.agent)
-            .map_or("an agent", |agent| &agent.name),
+        by,
         submission: &review.submission.commit,
         candidate: &place.start,
         base: &place.base,
         files,
     })
+}
+
+/// The name of the agent whose work is in review.
+fn submitted_by(system: &System, task: &Task) -> String {
+    let by = match &task.status {
+        TaskStatus::InReview(review) => system.agent(review.submission.agent),
+        _ => None,
+    };
+    by.map_or_else(|| "an agent".to_owned(), |agent| agent.name.clone())
 }
 
 /// The run that held the task before, when it did not end well.
@@ -141,7 +149,7 @@ async fn last_run(system: &System, task: NodeId, epoch: u64) -> Result<Option<La
     if output.is_empty() {
         output = last_words(&files.join("stderr.log")).await;
     }
-    let agent = system.team().agent(before.agent);
+    let agent = system.agent(before.agent);
     Ok(Some(LastRun {
         agent: agent.map_or_else(|| "an agent".to_owned(), |agent| agent.name.clone()),
         ended: ended(&receipt),

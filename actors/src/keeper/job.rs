@@ -30,6 +30,8 @@ use crate::system::{System, random_u64};
 /// How often a report is repeated that could not be delivered, and the wait in between. A
 /// report that is lost all the same is found by the next daemon.
 const REPORTS: u32 = 20;
+/// How long a program may take to break off by itself before it is told by a signal.
+const CANCEL: Duration = Duration::from_secs(2);
 
 /// Lives the run from the permit, or from its adoption, to the receipt.
 #[tracing::instrument(name = "run", skip_all, fields(run = %spec.id, agent = name_of(&system, agent), task = tracing::field::Empty))]
@@ -67,7 +69,7 @@ pub(super) async fn live(
 }
 
 fn name_of(system: &System, agent: NodeId) -> String {
-    let known = system.team().agent(agent).map(|agent| agent.name.clone());
+    let known = system.agent(agent).map(|agent| agent.name.clone());
     known.unwrap_or_else(|| agent.to_string())
 }
 
@@ -164,16 +166,21 @@ impl Job {
     async fn until_over(&self, shim: &Shim, stopper: &Stopper, talk: &mut Talk) -> Exit {
         tokio::select! {
             exit = shim.wait() => exit,
-            exit = self.obey(shim, stopper) => exit,
+            exit = self.obey(shim, stopper, talk.cancels()) => exit,
             exit = self.listen(shim, talk) => exit,
             exit = self.renew_claim() => exit,
         }
     }
 
     /// Carries orders out. A stop is begun once; a later one may only hurry it.
-    async fn obey<T>(&self, shim: &Shim, stopper: &Stopper) -> T {
+    async fn obey<T>(&self, shim: &Shim, stopper: &Stopper, cancels: bool) -> T {
         let mut orders = self.orders.clone();
-        let mut done = Orders::default();
+        // Whether it is held still is the shim's to know: an earlier daemon may have stored that it
+        // goes on, and not lived to see to it.
+        let mut done = Orders {
+            frozen: shim.is_frozen(),
+            ..Orders::default()
+        };
         loop {
             let order = *orders.borrow_and_update();
             if order.calls != done.calls
@@ -185,8 +192,18 @@ impl Job {
                 && order.stop != done.stop
             {
                 let grace = stop.grace.unwrap_or(self.spec.limits.grace);
+                // A program that has been asked to break off gets a part of its grace to do so.
+                let first = done.stop.is_none() && cancels;
+                let asked = if first {
+                    (grace / 2).min(CANCEL)
+                } else {
+                    Duration::ZERO
+                };
                 let stopper = stopper.clone();
-                tokio::spawn(async move { stopper.stop(grace).await });
+                tokio::spawn(async move {
+                    tokio::time::sleep(asked).await;
+                    stopper.stop(grace.saturating_sub(asked)).await
+                });
             } else if order.frozen != done.frozen {
                 self.hold(shim, order.frozen).await;
             }
@@ -220,6 +237,8 @@ impl Job {
             self.stop_for(cause_of(reached)).await;
         }
         let mut wants = talk.begin(shim).await;
+        let mut orders = self.orders.clone();
+        let mut cancelled = !talk.cancels();
         loop {
             if let Some(cause) = wants.take() {
                 self.stop_for(cause).await;
@@ -233,6 +252,11 @@ impl Job {
             };
             let notice = tokio::select! {
                 notice = notices.next() => notice,
+                () = stop_ordered(&mut orders), if !cancelled => {
+                    cancelled = true;
+                    talk.cancel(shim).await;
+                    continue;
+                }
                 () = lost => {
                     wants = talk.lose_patience().await;
                     continue;
@@ -331,5 +355,12 @@ impl Job {
             }
         }
         tracing::error!(%run, "a report was never accepted; the next start of the daemon settles it");
+    }
+}
+
+/// Until the run is told to end. A keeper that is gone tells it nothing any more.
+async fn stop_ordered(orders: &mut watch::Receiver<Orders>) {
+    if orders.wait_for(|orders| orders.stop.is_some()).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -85,7 +85,7 @@ pub(super) async fn add_leftovers(system: &System, agent: NodeId, spec: &RunSpec
         return;
     }
     let paths = &system.context().paths;
-    let (Some(start), Some(agent)) = (start_of(paths, spec.id).await, system.team().agent(agent)) else {
+    let (Some(start), Some(agent)) = (start_of(paths, spec.id).await, system.agent(agent)) else {
         return;
     };
     let clone = paths.workspace(&agent.name);

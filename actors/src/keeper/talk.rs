@@ -18,10 +18,13 @@ use worknode_core::{
     usage::{Stuck, Usage},
 };
 use worknode_process::{Exit, ExitStatus, Shim};
-use worknode_profiles::driver::Stream;
-use worknode_profiles::stream::{Action, Cause, Conversation, End, Opening, Outcome, Pipe, Report};
+use worknode_profiles::driver::{Stream, Transport};
+use worknode_profiles::stream::{Action, Cause, Conversation, End, Opening, Outcome, Pipe, Report, Resume};
 
-use super::workspace::Launched;
+use super::{
+    session::{self, Session},
+    workspace::Launched,
+};
 use crate::{definition::AgentDefinition, pools, system::System};
 
 /// Bytes that are read at once.
@@ -74,6 +77,10 @@ impl Talk {
                     cwd: &launched.clone.to_string_lossy(),
                     model: launched.model.as_deref(),
                     session: Some(&launched.session),
+                    resume: launched.resumes.as_ref().map(|session| Resume {
+                        session: &session.id,
+                        total: session.total,
+                    }),
                     ..Opening::default()
                 },
             )
@@ -107,6 +114,19 @@ impl Talk {
         self.read(Some(shim)).await
     }
 
+    /// Asks the program, in its own words, to break off.
+    pub(super) async fn cancel(&mut self, shim: &Shim) {
+        let actions = self.conversation.as_mut().map(Conversation::cancel);
+        // It is being stopped already: nothing that follows from this can end it twice.
+        let _ = self.act(actions.unwrap_or_default(), Some(shim)).await;
+    }
+
+    /// Can it be asked that?
+    pub(super) fn cancels(&self) -> bool {
+        let driver = self.definition.as_ref().map(|agent| &agent.driver);
+        driver.is_some_and(|driver| driver.stop.cancel && driver.transport == Transport::TwoWay)
+    }
+
     /// When something is to be done even though nothing is heard.
     pub(super) fn patience(&self) -> Option<Instant> {
         let unstored = (self.usage != self.stored).then(|| self.stored_at + bounds::USAGE_EVERY);
@@ -138,7 +158,9 @@ impl Talk {
             ExitStatus::Unknown => End::Unknown,
         };
         let usage = conversation.usage();
-        match conversation.ended(end) {
+        let outcome = conversation.ended(end);
+        self.keep_session(conversation, &outcome).await;
+        match outcome {
             Outcome::Done => LastWord {
                 usage,
                 ..LastWord::default()
@@ -151,6 +173,21 @@ impl Talk {
                     blameless,
                 }
             }
+        }
+    }
+
+    /// A run that broke off may be gone on with.
+    async fn keep_session(&self, conversation: &Conversation, outcome: &Outcome) {
+        let (Some(id), Outcome::Failed { cause, .. }) = (conversation.session(), outcome) else {
+            return;
+        };
+        if session::survives(*cause) {
+            let session = Session {
+                id: id.to_owned(),
+                total: conversation.session_total(),
+            };
+            let dir = self.system.context().paths.run(self.run);
+            session::keep(&dir, &session).await;
         }
     }
 

@@ -15,12 +15,16 @@ use worknode_core::{
 };
 use worknode_policies::capability::{self, Claims, TaskHold, operations_of};
 use worknode_process::{DEFAULT_ENV, Input, Limits, RunRequest, Secret, SpawnSpec, clean_env};
-use worknode_profiles::{Launch, driver::Transport};
+use worknode_profiles::{
+    Driver, Launch,
+    driver::{Extras, Transport},
+};
 
 use super::{
     MARK, brief,
     clone::{START, make_clone},
     sandbox,
+    session::{self, Session},
 };
 use crate::{definition::AgentDefinition, outside::failed, system::System};
 
@@ -31,6 +35,8 @@ pub(super) struct Launched {
     pub(super) clone: PathBuf,
     pub(super) model: Option<String>,
     pub(super) session: String,
+    /// The session of an earlier run that this one goes on with.
+    pub(super) resumes: Option<Session>,
 }
 
 impl Launched {
@@ -38,13 +44,15 @@ impl Launched {
     pub(super) fn load(system: &System, agent: &AgentDefinition, spec: &RunSpec) -> Self {
         let paths = &system.context().paths;
         let brief_file = paths.run(spec.id).join("brief.md");
+        let resumes = session::resumed_by(&paths.run(spec.id));
         Self {
             // Without it, a program that is still to be told its brief is told to read the file.
             brief: std::fs::read_to_string(&brief_file).unwrap_or_default(),
             brief_file,
             clone: paths.workspace(&agent.name),
             model: model(agent),
-            session: spec.id.to_string(),
+            session: session_name(spec, resumes.as_ref()),
+            resumes,
         }
     }
 
@@ -56,6 +64,11 @@ impl Launched {
             session: Some(&self.session),
         }
     }
+}
+
+/// A session of its own has the run's name.
+fn session_name(spec: &RunSpec, resumes: Option<&Session>) -> String {
+    resumes.map_or_else(|| spec.id.to_string(), |session| session.id.clone())
 }
 
 /// The agent's own model, or its driver's for its tier.
@@ -90,18 +103,28 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
     )
     .await?;
 
+    let resumes = session::to_resume(system, agent, &definition, spec)?;
+    if let Some(session) = &resumes {
+        session::note_resumed(&files, session).await;
+    }
     let launched = Launched {
         brief,
         brief_file: brief_file.clone(),
         clone: place.clone.clone(),
         model: model(&definition),
-        session: spec.id.to_string(),
+        session: session_name(spec, resumes.as_ref()),
+        resumes,
+    };
+    let extras = Extras {
+        resume: launched.resumes.is_some(),
+        ..Extras::default()
     };
     let line = definition
         .driver
-        .command_line(
+        .command_line_with(
             &definition.command,
             &launched.launch(&brief_file.to_string_lossy()),
+            &extras,
         )
         .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
     let mut env = environment(system, &definition, spec, task.as_ref())?;
@@ -123,7 +146,7 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         run: spec.id,
         secret: shim_secret(system, spec.id),
         command: SpawnSpec {
-            program: PathBuf::from(line.program),
+            program: program_proper(&definition.driver, &line.program, &env),
             args: line.args.into_iter().map(OsString::from).collect(),
             env,
             cwd: place.clone.clone(),
@@ -141,6 +164,31 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         limits: limits(&spec.limits),
         watch: vec![place.clone],
     })
+}
+
+/// The program itself, where the one of the command is only its launcher: a launcher may ignore
+/// signals, and dies without what it launched.
+fn program_proper(driver: &Driver, named: &str, env: &BTreeMap<OsString, OsString>) -> PathBuf {
+    let named = PathBuf::from(named);
+    if driver.native.is_empty() {
+        return named;
+    }
+    let path = env.get(std::ffi::OsStr::new("PATH"));
+    let launcher = path
+        .iter()
+        .flat_map(std::env::split_paths)
+        .map(|directory| directory.join(&named))
+        .find(|file| file.is_file())
+        .and_then(|file| file.canonicalize().ok());
+    let Some(directory) = launcher.as_deref().and_then(Path::parent) else {
+        return named;
+    };
+    let candidates = driver.native_candidates(&directory.to_string_lossy(), std::env::consts::ARCH);
+    let proper = candidates
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|file| file.is_file());
+    proper.unwrap_or(named)
 }
 
 /// What only the daemons of this directory and the shim of the run know.
@@ -182,7 +230,7 @@ fn token(
             node: id,
             epoch: task.epoch,
         }),
-        Purpose::Standing | Purpose::Fired { .. } => None,
+        Purpose::Standing | Purpose::Fired { .. } | Purpose::Spawned { .. } => None,
     };
     let tier = definition.spec.tier;
     let claims = Claims {

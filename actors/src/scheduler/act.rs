@@ -12,9 +12,10 @@ use worknode_core::{
     run::{Purpose, StopCause},
     task::{Approval, TaskSpec},
 };
+use worknode_journal::Firing;
 use worknode_policies::authority::Authority;
 use worknode_triggers::{
-    SkipReason, Trigger,
+    Occurrence, SkipReason, Trigger,
     due::{OverlapDecision, overlap_decision},
     spec::SpawnSpec,
     trigger::{Action, Recipient},
@@ -85,7 +86,7 @@ impl State {
         let holder = task.and_then(|task| {
             let node = self.system.reader().node(task).ok().flatten()?;
             let agent = node.task()?.status.claim()?.agent;
-            self.system.team().agent(agent).map(|agent| agent.name.clone())
+            self.system.agent(agent).map(|agent| agent.name.clone())
         });
         holder.unwrap_or_else(|| "operator".to_owned())
     }
@@ -222,6 +223,13 @@ impl State {
         if !self.store(now.trigger.name(), vec![fired(&now)]).await {
             return;
         }
+        let replaced = busy.filter(|_| decision == OverlapDecision::ReplacePrevious);
+        self.begin_run(now, spec, node, replaced);
+    }
+
+    /// Starts the run of a firing that is stored, in the background. Its identity follows from
+    /// the firing, so that it can be repeated: what was started is not started again.
+    fn begin_run(&self, now: DueNow, spec: &SpawnSpec, agent: NodeId, replaced: Option<RunId>) {
         let (title, prompt) = spec.task.as_ref().map_or_else(
             || (now.trigger.name().to_owned(), String::new()),
             |task| (task.title.clone(), task.prompt.clone()),
@@ -232,17 +240,45 @@ impl State {
             prompt,
         };
         let start = AgentCommand::Start {
-            run: RunId::derived(self.system.team().node(), &now.occurrence.to_string()),
+            run: run_of(&self.system, &now.occurrence),
             purpose,
             share: Share::time(spec.max_duration.map(|span| span.0)),
         };
         let system = self.system.clone();
-        let replaced = if decision == OverlapDecision::ReplacePrevious {
-            busy
-        } else {
-            None
+        tokio::spawn(async move { start_run(&system, &now, agent, start, replaced).await });
+    }
+
+    /// Repeats the start of a run that a firing of an earlier daemon was to start; false when
+    /// its agent is not there any more.
+    fn repeat_run(&self, trigger: &Arc<Trigger>, action: &Arc<Action>, firing: &Firing) -> bool {
+        let Action::Spawn(spec) = action.as_ref() else {
+            return false;
         };
-        tokio::spawn(async move { start_run(&system, &now, node, start, replaced).await });
+        let name = spec
+            .agent
+            .clone()
+            .unwrap_or_else(|| trigger_agent(trigger.name()));
+        let node = self.system.team().agent_node(&name);
+        let Ok(Some(agent)) = self.system.reader().node(node) else {
+            return false;
+        };
+        let now = DueNow {
+            trigger: Arc::clone(trigger),
+            occurrence: Occurrence {
+                trigger: firing.trigger.clone(),
+                key: firing.occurrence.clone(),
+            },
+            due: firing.due,
+            action: Arc::clone(action),
+            about: None,
+        };
+        let busy = agent.agent().and_then(|agent| agent.status.run());
+        let busy = busy.map(|run| run.spec.id).filter(|run| {
+            let replaces = overlap_decision(trigger.overlap(), true) == OverlapDecision::ReplacePrevious;
+            replaces && *run != run_of(&self.system, &now.occurrence)
+        });
+        self.begin_run(now, spec, node, busy);
+        true
     }
 
     fn trigger(&self, name: &str) -> Option<Arc<Trigger>> {
@@ -267,13 +303,17 @@ impl State {
                 self.store(&firing.trigger, vec![event]).await;
                 continue;
             };
+            if let Some(action) = trigger.action()
+                && self.repeat_run(&trigger, action, &firing)
+            {
+                continue;
+            }
             let outcome = match trigger.action().map(AsRef::as_ref) {
                 Some(Action::Terminate { agents, reason }) => {
                     let matching = matching_agents(&self.system, |name| agents.matches(name));
                     kill_all(&self.system, trigger.name(), matching, reason).await
                 }
-                // A run whose start was not journalled never started; one that was, was ended
-                // with everything else that an earlier daemon left behind.
+                // Whatever else is done is stored together with its firing.
                 _ => "interrupted by the end of the daemon".to_owned(),
             };
             let event = Event::TriggerActed {
@@ -299,6 +339,11 @@ impl DueNow {
     }
 }
 
+/// The run that an occurrence starts, whichever daemon does it.
+fn run_of(system: &System, occurrence: &Occurrence) -> RunId {
+    RunId::derived(system.team().node(), &occurrence.to_string())
+}
+
 fn fired(now: &DueNow) -> Event {
     Event::TriggerFired {
         trigger: now.occurrence.trigger.clone(),
@@ -316,13 +361,9 @@ fn acted(now: &DueNow, outcome: String) -> Event {
 }
 
 fn matching_agents(system: &System, matches: impl Fn(&str) -> bool) -> Vec<(NodeId, String)> {
-    let team = system.team();
-    let names = team
-        .agents
-        .iter()
-        .map(|agent| agent.name.clone())
-        .filter(|name| matches(name));
-    names.map(|name| (team.agent_node(&name), name)).collect()
+    let agents = system.agents().into_iter();
+    let named = agents.map(|(node, agent)| (node, agent.name.clone()));
+    named.filter(|(_, name)| matches(name)).collect()
 }
 
 async fn terminate(system: &System, now: &DueNow, agents: Vec<(NodeId, String)>, reason: &str) {
@@ -361,6 +402,15 @@ async fn start_run(
     start: AgentCommand,
     replaced: Option<RunId>,
 ) {
+    match system.reader().run(run_of(system, &now.occurrence)) {
+        Ok(None) => {}
+        // An earlier daemon came as far as the start, and not to its outcome.
+        Ok(Some(_)) => return record_outcome(system, now, "started a run".to_owned()).await,
+        Err(error) => {
+            tracing::error!(%error, "a firing's run could not be looked up; the next daemon settles it");
+            return;
+        }
+    }
     if let Some(run) = replaced {
         let by = Principal::Trigger {
             name: now.trigger.name().to_owned(),

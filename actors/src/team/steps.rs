@@ -134,8 +134,8 @@ fn dependencies_met(view: &View, task: &Task) -> bool {
 fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: Timestamp) -> Vec<Step> {
     let mut free = free_places(view, team);
     let mut steps = Vec::new();
-    for definition in &team.agents {
-        let id = team.agent_node(&definition.name);
+    let configured = team.agents.iter().map(|agent| team.agent_node(&agent.name));
+    for id in configured.chain(spawned(view)) {
         let Some(agent) = view.agents.get(&id).and_then(|node| node.agent()) else {
             continue;
         };
@@ -157,6 +157,15 @@ fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: 
         }
     }
     steps
+}
+
+/// The agents that were spawned, in a fixed order.
+fn spawned(view: &View) -> Vec<NodeId> {
+    let is_spawned = |node: &Node| node.agent().is_some_and(|agent| agent.spec.like.is_some());
+    let spawned = view.agents.values().filter(|node| is_spawned(node));
+    let mut spawned: Vec<_> = spawned.map(|node| node.id).collect();
+    spawned.sort_unstable();
+    spawned
 }
 
 /// Does the agent's run work under a claim that is gone, without having submitted?

@@ -70,6 +70,7 @@ fn agent_spec(tier: Tier, start: StartWhen) -> AgentSpec {
         start,
         restart: RestartPolicy::default(),
         limits: RunLimits::default(),
+        like: None,
     }
 }
 

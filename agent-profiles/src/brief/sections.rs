@@ -44,14 +44,14 @@ pub(super) fn value(field: Field, brief: &Brief<'_>) -> String {
 const fn work<'a>(brief: &'a Brief<'_>) -> Option<&'a Work<'a>> {
     match &brief.duty {
         Duty::Work(work) => Some(work),
-        Duty::Review(_) | Duty::Standing { .. } | Duty::Fired { .. } => None,
+        Duty::Review(_) | Duty::Standing { .. } | Duty::Fired { .. } | Duty::Spawned { .. } => None,
     }
 }
 
 const fn review<'a>(brief: &'a Brief<'_>) -> Option<&'a Review<'a>> {
     match &brief.duty {
         Duty::Review(review) => Some(review),
-        Duty::Work(_) | Duty::Standing { .. } | Duty::Fired { .. } => None,
+        Duty::Work(_) | Duty::Standing { .. } | Duty::Fired { .. } | Duty::Spawned { .. } => None,
     }
 }
 
@@ -59,7 +59,7 @@ const fn task<'a>(brief: &'a Brief<'_>) -> Option<&'a TaskSpec> {
     match &brief.duty {
         Duty::Work(work) => Some(work.task),
         Duty::Review(review) => Some(review.task),
-        Duty::Standing { .. } | Duty::Fired { .. } => None,
+        Duty::Standing { .. } | Duty::Fired { .. } | Duty::Spawned { .. } => None,
     }
 }
 
@@ -68,7 +68,7 @@ fn title(brief: &Brief<'_>) -> String {
         Duty::Work(work) => line(&work.task.title),
         Duty::Review(review) => format!("Review: {}", line(&review.task.title)),
         Duty::Standing { .. } => format!("Your duty in the team {}", line(brief.team)),
-        Duty::Fired { title, .. } => line(title),
+        Duty::Fired { title, .. } | Duty::Spawned { title, .. } => line(title),
     }
 }
 
@@ -108,6 +108,9 @@ fn prompt(brief: &Brief<'_>) -> String {
             "What to do",
             &format!("The trigger {} asks for this.\n\n{prompt}", code(trigger)),
         ),
+        Duty::Spawned { by, prompt, .. } => {
+            section("What to do", &format!("{} asks for this.\n\n{prompt}", code(by)))
+        }
     }
 }
 
@@ -261,7 +264,7 @@ fn report(brief: &Brief<'_>) -> String {
                  Decide on what you see in the files, not on what is claimed about them."
             )
         }
-        Duty::Standing { .. } | Duty::Fired { .. } => {
+        Duty::Standing { .. } | Duty::Fired { .. } | Duty::Spawned { .. } => {
             "Do what is asked, say what you found, and exit with code 0.".to_owned()
         }
     };

@@ -273,8 +273,12 @@ impl Progress {
         }
     }
 
-    /// A request failed and is made again.
+    /// A request failed and is made again. A pipe may be read late: what has finished tries
+    /// nothing any more, and must not be held still for it.
     pub(super) fn retrying(&mut self, attempt: u64, trouble: Trouble<'_>) {
+        if self.finished {
+            return;
+        }
         self.report(Report::Retrying {
             attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
             status: trouble.status,

@@ -53,6 +53,15 @@ fn gemini_is_told_the_brief_and_answered_and_ended() {
 }
 
 #[test]
+fn a_retry_that_is_read_after_the_end_holds_nobody() {
+    let mut heard = hear("gemini", &words("acp-gemini"));
+    let late = b"Attempt 1 failed with status 429. Retrying with backoff... _ApiError: {}\n";
+    let actions = heard.conversation.output(Pipe::Stderr, late, now());
+    assert!(actions.is_empty(), "{actions:?}");
+    assert_eq!(heard.conversation.stuck(), None);
+}
+
+#[test]
 fn opencode_is_told_the_brief_and_tells_its_cost() {
     let heard = hear("opencode", &words("acp-opencode"));
     heard.done();

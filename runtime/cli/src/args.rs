@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use worknode_core::{
+    amount::{Dollars, NotDollars},
     event::PanicStage,
     git::CommitId,
     hlc::Hlc,
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     /// Look at agents, and let stopped ones work again.
     #[command(subcommand)]
     Agent(Agent),
+    /// Make another agent like one of the configuration, beneath you, and start it.
+    Spawn(Spawn),
     /// Stop agents, tasks, runs or all below a node: every process of theirs, with proof.
     Kill(Kill),
     /// Hold agents still, for inspection. Their time does not run meanwhile.
@@ -291,6 +294,44 @@ pub(crate) enum Agent {
         #[arg(long, conflicts_with = "agents")]
         all: bool,
     },
+}
+
+/// `spawn`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "An executive agent spawns beneath itself, the operator beneath the team. The new agent's \
+    budget comes out of its parent's, and it ends with its parent unless that one ends well. \
+    How deep and how wide: `limits.spawn_depth` and `limits.spawn_fan_out`."
+)]
+pub(crate) struct Spawn {
+    /// The agent of the configuration that it is like.
+    pub(crate) like: String,
+    /// Its name [default: LIKE-x1, LIKE-x2, …].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A task that is ready, for an agent that changes code.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["title", "prompt"])]
+    pub(crate) task: Option<String>,
+    /// One line that says what is to be done [default: the beginning of the prompt].
+    #[arg(long, required_unless_present_any = ["task", "prompt"])]
+    pub(crate) title: Option<String>,
+    /// What it is told [default: the title]; `-` reads standard input.
+    #[arg(long)]
+    pub(crate) prompt: Option<String>,
+    /// How long it may run at most, as in 30m.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_duration: Option<Span>,
+    /// How much money it may take at most, in US dollars, as in 1.5.
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    pub(crate) usd: Option<Dollars>,
+    /// How many tokens it may take at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tokens: Option<u64>,
+}
+
+fn dollars(text: &str) -> Result<Dollars, String> {
+    let number = text.parse::<f64>().map_err(|_| NotDollars.to_string())?;
+    Dollars::try_from(number).map_err(|error| error.to_string())
 }
 
 /// `kill`

@@ -16,6 +16,7 @@ pub(crate) mod ps;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod spawn;
 pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod tree;

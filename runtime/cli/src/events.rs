@@ -134,6 +134,7 @@ impl Names {
             Purpose::Review { task } => format!("reviews {}", self.of(*task)),
             Purpose::Standing => "for its standing duty".to_owned(),
             Purpose::Fired { trigger, .. } => format!("for trigger {trigger}"),
+            Purpose::Spawned { by, title, .. } => format!("for {by}: {title}"),
         }
     }
 

@@ -85,6 +85,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Tree => commands::tree::tree(&place, form).await,
         Command::Task(task) => commands::task::task(&place, task, form).await,
         Command::Agent(agent) => commands::agent::agent(&place, agent, form).await,
+        Command::Spawn(args) => commands::spawn::spawn(&place, args, form).await,
         Command::Kill(args) => commands::kill::kill(&place, args, form).await,
         Command::Freeze(args) => commands::hold::freeze(&place, args, form).await,
         Command::Thaw(args) => commands::hold::thaw(&place, args, form).await,

@@ -6,7 +6,8 @@
 //!
 //! An agent that takes tasks goes back to `idle` after each; one with a standing duty is
 //! started again as its restart kind says. Past the restart intensity it is `quarantined`,
-//! which is an event like any other and so survives a restart of the daemon.
+//! which is an event like any other and so survives a restart of the daemon. One that was spawned
+//! has one run and is never started again by itself: whoever spawned it decides what follows.
 
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ pub struct AgentSpec {
     pub restart: RestartPolicy,
     /// Limits of each run.
     pub limits: RunLimits,
+    /// For one that was spawned: the agent of the configuration whose definition it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
 }
 
 /// Where an agent stands.
@@ -608,7 +612,7 @@ fn after_exit(
         .as_ref()
         .is_some_and(|cause| !cause.is_limit() && *cause != StopCause::Lingering);
     // Whom its provider leaves without an answer waits with its pool, and is not to blame.
-    if on_request || receipt.blameless {
+    if on_request || receipt.blameless || agent.spec.like.is_some() {
         return None;
     }
     let abnormal = !receipt.is_clean();

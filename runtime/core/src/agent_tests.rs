@@ -26,6 +26,7 @@ fn agent(kind: RestartKind) -> Agent {
             ..RestartPolicy::default()
         },
         limits: RunLimits::default(),
+        like: None,
     })
 }
 

@@ -58,6 +58,15 @@ pub enum Purpose {
         /// What to do.
         prompt: String,
     },
+    /// What whoever spawned the agent asked for.
+    Spawned {
+        /// Who.
+        by: String,
+        /// One line for people.
+        title: String,
+        /// What to do.
+        prompt: String,
+    },
 }
 
 impl Purpose {
@@ -66,7 +75,7 @@ impl Purpose {
     pub const fn task(&self) -> Option<NodeId> {
         match self {
             Self::Work { task, .. } | Self::Review { task } => Some(*task),
-            Self::Standing | Self::Fired { .. } => None,
+            Self::Standing | Self::Fired { .. } | Self::Spawned { .. } => None,
         }
     }
 }

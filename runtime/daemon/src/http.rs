@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod hold;
 mod kill;
+mod spawn;
 mod tasks;
 
 use std::sync::Arc;
@@ -52,7 +53,7 @@ impl Api {
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let routes = Router::new()
         .route("/status", get(status))
-        .route("/agents", get(agents::list))
+        .route("/agents", get(agents::list).post(spawn::add))
         .route("/agents/{id}", get(agents::show))
         .route("/agents/{id}/kill", post(kill::agent))
         .route("/agents/{id}/freeze", post(hold::freeze))
@@ -90,8 +91,19 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
 async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {
     caller.may_read()?;
     let live = api.runtime.resources().await;
-    let now = api.runtime.system().now();
-    Ok(Json(view::status(api.reader(), now, Some(&live))?))
+    let system = api.runtime.system();
+    let mut status = view::status(api.reader(), system.now(), Some(&live))?;
+    for agent in &mut status.agents {
+        agents::note_sandbox(&api, agent);
+    }
+    let guard = system.guard();
+    status.pools = guard.pools().iter().filter_map(view::pool_view).collect();
+    status.uses = guard
+        .standing(system.team().node())
+        .map_or_else(Vec::new, |standing| {
+            view::budget_view(&standing, system.team().live_agents)
+        });
+    Ok(Json(status))
 }
 
 async fn node(

@@ -25,6 +25,7 @@ mod run;
 
 use self::run::run_view;
 pub use self::run::{RunView, UseView};
+pub(crate) use self::run::{budget_view, pool_view};
 
 /// How many events are looked through for the last start of a daemon.
 const RECENT: usize = 500;
@@ -56,8 +57,27 @@ pub struct StatusView {
     /// What a panic blocks.
     #[serde(default)]
     pub panic: Vec<PanicStage>,
+    /// What the team uses of what it may, while a daemon says so.
+    #[serde(default, rename = "use")]
+    pub uses: Vec<UseView>,
+    /// Credentials that pause, while a daemon says so.
+    #[serde(default)]
+    pub pools: Vec<PoolView>,
     /// The agents.
     pub agents: Vec<AgentView>,
+}
+
+/// Credentials that agents share and that give nothing for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolView {
+    /// Their name.
+    pub pool: String,
+    /// `paused`, or `probing` while one run tries.
+    pub status: String,
+    /// When the next one tries, or all go on.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
 }
 
 /// The daemon in charge.
@@ -100,6 +120,10 @@ pub struct AgentView {
     pub profile: String,
     /// Its driver.
     pub driver: String,
+    /// Who spawned it: an agent, or the team when the operator did. Absent for an agent of the
+    /// configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// Where it stands.
     pub status: String,
     /// Since when.
@@ -108,6 +132,9 @@ pub struct AgentView {
     pub reason: Option<String>,
     /// Restarts that still count.
     pub restarts: usize,
+    /// How its runs are kept in their box, while a daemon says so: `enforce`, `best-effort`, `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// Its live run.
     pub run: Option<RunView>,
 }
@@ -334,6 +361,8 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         at: now,
         daemon: recent.daemon.filter(|_| live.is_some()),
         panic,
+        uses: Vec::new(),
+        pools: Vec::new(),
         tasks: count(&tasks),
         finished: recent.finished,
         attention: attention(&tasks, &agents),
@@ -341,17 +370,23 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
     })
 }
 
-/// The agents, in the order of the configuration.
+/// The agents, in the order of the configuration; those that were spawned come last.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn agents(reader: &Reader, now: Timestamp, live: &Live) -> Result<Vec<AgentView>, Error> {
     let names: HashMap<NodeId, String> = keys(&all_of_kind(reader, Kind::Task)?);
     let nodes = all_of_kind(reader, Kind::Agent)?;
-    Ok(nodes
-        .iter()
-        .filter_map(|node| Some(agent_view(node, node.agent()?, &names, live, now)))
-        .collect())
+    let mut parents = keys(&nodes);
+    parents.extend(keys(&all_of_kind(reader, Kind::Team)?));
+    let view = |node: &Node| {
+        let agent = node.agent()?;
+        let mut view = agent_view(node, agent, &names, live, now);
+        let spawned = node.parent.filter(|_| agent.spec.like.is_some());
+        view.parent = spawned.and_then(|parent| parents.get(&parent).cloned());
+        Some(view)
+    };
+    Ok(nodes.iter().filter_map(view).collect())
 }
 
 /// The tasks, in the order of the plan.
@@ -565,10 +600,12 @@ fn agent_view(
         tier: agent.spec.tier,
         profile: agent.spec.profile.clone(),
         driver: agent.spec.driver.clone(),
+        parent: None,
         status: agent.status.name().to_owned(),
         since: node.updated.wall,
         reason,
         restarts: agent.restarts.count(&agent.spec.restart, now),
+        sandbox: None,
         run: agent
             .status
             .run()

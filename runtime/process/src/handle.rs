@@ -252,8 +252,12 @@ impl Stopper {
         let bound = grace.saturating_add(SETTLE * 3);
         match timeout(bound, self.call(Ask::Stop { grace })).await {
             Ok(Some(Reply::Stopped(report))) => return report,
-            // Its end has come in between, or it has been lost.
-            Ok(_) => {}
+            Ok(_) => {
+                // The shim answers every stop that it hears of before it tells the end.
+                if let Some(exit) = &self.life.borrow().exit {
+                    return after_the_end(exit);
+                }
+            }
             Err(_) => self.kill_shim(),
         }
         match timeout(LOST_TIME, self.ended()).await {

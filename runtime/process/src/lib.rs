@@ -48,7 +48,6 @@ mod belongs;
 mod bounded;
 mod cgroup;
 mod error;
-#[cfg(feature = "faults")]
 mod fault;
 mod group;
 mod guarantees;

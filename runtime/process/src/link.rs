@@ -185,12 +185,12 @@ impl Link {
     async fn run(mut self, mut calls: mpsc::Receiver<Call>, notices: broadcast::Sender<Notice>) {
         let exit = loop {
             let end = self.converse(&mut calls, &notices).await;
+            if let End::Exit(exit) = end {
+                // Who is still waiting came after the end, and learns it before being let go.
+                break *exit;
+            }
             self.pending.clear();
-            let reachable = match end {
-                End::Exit(exit) => break *exit,
-                End::Superseded => false,
-                End::Broken => self.reconnect().await,
-            };
+            let reachable = matches!(end, End::Broken) && self.reconnect().await;
             if reachable {
                 continue;
             }

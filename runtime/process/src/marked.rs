@@ -22,6 +22,8 @@ pub(crate) const SHIM_MARK: &str = "WORKNODE_SHIM";
 /// Most that is read of one environment. The kernel allows arguments and environment together
 /// a quarter of the stack limit and never more than 6 MiB.
 const ENVIRON_MAX: u64 = 6 * 1024 * 1024;
+/// What most environments fit in.
+const ENVIRON_USUAL: usize = 8 * 1024;
 
 /// The processes whose environment at their start had `key` with exactly `value`.
 ///
@@ -42,9 +44,22 @@ pub fn find_marked(key: &str, value: &str) -> Vec<ProcessIdentity> {
         .collect()
 }
 
+/// Who had `key` in the environment at its start, and with which value; as [`find_marked`]
+/// looks, but only once.
+pub(crate) fn marks(key: &str) -> Vec<(u32, String)> {
+    let mut found = Vec::new();
+    for pid in procfs::pids().unwrap_or_default() {
+        let Ok(block) = environ(pid) else { continue };
+        for value in values(&block, key) {
+            found.push((pid, String::from_utf8_lossy(value).into_owned()));
+        }
+    }
+    found
+}
+
 /// The identity of `pid` when it carries the mark. It is looked at before and after, so that
 /// the environment of one process is never ascribed to the next with its number.
-fn carries(pid: u32, mark: &[u8]) -> Option<ProcessIdentity> {
+pub(crate) fn carries(pid: u32, mark: &[u8]) -> Option<ProcessIdentity> {
     // Most processes carry no mark and need no second look.
     if !has_variable(&environ(pid).ok()?, mark) {
         return None;
@@ -63,16 +78,19 @@ fn carries(pid: u32, mark: &[u8]) -> Option<ProcessIdentity> {
 /// The value of a variable in the environment of `pid`, as it was at its start.
 pub(crate) fn variable(pid: u32, key: &str) -> io::Result<Option<String>> {
     let block = environ(pid)?;
-    let mut values = block
+    let first = values(&block, key).next();
+    Ok(first.map(|value| String::from_utf8_lossy(value).into_owned()))
+}
+
+fn values<'a>(block: &'a [u8], key: &str) -> impl Iterator<Item = &'a [u8]> {
+    block
         .split(|byte| *byte == 0)
-        .filter_map(|variable| variable.strip_prefix(key.as_bytes())?.strip_prefix(b"="));
-    Ok(values
-        .next()
-        .map(|value| String::from_utf8_lossy(value).into_owned()))
+        .filter_map(move |variable| variable.strip_prefix(key.as_bytes())?.strip_prefix(b"="))
 }
 
 fn environ(pid: u32) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Room for most at once: every further read costs the kernel a look into the process.
+    let mut bytes = Vec::with_capacity(ENVIRON_USUAL);
     File::open(procfs::environ_path(pid))?
         .take(ENVIRON_MAX)
         .read_to_end(&mut bytes)?;

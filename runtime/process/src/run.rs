@@ -201,6 +201,8 @@ fn process(shim: &Path, dir: &Path, run: RunId) -> Command {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
+    #[cfg(feature = "faults")]
+    crate::fault::pass_on(&mut command);
     command
 }
 

@@ -11,6 +11,7 @@
 //! | `life` | the loop |
 //! | `limits` | when a run has reached a limit |
 //! | `ending` | the end: ask, kill, sweep, drain |
+//! | `sweep` | what carries the run's mark and is no descendant: one look for many shims |
 //! | `peers` | the socket and who is connected |
 //! | `streams`, `feed` | the agent's output and input |
 //! | `signals` | what the kernel tells the shim |
@@ -24,6 +25,7 @@ mod signals;
 mod stage;
 mod start;
 mod streams;
+mod sweep;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -34,7 +36,10 @@ use std::{
 
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::wire::{Answer, ORDER_MAX, Order, line};
+use crate::{
+    fault,
+    wire::{Answer, ORDER_MAX, Order, line},
+};
 
 /// The first argument of the process that becomes the agent.
 const STAGE: &str = "exec";
@@ -59,8 +64,10 @@ fn supervise() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let _ = silence(dup2_stdin).and_then(|()| silence(dup2_stderr));
+    fault::at("before_start");
     match start::start(order) {
         Ok(life) => {
+            fault::at("after_start");
             answer(&Answer::Started(life.snapshot()));
             life.live();
             ExitCode::SUCCESS

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use worknode_core::error::{Code, Error};
 use worknode_git::Git;
+use worknode_process::{guarantees, sandbox::support};
 
 use crate::output::{self, Form};
 
@@ -17,7 +18,9 @@ struct Finding {
 }
 
 pub(crate) async fn doctor(form: Form) -> Result<(), Error> {
-    let findings = vec![git().await, proc_identity(), process_groups(), shell()];
+    let mut findings = vec![git().await, proc_identity(), shell()];
+    findings.extend(stopping());
+    findings.extend(sandbox());
     let broken = findings
         .iter()
         .filter(|finding| finding.required && !finding.ok)
@@ -63,16 +66,35 @@ fn proc_identity() -> Finding {
     }
 }
 
-fn process_groups() -> Finding {
-    Finding {
-        what: "stopping",
-        ok: true,
-        seen:
-            "TERM, grace, KILL to the process group; what left the group is found by the run's mark in its \
-               environment"
-                .to_owned(),
-        required: false,
-    }
+/// How processes are found and stopped here, and what that does not reach.
+fn stopping() -> Vec<Finding> {
+    let here = guarantees();
+    let sentences = here.sentences().into_iter();
+    sentences
+        .map(|seen| Finding {
+            what: "stopping",
+            ok: here.kill_at_once,
+            seen,
+            required: false,
+        })
+        .collect()
+}
+
+/// What the kernel enforces of a sandbox, what it lacks, and what none covers.
+fn sandbox() -> Vec<Finding> {
+    let here = support();
+    let finding = |what, ok| {
+        move |seen: String| Finding {
+            what,
+            ok,
+            seen,
+            required: false,
+        }
+    };
+    let holds = here.holds.into_iter().map(finding("sandbox", true));
+    let lacks = here.lacks.into_iter().map(finding("sandbox", false));
+    let uncovered = here.uncovered.into_iter().map(finding("not in a sandbox", true));
+    holds.chain(lacks).chain(uncovered).collect()
 }
 
 fn shell() -> Finding {

@@ -30,12 +30,12 @@ pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
     let mut table = table(&[
         "AGENT", "TIER", "STATUS", "SINCE", "RUN", "TASK", "PID", "TIME", "NOTE",
     ]);
-    for agent in agents {
+    for (depth, agent) in arranged(agents) {
         let run = agent.run.as_ref();
         let text = |value: Option<String>| cell(value.unwrap_or_else(|| "-".to_owned()));
         let shown = run.map_or(agent.status.as_str(), |run| run.status.as_str());
         table.add_row([
-            cell(&agent.name),
+            cell(beneath(depth, &agent.name)),
             cell(agent.tier.name()),
             state(shown),
             cell(output::ago(now, agent.since)),
@@ -52,6 +52,34 @@ pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
     output::line(table);
 }
 
+/// Each agent with how far it is beneath the first that spawned, right after its parent.
+fn arranged(agents: &[AgentView]) -> Vec<(usize, &AgentView)> {
+    let is_child = |agent: &AgentView, parent: &AgentView| {
+        agent.id != parent.id && agent.parent.as_ref() == Some(&parent.name)
+    };
+    let is_top = |agent: &AgentView| !agents.iter().any(|parent| is_child(agent, parent));
+    let mut left: Vec<_> = agents
+        .iter()
+        .filter(|agent| is_top(agent))
+        .map(|top| (0, top))
+        .collect();
+    left.reverse();
+    let mut arranged = Vec::new();
+    while let Some((depth, agent)) = left.pop() {
+        arranged.push((depth, agent));
+        let children = agents.iter().rev().filter(|child| is_child(child, agent));
+        left.extend(children.map(|child| (depth + 1, child)));
+    }
+    arranged
+}
+
+fn beneath(depth: usize, name: &str) -> String {
+    match depth {
+        0 => name.to_owned(),
+        _ => format!("{}└ {name}", "  ".repeat(depth - 1)),
+    }
+}
+
 /// A run whose process is not there is never shown as simply running.
 fn note(agent: &AgentView) -> String {
     let run = agent.run.as_ref();
@@ -62,7 +90,11 @@ fn note(agent: &AgentView) -> String {
         (Some("unknown"), ..) => "whether it runs cannot be told".to_owned(),
         (_, Some(stuck), _) => format!("gets nowhere: {}", stuck.name()),
         (_, None, Some(reason)) => reason.clone(),
-        (_, None, None) => String::new(),
+        // A box that is open, or half open, is never shown as closed.
+        (_, None, None) => match agent.sandbox.as_deref() {
+            None | Some("enforce") => String::new(),
+            Some(other) => format!("sandbox: {other}"),
+        },
     }
 }
 
@@ -78,6 +110,16 @@ pub(crate) fn print_uses(uses: &[UseView]) {
         ]);
     }
     output::line(table);
+}
+
+/// `usd $1.20 of $20.00`; nothing for what has no limit and is not used.
+pub(crate) fn used_of(entry: &UseView) -> Option<String> {
+    let amount = |value| amount(value, &entry.unit);
+    let used = amount(entry.used);
+    match entry.limit {
+        Some(limit) => Some(format!("{} {used} of {}", entry.what, amount(limit))),
+        None => (entry.used > 0).then(|| format!("{} {used}", entry.what)),
+    }
 }
 
 fn amount(value: u64, unit: &str) -> String {

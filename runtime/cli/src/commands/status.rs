@@ -44,6 +44,17 @@ fn print(status: &StatusView) {
         let words = format!("panic: {} are blocked (`worknode unpanic`)", blocked.join(", "));
         output::line(format!("{} {words}", paint("!", colour_of("failed"))));
     }
+    for pool in &status.pools {
+        let words = format!(
+            "credentials `{}` pause until {}: {}",
+            pool.pool, pool.until, pool.reason
+        );
+        output::line(format!("{} {words}", paint("!", colour_of("blocked"))));
+    }
+    let uses: Vec<_> = status.uses.iter().filter_map(ps::used_of).collect();
+    if !uses.is_empty() {
+        output::line(format!("uses: {}", uses.join(", ")));
+    }
     for item in &status.attention {
         output::line(format!("{} {item}", paint("!", colour_of("failed"))));
     }

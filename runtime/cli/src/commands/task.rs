@@ -85,11 +85,7 @@ fn head_here() -> Result<CommitId, Error> {
 }
 
 fn new_task(args: Add) -> Result<Value, Error> {
-    let prompt = match args.prompt.as_deref() {
-        Some("-") => prompt_from_input()?,
-        Some(text) => text.to_owned(),
-        None => String::new(),
-    };
+    let prompt = prompt(args.prompt)?;
     Ok(json!({
         "title": args.title,
         "key": args.key,
@@ -102,6 +98,14 @@ fn new_task(args: Add) -> Result<Value, Error> {
         "gates": if args.gates.is_empty() { None } else { Some(args.gates) },
         "priority": args.priority,
     }))
+}
+
+/// What is to be told to an agent, as the option has it.
+pub(super) fn prompt(option: Option<String>) -> Result<String, Error> {
+    match option.as_deref() {
+        Some("-") => prompt_from_input(),
+        _ => Ok(option.unwrap_or_default()),
+    }
 }
 
 /// All of standard input; what is too long is refused, never cut.

@@ -16,9 +16,7 @@ pub(super) async fn list(
     caller: Caller,
 ) -> Result<Json<Vec<AgentView>>, ApiError> {
     caller.may_read()?;
-    let live = api.runtime.resources().await;
-    let now = api.runtime.system().now();
-    Ok(Json(view::agents(api.reader(), now, &live)?))
+    Ok(Json(all(&api).await?))
 }
 
 pub(super) async fn show(
@@ -43,11 +41,26 @@ pub(super) async fn resume(
     one(&api, &id).await
 }
 
+/// All agents, with what only the runtime knows of them.
+async fn all(api: &Api) -> Result<Vec<AgentView>, ApiError> {
+    let live = api.runtime.resources().await;
+    let mut agents = view::agents(api.reader(), api.runtime.system().now(), &live)?;
+    for agent in &mut agents {
+        note_sandbox(api, agent);
+    }
+    Ok(agents)
+}
+
+/// How the agent's runs are kept in their box.
+pub(super) fn note_sandbox(api: &Api, agent: &mut AgentView) {
+    let definition = api.runtime.system().agent(agent.id);
+    agent.sandbox = definition.map(|definition| definition.sandbox.name().to_owned());
+}
+
 /// One agent, as it is now.
 pub(super) async fn one(api: &Api, id: &str) -> Result<Json<AgentView>, ApiError> {
     let node = view::find(api.reader(), Kind::Agent, id)?;
-    let live = api.runtime.resources().await;
-    let agents = view::agents(api.reader(), api.runtime.system().now(), &live)?;
+    let agents = all(api).await?;
     let found = agents.into_iter().find(|agent| agent.id == node.id);
     found
         .map(Json)

@@ -68,6 +68,10 @@ impl Caller {
         self.may(Operation::Write, "create anything")
     }
 
+    pub(crate) fn may_spawn(&self) -> Result<(), Error> {
+        self.may(Operation::Spawn, "spawn anybody")
+    }
+
     pub(crate) fn may_kill(&self) -> Result<(), Error> {
         self.may(Operation::Kill, "stop anything")
     }

@@ -71,15 +71,35 @@ pub(super) async fn targets(
         return Ok(Json(targets.iter().map(|target| look(&api, target)).collect()));
     }
     // No new work first: every order is given before the first end is waited for.
+    let mut stopping = order_all(&api, &caller, targets, &body).await?;
+    // Who is told to end spawns nobody any more; what it was just spawning when it was told is
+    // there by now.
+    drop(api.runtime.system().no_other_spawn().await);
+    let mut late = resolve(&api, &body)?;
+    late.retain(|target| {
+        let name = look(&api, target).target;
+        matches!(target, Target::Agent(..)) && stopping.iter().all(|known| known.target != name)
+    });
+    stopping.extend(order_all(&api, &caller, late, &body).await?);
+    Ok(Json(with_receipts(&api, stopping, body.grace).await?))
+}
+
+/// Orders the end of each, and says what each was doing.
+async fn order_all(
+    api: &Api,
+    caller: &Caller,
+    targets: Vec<Target>,
+    body: &Kill,
+) -> Result<Vec<KilledView>, Error> {
     let mut stopping = Vec::new();
     for target in targets {
-        let before = look(&api, &target);
-        if let Err(error) = order(&api, &caller, &target, &body).await {
-            return Err(unrecorded(&api, &before, &body, error).into());
+        let before = look(api, &target);
+        if let Err(error) = order(api, caller, &target, body).await {
+            return Err(unrecorded(api, &before, body, error));
         }
         stopping.push(before);
     }
-    Ok(Json(with_receipts(&api, stopping, body.grace).await?))
+    Ok(stopping)
 }
 
 /// The entries, each with the receipt of its run once that is over.
@@ -142,7 +162,7 @@ fn resolve_one(api: &Api, text: &str) -> Result<Vec<Target>, Error> {
     }
 }
 
-/// An agent takes those with it that it spawned, the last ones first: nobody is left to spawn.
+/// An agent takes those with it that it spawned. It is told first: then nobody is left to spawn.
 fn resolve_node(api: &Api, node: &Node) -> Result<Vec<Target>, Error> {
     if node.kind == Kind::Task {
         return Ok(vec![Target::Task(node.id, node.name.clone())]);

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use worknode_core::{
+    budget::{Standing, Unit},
+    governor::PoolState,
     ids::{NodeId, RunId},
     run::{Purpose, Run, RunStatus},
     time::{Timestamp, millis},
     usage::{Stuck, Usage},
 };
 use worknode_process::{Identify, Liveness, Resources};
+
+use super::PoolView;
 
 /// One live run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,7 +22,7 @@ pub struct RunView {
     pub id: RunId,
     /// Where it stands.
     pub status: String,
-    /// What it is for: `work`, `review`, `standing` or `fired`.
+    /// What it is for: `work`, `review`, `standing`, `fired` or `spawned`.
     pub purpose: String,
     /// The task that it is about.
     pub task: Option<String>,
@@ -88,6 +92,7 @@ pub(super) fn run_view(
             Purpose::Review { .. } => "review",
             Purpose::Standing => "standing",
             Purpose::Fired { .. } => "fired",
+            Purpose::Spawned { .. } => "spawned",
         }
         .to_owned(),
         task: run
@@ -137,4 +142,32 @@ fn uses(run: &Run, live: Option<&Resources>, running_ms: Option<u64>) -> Vec<Use
         ]);
     }
     uses
+}
+
+/// What the team uses of its budget. What is promised to live runs counts as used: nobody else
+/// can have it.
+pub(crate) fn budget_view(standing: &Standing, places: usize) -> Vec<UseView> {
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let taken = |unit| standing.spent.of(unit).saturating_add(standing.reserved.of(unit));
+    let limit = |unit| standing.limit.of(unit);
+    vec![
+        UseView::new("agents", "", number(standing.live), Some(number(places))),
+        UseView::new("tokens", "", taken(Unit::Tokens), limit(Unit::Tokens)),
+        UseView::new("usd", "micro_usd", taken(Unit::Usd), limit(Unit::Usd)),
+    ]
+}
+
+/// A pool that does not give at the moment.
+pub(crate) fn pool_view((pool, state): &(String, PoolState)) -> Option<PoolView> {
+    let (status, until, reason) = match state {
+        PoolState::Open => return None,
+        PoolState::Paused { until, reason, .. } => ("paused", until, reason),
+        PoolState::Probing { until, reason, .. } => ("probing", until, reason),
+    };
+    Some(PoolView {
+        pool: pool.clone(),
+        status: status.to_owned(),
+        until: *until,
+        reason: reason.clone(),
+    })
 }

@@ -147,6 +147,7 @@ pub(super) fn agent_spec() -> AgentSpec {
         start: StartWhen::Task,
         restart: RestartPolicy::default(),
         limits: RunLimits::default(),
+        like: None,
     }
 }
 

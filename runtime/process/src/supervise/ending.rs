@@ -10,14 +10,15 @@
 
 use std::{
     collections::HashSet,
+    path::Path,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
-use worknode_core::time::millis;
+use worknode_core::{run::ProcessIdentity, time::millis};
 
+use super::sweep::Sweep;
 use crate::{
-    marked::{MARK, find_marked},
     procfs::Stat,
     report::{Means, StopReport, StopStep},
     tree::{Member, Tree, signal},
@@ -68,7 +69,7 @@ pub(super) struct World {
 
 #[derive(Debug)]
 pub(super) struct Ending {
-    run: String,
+    sweep: Sweep,
     phase: Phase,
     next: Option<Instant>,
     begun: Option<Instant>,
@@ -84,7 +85,8 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(run: String) -> Self {
         Self {
-            run,
+            // The shim works in the run's directory; the other runs' are beside it.
+            sweep: Sweep::new(run, Path::new("..")),
             phase: Phase::Alive,
             next: None,
             begun: None,
@@ -245,18 +247,27 @@ impl Ending {
         let members = tree.members();
         self.remember(members.iter().map(|member| &member.stat));
         let left = if members.is_empty() && world.childless {
-            self.kill_marked(world)
+            match self.sweep.look(world.now) {
+                Some(marked) => self.kill_marked(&marked, world),
+                // Nothing else is left; whether this is, is not known yet.
+                None => return self.again(until, pause, world.now),
+            }
         } else {
+            self.sweep.restart();
             self.kill(tree, &members, world);
             members.len()
         };
         if left == 0 && world.childless {
-            return self.conclude(0, world.now);
+            return self.conclude(0, world);
         }
         if until <= world.now {
-            return self.conclude(left, world.now);
+            return self.conclude(left, world);
         }
-        self.next = Some(world.now + pause);
+        self.again(until, pause, world.now);
+    }
+
+    fn again(&mut self, until: Instant, pause: Duration, now: Instant) {
+        self.next = Some(now + pause);
         self.phase = Phase::Killing {
             until,
             pause: (pause * 2).min(KILL_PAUSE_MAX),
@@ -279,8 +290,7 @@ impl Ending {
 
     /// Kills what carries the mark of the run and does not descend from the shim: somebody else
     /// started it with the run's environment. How many there were.
-    fn kill_marked(&mut self, world: World) -> usize {
-        let marked = find_marked(MARK, &self.run);
+    fn kill_marked(&mut self, marked: &[ProcessIdentity], world: World) -> usize {
         let seen: Vec<Stat> = marked.iter().filter_map(|id| Stat::read(id.pid).ok()).collect();
         self.remember(seen.iter());
         if !marked.is_empty() {
@@ -305,11 +315,17 @@ impl Ending {
         }
     }
 
-    fn conclude(&mut self, survivors: usize, now: Instant) {
+    fn conclude(&mut self, survivors: usize, world: World) {
+        let now = world.now;
         self.report.survivors = survivors;
         self.report.ended = self.seen.len().saturating_sub(survivors);
         if self.report.gone() {
             self.step("gone", now);
+        }
+        if world.drained {
+            // Nothing more will happen that could wake the shim.
+            self.phase = Phase::Over;
+            return;
         }
         let until = now + DRAIN;
         self.phase = Phase::Draining { until };

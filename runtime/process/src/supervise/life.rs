@@ -20,6 +20,7 @@ use super::{
     streams::Streams,
 };
 use crate::{
+    fault,
     record::{self, SOCKET, ShimRecord},
     report::{Exit, ExitStatus, Reached},
     sandbox::Enforced,
@@ -379,6 +380,7 @@ impl Life {
             resources: self.watch.resources(&self.tree, now),
             enforced: self.enforced.clone(),
         };
+        fault::at("before_exit_record");
         let here = Path::new(".");
         let mut stored = record::write_exit(here, self.record.run, &exit);
         let heard = self.peers.has_daemon();

@@ -79,6 +79,7 @@ pub(super) fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
             start: wanted.start.unwrap_or_else(|| profile.start_when()),
             restart: entry.restart.over(profile.restart),
             limits: entry.limits.over(profile.limits).into(),
+            like: None,
         },
         command: entry.command.clone().unwrap_or_default(),
         model: entry.model.clone().or_else(|| profile.model.clone()),

@@ -1,0 +1,369 @@
+//! Agents that make agents.
+//!
+//! A spawned agent is *like* one of the configuration: the same program, profile, limits and
+//! sandbox under another name. It hangs in the tree beneath whoever asked for it, its budget comes
+//! out of theirs, and it ends with them unless they end well. It has one run.
+//!
+//! ```text
+//! allowed? ─ limits ─ name ─ budget │ claim (for a task) ─ node_created ─ run_queued …
+//!      refused: nothing is there    │ a crash in between: the agent is idle, the claim given back
+//! ```
+
+mod known;
+mod spawner;
+
+use std::sync::Arc;
+
+use worknode_core::{
+    agent::{AgentCommand, AgentSpec, Share, StartWhen, Tier},
+    bounds,
+    command::Command,
+    error::{Code, Error},
+    event::{Draft, Event, PanicStage},
+    ids::{NodeId, RunId},
+    node::{Detail, Kind, NodeSpec},
+    run::Purpose,
+    task::{ReleaseCause, TaskCommand, TaskStatus},
+};
+use worknode_policies::{authority::Authority, names};
+
+pub(crate) use self::known::{Known, Spawned, stored};
+use self::spawner::Spawner;
+use crate::{definition::AgentDefinition, system::System};
+
+/// Characters of a name.
+const NAME: usize = 64;
+/// Bytes of title and prompt together: they are part of one event.
+const WORDS: usize = bounds::EVENT_PAYLOAD / 2;
+/// Names that mean somebody else in messages and events.
+const RESERVED: [&str; 4] = ["operator", "executive", "assignee", "runtime"];
+
+/// Another agent, as somebody wants it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The agent of the configuration that it is like.
+    pub like: String,
+    /// Its name; made from `like` when it is not given.
+    pub name: Option<String>,
+    /// What it is for.
+    pub duty: Duty,
+    /// What it may have at most, beside the limits of the agent that it is like.
+    pub share: Share,
+    /// Asked again with the same key by the same one, it is the same agent.
+    pub key: Option<String>,
+}
+
+/// What an agent is spawned for.
+#[derive(Clone, Debug)]
+pub enum Duty {
+    /// A task that is ready. Code is changed under a task, with its gates.
+    Task(NodeId),
+    /// Anything that changes no code.
+    Prompt {
+        /// One line for people; the beginning of the prompt when it is empty.
+        title: String,
+        /// What to do; the title when it is empty.
+        prompt: String,
+    },
+}
+
+/// Makes the agent and starts its run. Answers its Worknode.
+///
+/// # Errors
+/// Before anything is made: `forbidden` for whom may not spawn, `not_found` for an unknown likeness,
+/// `already_exists` for a name that is taken, `limit_reached` naming what lacks, `usage` for what
+/// makes no sense. Afterwards whatever keeps the run from starting; the agent is there then, idle.
+pub async fn spawn(system: &System, authority: &Arc<Authority>, wanted: Wanted) -> Result<NodeId, Error> {
+    let (system, authority) = (system.clone(), Arc::clone(authority));
+    // Whoever asked may hang up in the middle of it.
+    let spawning = tokio::spawn(async move {
+        let _turn = system.no_other_spawn().await;
+        one(&system, &authority, &wanted).await
+    });
+    spawning
+        .await
+        .map_err(|error| Error::new(Code::Failed, format!("the spawn broke off: {error}")))?
+}
+
+async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Result<NodeId, Error> {
+    let spawner = Spawner::of(system, &authority.principal)?;
+    let run = wanted.key.as_ref().map_or_else(
+        || system.new_run(),
+        |key| RunId::derived(spawner.node.id, &format!("spawn:{key}")),
+    );
+    if let Some(before) = system.reader().run(run)? {
+        return Ok(before.agent);
+    }
+    let share = share_of(system, wanted)?;
+    // Asked for with a stand-in: a task has no epoch yet, and authority does not depend on it.
+    let wish = AgentCommand::Start {
+        run,
+        purpose: Purpose::Standing,
+        share,
+    };
+    spawner.may_spawn(system, authority, &wish)?;
+    system.guard().check(PanicStage::Spawns)?;
+    let base = likeness(system, &wanted.like)?;
+    let duty = check_duty(system, base, &wanted.duty)?;
+    let spawned = describe(system, &spawner, base, wanted)?;
+
+    system.guard().hire(&spawned, run, share, system.now())?;
+    let begun = Begun {
+        system,
+        authority,
+        spawner: &spawner,
+        spawned: &spawned,
+        run,
+        share,
+    };
+    let outcome = begun.begin(&duty).await;
+    // A start that was not answered in time may still be carried out.
+    if let Err(error) = &outcome
+        && error.code != Code::TimedOut
+    {
+        system.guard().withdrawn(run, system.now());
+        if system.reader().node(spawned.node)?.is_none() {
+            system.guard().dismiss(spawned.node);
+        }
+    }
+    outcome.map(|()| spawned.node)
+}
+
+/// The time of a task is its own; all else is as it is wanted.
+fn share_of(system: &System, wanted: &Wanted) -> Result<Share, Error> {
+    let Duty::Task(id) = wanted.duty else {
+        return Ok(wanted.share);
+    };
+    let node = system.reader().node(id)?;
+    let own = node.as_ref().and_then(|node| node.task()?.spec.max_duration);
+    let time = [own, wanted.share.time].into_iter().flatten().min();
+    Ok(Share { time, ..wanted.share })
+}
+
+fn likeness<'a>(system: &'a System, name: &str) -> Result<&'a AgentDefinition, Error> {
+    let agents = &system.team().agents;
+    agents.iter().find(|agent| agent.name == name).ok_or_else(|| {
+        let names: Vec<_> = agents.iter().take(20).map(|agent| agent.name.as_str()).collect();
+        Error::new(
+            Code::NotFound,
+            format!("the configuration has no agent `{name}` that another could be like"),
+        )
+        .hint(format!("it has {}", names.join(", ")))
+    })
+}
+
+/// The same, filled in, when an agent like `base` can do it.
+fn check_duty(system: &System, base: &AgentDefinition, duty: &Duty) -> Result<Duty, Error> {
+    let usage = |message: String| Err(Error::new(Code::Usage, message));
+    let (name, tier) = (&base.name, base.spec.tier);
+    match duty {
+        Duty::Task(id) if tier == Tier::Implementation => check_task(system, base, *id),
+        Duty::Task(_) => usage(format!(
+            "`{name}` is of the {} tier: it takes no tasks, give it a prompt",
+            tier.name()
+        )),
+        Duty::Prompt { .. } if tier == Tier::Implementation => usage(format!(
+            "`{name}` changes code, which needs a task with its gates: name a task that is ready"
+        )),
+        Duty::Prompt { title, prompt } => {
+            let (title, prompt) = (title.trim(), prompt.trim());
+            let first = prompt.lines().next().unwrap_or_default();
+            if title.is_empty() && prompt.is_empty() {
+                return usage("say what it is to do, in a title or a prompt".to_owned());
+            }
+            if title.len() + prompt.len() > WORDS {
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("title and prompt have more than {WORDS} bytes"),
+                )
+                .hint("put what is long into a file of the repository, and name that file"));
+            }
+            let or = |text: &str, other: &str| {
+                if text.is_empty() {
+                    other.to_owned()
+                } else {
+                    text.to_owned()
+                }
+            };
+            Ok(Duty::Prompt {
+                title: or(title, &first.chars().take(80).collect::<String>()),
+                prompt: or(prompt, title),
+            })
+        }
+    }
+}
+
+fn check_task(system: &System, base: &AgentDefinition, id: NodeId) -> Result<Duty, Error> {
+    let node = system.reader().node(id)?;
+    let Some((node, task)) = node.as_ref().and_then(|node| Some((node, node.task()?))) else {
+        return Err(Error::new(Code::NotFound, format!("there is no task {id}")));
+    };
+    if !matches!(task.status, TaskStatus::Ready) {
+        let (name, status) = (&node.name, task.status.name());
+        let message = format!("task `{name}` is {status}: only one that is ready can be given to somebody");
+        return Err(Error::new(Code::IllegalTransition, message));
+    }
+    let meant_for = task.spec.agent.as_deref();
+    if let Some(pattern) = meant_for.filter(|pattern| !names::fits(pattern, &base.name)) {
+        let message = format!(
+            "task `{}` is for `{pattern}`, not for one like `{}`",
+            node.name, base.name
+        );
+        return Err(Error::new(Code::Refused, message));
+    }
+    Ok(Duty::Task(id))
+}
+
+/// What the new agent will be.
+fn describe(
+    system: &System,
+    spawner: &Spawner,
+    base: &AgentDefinition,
+    wanted: &Wanted,
+) -> Result<Spawned, Error> {
+    let spec = AgentSpec {
+        start: StartWhen::Trigger,
+        limits: wanted.share.of(base.spec.limits),
+        like: Some(base.name.clone()),
+        ..base.spec.clone()
+    };
+    let name = match &wanted.name {
+        Some(name) => own_name(system, spawner, name, &spec)?,
+        None => free_name(system, &base.name)?,
+    };
+    let node = system.team().agent_node(&name);
+    Ok(Spawned::new(node, spawner.node.id, base, name, spec))
+}
+
+/// A name becomes the name of a directory.
+fn own_name(system: &System, spawner: &Spawner, name: &str, spec: &AgentSpec) -> Result<String, Error> {
+    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let fine = |c: char| first(c) || matches!(c, '.' | '_' | '-');
+    if !name.starts_with(first) || !name.chars().all(fine) || name.len() > NAME {
+        let message = format!(
+            "`{}` cannot be a name",
+            name.chars().take(NAME).collect::<String>()
+        );
+        return Err(Error::new(Code::Usage, message).hint(format!(
+            "begin with a lower-case letter or digit, go on with those, `.`, `_` or `-`, \
+             {NAME} characters at most"
+        )));
+    }
+    if RESERVED.contains(&name) {
+        let message = format!("`{name}` means somebody else in messages");
+        return Err(Error::new(Code::Usage, message).hint(format!("write {name}-1, or another name")));
+    }
+    let Some(taken) = system.reader().node(system.team().agent_node(name))? else {
+        return Ok(name.to_owned());
+    };
+    // What a daemon made that died before it could start it: the same one, asked for again.
+    let never_ran = system.reader().runs_of(taken.id, 1)?.is_empty();
+    let same = taken.agent().is_some_and(|agent| agent.spec == *spec);
+    if same && never_ran && taken.parent == Some(spawner.node.id) {
+        return Ok(name.to_owned());
+    }
+    let message = format!("there is an agent `{name}` already");
+    Err(Error::new(Code::AlreadyExists, message).hint("give another name, or none"))
+}
+
+fn free_name(system: &System, like: &str) -> Result<String, Error> {
+    for number in 1..=bounds::CHILDREN {
+        let name = format!("{like}-x{number}");
+        if system.reader().node(system.team().agent_node(&name))?.is_none() {
+            return Ok(name);
+        }
+    }
+    let message = format!("{} agents like `{like}` were spawned already", bounds::CHILDREN);
+    Err(Error::new(Code::LimitReached, message))
+}
+
+/// A spawn that is allowed, and for which a share is kept.
+struct Begun<'a> {
+    system: &'a System,
+    authority: &'a Arc<Authority>,
+    spawner: &'a Spawner,
+    spawned: &'a Spawned,
+    run: RunId,
+    share: Share,
+}
+
+impl Begun<'_> {
+    async fn begin(&self, duty: &Duty) -> Result<(), Error> {
+        match duty {
+            Duty::Task(task) => self.begin_task(*task).await,
+            Duty::Prompt { title, prompt } => {
+                self.create().await?;
+                self.start(Purpose::Spawned {
+                    by: self.spawner.name.clone(),
+                    title: title.clone(),
+                    prompt: prompt.clone(),
+                })
+                .await
+            }
+        }
+    }
+
+    /// The claim comes first: another agent may be faster, and then nothing has been made.
+    async fn begin_task(&self, task: NodeId) -> Result<(), Error> {
+        let held = self.system.claims_for_spawn(task);
+        let claim = TaskCommand::Claim {
+            agent: self.spawned.node,
+            run: self.run,
+            lease: bounds::LEASE,
+        };
+        let node = self.system.command(task, Command::Task(claim)).await?.node()?;
+        let epoch = node.task().map_or(0, |task| task.epoch);
+        let started = match self.create().await {
+            Ok(()) => self.start(Purpose::Work { task, epoch }).await,
+            Err(error) => Err(error),
+        };
+        drop(held);
+        if let Err(error) = &started {
+            let release = TaskCommand::Release {
+                epoch,
+                cause: ReleaseCause::NotStarted,
+                detail: error.message.clone(),
+            };
+            self.system.command(task, Command::Task(release)).await?;
+        }
+        started
+    }
+
+    async fn create(&self) -> Result<(), Error> {
+        let Spawned {
+            node,
+            parent,
+            definition,
+        } = self.spawned;
+        if self.system.reader().node(*node)?.is_none() {
+            let spec = NodeSpec {
+                parent: Some(*parent),
+                kind: Kind::Agent,
+                name: definition.name.clone(),
+                detail: Detail::Agent(Box::new(definition.spec.clone())),
+            };
+            let draft = Draft {
+                node: *node,
+                by: self.authority.principal.clone(),
+                cause: None,
+                event: Event::NodeCreated { node: spec },
+            };
+            self.system.store(vec![draft]).await?;
+        }
+        self.system.learn(*node, definition.clone());
+        Ok(())
+    }
+
+    async fn start(&self, purpose: Purpose) -> Result<(), Error> {
+        let start = AgentCommand::Start {
+            run: self.run,
+            purpose,
+            share: self.share,
+        };
+        let agent = self.spawned.node;
+        self.system
+            .ask(self.authority, agent, Command::Agent(start), None)
+            .await?;
+        self.spawner.take_along(self.system, agent).await
+    }
+}

@@ -1,0 +1,101 @@
+//! Spawn: one agent more, beneath whoever asks.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::Deserialize;
+use worknode_actors::spawn::{Duty, Wanted, spawn};
+use worknode_core::{
+    agent::Share,
+    amount::Dollars,
+    error::{Code, Error},
+    node::Kind,
+    time::Span,
+    usage::Usd,
+};
+
+use super::{Api, agents, auth::Caller, error::ApiError};
+use crate::view::{self, AgentView};
+
+/// The header that makes asking twice as good as asking once.
+const KEY: &str = "idempotency-key";
+/// Characters of it.
+const KEY_LENGTH: usize = 255;
+
+/// The agent that is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAgent {
+    /// The agent of the configuration that it is like.
+    like: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    prompt: String,
+    /// A task that is ready, instead of title and prompt.
+    #[serde(default)]
+    task: Option<String>,
+    #[serde(default)]
+    max_duration: Option<Span>,
+    #[serde(default)]
+    tokens: Option<u64>,
+    #[serde(default)]
+    usd: Option<Dollars>,
+}
+
+pub(super) async fn add(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(new): Json<NewAgent>,
+) -> Result<(StatusCode, Json<AgentView>), ApiError> {
+    caller.may_spawn()?;
+    let wanted = Wanted {
+        duty: duty(&api, &new)?,
+        share: Share {
+            time: new.max_duration.map(|span| span.0),
+            tokens: new.tokens,
+            usd: new.usd.map(Usd::from),
+        },
+        like: new.like,
+        name: new.name,
+        key: key(&headers)?,
+    };
+    let node = spawn(api.runtime.system(), &caller.0, wanted).await?;
+    Ok((StatusCode::CREATED, agents::one(&api, &node.to_string()).await?))
+}
+
+fn duty(api: &Api, new: &NewAgent) -> Result<Duty, Error> {
+    match &new.task {
+        None => Ok(Duty::Prompt {
+            title: new.title.clone(),
+            prompt: new.prompt.clone(),
+        }),
+        Some(task) if new.title.is_empty() && new.prompt.is_empty() => {
+            view::find(api.reader(), Kind::Task, task).map(|node| Duty::Task(node.id))
+        }
+        Some(_) => Err(Error::new(
+            Code::Usage,
+            "a task has its own title and prompt: give either a task, or title and prompt",
+        )),
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get(KEY) else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(key) if (1..=KEY_LENGTH).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(Error::new(
+            Code::Usage,
+            format!("an Idempotency-Key has 1 to {KEY_LENGTH} printable characters"),
+        )),
+    }
+}
