@@ -15,6 +15,10 @@ test *ARGS:
 test-clients *ARGS:
     cargo test --package worknode --features clients --test clients -- --nocapture {{ARGS}}
 
+# Kills daemon, shims and agents at every step and at random; prints what held. --seed N, --only STEP.
+faults *ARGS:
+    cargo test --package worknode --features faults --test faults -- {{ARGS}}
+
 # Formatting, lints, documentation, unused duplicates: nothing may be left to say.
 check:
     cargo fmt --all --check

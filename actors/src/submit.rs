@@ -53,22 +53,19 @@ pub async fn submit(
 
 async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), Error> {
     let context = system.context();
-    let name = system
-        .team()
-        .agent(agent)
-        .map(|agent| agent.name.as_str())
-        .ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                "the agent that holds the task is no longer in the team",
-            )
-        })?;
+    let holder = system.reader().node(agent)?;
+    let holder = holder.ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            "there is no Worknode of the agent that holds the task",
+        )
+    })?;
     let base = context
         .repository
         .base_tip(&context.team.base)
         .await
         .map_err(failed)?;
-    let clone = context.paths.workspace(name);
+    let clone = context.paths.workspace(&holder.name);
     context
         .store
         .import(&clone, commit, &base, &ImportLimits::default())

@@ -1,5 +1,7 @@
 //! A client that is killed while its tool runs leaves nothing, wherever its tools went.
 
+use worknode_tests::wait::wait_for;
+
 use crate::{client::Client, stage::Stage};
 
 /// One child in a session of its own, one in the background, one that is waited for.
@@ -12,10 +14,9 @@ fn leaves_nothing(client: Client) {
     stage.stub.says(&[AWAY]);
     let _daemon = stage.run();
     stage.wait_for_mark(".git/begun");
-    assert!(
-        stage.scene.processes() >= 4,
-        "the client, its shell and their children"
-    );
+    wait_for("the client, its shell and their children", || {
+        stage.scene.processes() >= 4
+    });
     if client == Client::Codex {
         // What npm installs is a launcher, which would die without what it launched.
         let programs = stage.inside();

@@ -410,3 +410,41 @@ fn p7_agents_go_on_through_an_upgrade() {
     scene.worknode(&["down"]).ok();
     assert_eq!(scene.processes(), 0);
 }
+
+#[test]
+fn p4_a_phase_or_a_team_is_killed_with_all_that_is_below_it() {
+    let scene = Scene::with_team(&COUNTING.replace(" LIMITS", ""));
+    scene.worknode(&["up", "-d"]).ok();
+    let (run, _) = live_run(&scene);
+    let would = scene
+        .worknode(&["kill", "only", "--dry-run", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&would[0]["kind"], &would[0]["target"]),
+        (&"task".into(), &"one".into())
+    );
+    let killed = scene.worknode(&["kill", "only", "--json"]).ok().json();
+    assert!(killed[0]["receipt"].is_object(), "{killed}");
+    assert_eq!(of_run(&run), 0);
+    assert_eq!(
+        scene.worknode(&["task", "show", "one", "--json"]).ok().json()["status"],
+        "cancelled"
+    );
+    scene.worknode(&["task", "retry", "one"]).ok();
+    let (run, _) = live_run(&scene);
+    let killed = scene.worknode(&["kill", "t", "--json"]).ok().json();
+    let agents = killed
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["kind"] == "agent");
+    assert_eq!(agents.count(), 1, "{killed}");
+    assert_eq!(of_run(&run), 0);
+    assert_eq!(
+        scene.worknode(&["agent", "show", "worker", "--json"]).ok().json()["status"],
+        "stopped"
+    );
+    scene.worknode(&["down"]).ok();
+    assert_eq!(scene.processes(), 0);
+}

@@ -238,9 +238,10 @@ fn p8_a_spawn_that_does_not_fit_the_budget_is_refused_before_it_starts() {
     spawn("0.5").ok();
 
     // The next daemon counts alike.
+    let second = run_of(&scene, "helper-x2");
     scene.worknode(&["down", "--keep-agents"]).ok();
     scene.worknode(&["up", "-d"]).ok();
-    run_of(&scene, "helper-x2");
+    assert_eq!(run_of(&scene, "helper-x2"), second);
     spawn("0.75").fails(4).says(&["boss has", "left of $2.00"]);
     down(&scene);
 }
@@ -276,7 +277,7 @@ fn p9_who_may_not_spawn_spawns_nobody() {
         (&["spawn", "coder", "--task", "none"], 3, "no task `none`"),
         (&["spawn", "coder", "--task", "one"], 5, "in_progress"),
         (&["spawn", "coder", "--task", "three"], 5, "pending"),
-        (&["spawn", "helper"], 2, "--prompt"),
+        (&["spawn", "helper"], 2, "--title"),
     ] {
         scene.worknode(args).fails(code).says(&[says]);
     }
@@ -474,7 +475,7 @@ fn p7_the_next_daemon_ends_the_children_of_whom_it_finds_dead() {
 #[test]
 fn a_spawned_coder_works_on_its_task_and_its_work_lands() {
     let scene = at_work(TEAM);
-    scene.wait_for_task("one", "in_progress");
+    two_more_tasks(&scene);
     scene
         .worknode(&[
             "spawn",

@@ -48,9 +48,9 @@ pub(crate) fn play(case: &Case) -> Outcome {
     let crash = look_around(&scene, seen, &mut problems);
 
     let mut daemon = Daemon::start(&scene, 2, None);
-    let live = History::read(scene.path()).count("daemon_started");
+    let next = daemon.pid();
     problems.extend(finish(&scene, &mut daemon, PATIENCE, |history| {
-        if history.count("daemon_started") > live && !act::holds_agents(case.act) {
+        if history.has_started(next) && !act::holds_agents(case.act) {
             let_go(&scene);
         }
         act::go_on(case.act, &scene, history)
@@ -59,7 +59,7 @@ pub(crate) fn play(case: &Case) -> Outcome {
         scene: &scene,
         history: History::read(scene.path()),
         crashes: vec![crash],
-        shims_were_killed: matches!(case.fault, Fault::Shim(_)),
+        others_were_killed: matches!(case.fault, Fault::Shim(_)),
         runs_of_task: RUNS_OF_TASK,
     };
     let held = promises::check(&evidence, &mut problems);
@@ -165,11 +165,12 @@ pub(crate) fn finish(
     loop {
         history.refresh(scene.path());
         let busy = go_on(&history);
-        if !busy && is_finished(&history) {
+        if !busy && history.has_started(daemon.pid()) && is_finished(&history) {
             break;
         }
         if daemon.is_over() {
-            problems.push("end: the next daemon died".to_owned());
+            let how = daemon.surprise();
+            problems.push(how.unwrap_or_else(|| "end: the next daemon was killed".to_owned()));
             return problems;
         }
         if Instant::now() > end {

@@ -115,7 +115,7 @@ fn one(seed: u64) -> Outcome {
         scene: &scene,
         history: History::read(scene.path()),
         crashes,
-        shims_were_killed: killed.shims + killed.all > 0,
+        others_were_killed: killed.shims + killed.agents + killed.all > 0,
         runs_of_task: usize::try_from(ATTEMPTS).unwrap_or(usize::MAX),
     };
     let held = promises::check(&evidence, &mut problems);

@@ -3,7 +3,8 @@
 use std::{
     fs::File,
     os::unix::process::ExitStatusExt,
-    process::{Child, ExitStatus},
+    path::PathBuf,
+    process::{Child, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -12,11 +13,16 @@ use worknode_tests::{program::command, scene::Scene};
 /// A daemon that does not end in this time hangs.
 const END: Duration = Duration::from_secs(30);
 
+/// The exit code of a command that met no daemon.
+const NOT_REACHABLE: i32 = 7;
+
 /// One that runs in the foreground, as a child of this program.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
     ended: Option<ExitStatus>,
+    /// What it says to people.
+    log: PathBuf,
 }
 
 impl Daemon {
@@ -29,9 +35,18 @@ impl Daemon {
         }
         let state = scene.file(".worknode");
         std::fs::create_dir_all(&state).unwrap();
-        let log = |name: &str| File::create(state.join(format!("daemon-{number}.{name}"))).unwrap();
-        let child = command.stdout(log("out")).stderr(log("err")).spawn().unwrap();
-        Self { child, ended: None }
+        let log = state.join(format!("daemon-{number}.log"));
+        let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        Self {
+            child: child.spawn().unwrap(),
+            ended: None,
+            log,
+        }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it has ended, by whatever.
@@ -42,10 +57,14 @@ impl Daemon {
         self.ended.is_some()
     }
 
-    /// How it ended, unless by KILL, which is how it is meant to end here.
+    /// How it ended, and what it said, unless by KILL, which is how it is meant to end here.
     pub(crate) fn surprise(&self) -> Option<String> {
-        let ended = self.ended?;
-        (ended.signal() != Some(9)).then(|| format!("the daemon ended by itself: {ended}"))
+        let ended = self.ended.filter(|ended| ended.signal() != Some(9))?;
+        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+        Some(format!(
+            "end: the daemon ended by itself: {ended}: {}",
+            said.trim()
+        ))
     }
 
     /// Kills it as `kill -9` does.
@@ -57,11 +76,19 @@ impl Daemon {
 
     /// Tells it to end, and waits. What went wrong.
     pub(crate) fn down(&mut self, scene: &Scene) -> Result<(), String> {
-        let asked = scene.worknode(&["down"]);
-        if asked.code != Some(0) {
-            return Err(format!("`worknode down`: {}", asked.stderr.trim()));
-        }
         let end = Instant::now() + END;
+        loop {
+            let asked = scene.worknode(&["down"]);
+            // One that has just been started may not have opened its door yet.
+            let early = asked.code == Some(NOT_REACHABLE) && !self.is_over() && Instant::now() < end;
+            if asked.code == Some(0) {
+                break;
+            }
+            if !early {
+                return Err(format!("`worknode down`: {}", asked.stderr.trim()));
+            }
+            crate::case::pause();
+        }
         while !self.is_over() {
             if Instant::now() > end {
                 self.kill();

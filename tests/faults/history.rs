@@ -51,6 +51,13 @@ impl History {
         }
     }
 
+    /// Whether the daemon with this process has taken charge.
+    pub(crate) fn has_started(&self, process: u32) -> bool {
+        let is_it =
+            |record: &Record| matches!(&record.event, Event::DaemonStarted { pid, .. } if *pid == process);
+        self.records.iter().any(is_it)
+    }
+
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.of(kind).count()
     }

@@ -175,7 +175,7 @@ fn release_cause(receipt: &Receipt) -> ReleaseCause {
 
 /// The commit at the head of the agent's clone, when it is not the one that it started from.
 async fn left_behind(system: &System, claim: &Claim) -> Result<Option<CommitId>, Error> {
-    let Some(agent) = system.agent(claim.agent) else {
+    let Some(agent) = system.reader().node(claim.agent)? else {
         return Ok(None);
     };
     let workspace = system.context().paths.workspace(&agent.name);

@@ -263,6 +263,40 @@ fn p1_a_run_whose_task_was_taken_away_is_stopped() {
 }
 
 #[test]
+fn p1_a_spawned_agent_gets_no_work_but_is_stopped_when_its_own_was_taken_away() {
+    let team = team(&[("a", Tier::Validation, StartWhen::Task)], 8);
+    let spawned = |status| {
+        let mut spec = agent_spec(Tier::Implementation, StartWhen::Trigger);
+        spec.like = Some("gone".to_owned());
+        let agent = Agent {
+            status,
+            ..Agent::new(spec)
+        };
+        let id = team.agent_node("a-x1");
+        node(id, Kind::Agent, "a-x1", NodeState::Agent(Box::new(agent)))
+    };
+    let decided = steps(
+        &team,
+        vec![task("one", &[], TaskStatus::Ready), spawned(AgentStatus::Idle)],
+    );
+    assert!(
+        matches!(decided.as_slice(), [Step::Finish { open: 1, .. }]),
+        "{decided:?}"
+    );
+    let cancelled = TaskStatus::Cancelled {
+        reason: String::new(),
+    };
+    let stop = Step::StopRun {
+        agent: team.agent_node("a-x1"),
+    };
+    let decided = steps(
+        &team,
+        vec![task("one", &[], cancelled), spawned(working_on("one"))],
+    );
+    assert!(decided.contains(&stop), "{decided:?}");
+}
+
+#[test]
 fn backoffs_end_when_they_are_over_and_quarantine_does_not() {
     let team = coders();
     let wake = |until| {

@@ -42,7 +42,7 @@ fn brief(duty: Duty<'_>) -> Brief<'_> {
     let tier = match duty {
         Duty::Work(_) => Tier::Implementation,
         Duty::Review(_) => Tier::Validation,
-        Duty::Standing { .. } | Duty::Fired { .. } => Tier::Executive,
+        Duty::Standing { .. } | Duty::Fired { .. } | Duty::Spawned { .. } => Tier::Executive,
     };
     Brief {
         agent: "coder-1",
@@ -260,4 +260,19 @@ proptest! {
         prop_assert!(!code.contains('\n'));
         prop_assert!(code[ticks..code.len() - ticks].split(|c| c != '`').all(|run| run.len() != ticks));
     }
+}
+
+#[test]
+fn who_was_spawned_is_told_by_whom_and_for_what() {
+    let spawned = brief(Duty::Spawned {
+        by: "boss",
+        title: "Look around",
+        prompt: "Look at {{agent}}.",
+    })
+    .render();
+    assert!(spawned.starts_with("# Look around\n"), "{spawned}");
+    assert!(
+        spawned.contains("`boss` asks for this.\n\nLook at {{agent}}."),
+        "{spawned}"
+    );
 }

@@ -298,7 +298,8 @@ impl Fold for Acp {
     }
 
     fn complaint(&mut self, line: &str, progress: &mut Progress) {
-        // Of the two agents that speak it, this is the one that tells of its retries here only.
+        // Of the two agents that speak it, this is the one that tells of its retries here only;
+        // most often when it is over, and they mean nothing any more.
         gemini::complaint(line, progress);
     }
 

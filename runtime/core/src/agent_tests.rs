@@ -30,6 +30,13 @@ fn agent(kind: RestartKind) -> Agent {
     })
 }
 
+/// The same, spawned in the likeness of another.
+fn spawned(kind: RestartKind) -> Agent {
+    let mut agent = agent(kind);
+    agent.spec.like = Some("coder".into());
+    agent
+}
+
 fn run_id(n: u128) -> RunId {
     uuid::Uuid::from_u128(n).into()
 }
@@ -380,4 +387,51 @@ proptest! {
         let stored = serde_json::to_string(&lived).unwrap();
         prop_assert_eq!(serde_json::from_str::<Agent>(&stored).unwrap(), lived);
     }
+}
+
+#[test]
+fn p6_a_spawned_agent_is_never_started_again_by_itself() {
+    let asked = || Purpose::Spawned {
+        by: "boss".into(),
+        title: "Look".into(),
+        prompt: "Look around".into(),
+    };
+    for kind in [
+        RestartKind::Permanent,
+        RestartKind::Transient,
+        RestartKind::Temporary,
+    ] {
+        for cause in [
+            None,
+            Some(StopCause::TimeLimit),
+            Some(StopCause::Parent { name: "boss".into() }),
+        ] {
+            let start = AgentCommand::Start {
+                run: run_id(1),
+                purpose: asked(),
+                share: Share::default(),
+            };
+            let (busy, _) = step(&spawned(kind), &start, 1).unwrap();
+            let exited = AgentCommand::Exited {
+                run: run_id(1),
+                receipt: receipt(Ending::Code { code: 7 }, cause),
+                random: 5,
+            };
+            let (after, _) = step(&busy, &exited, 9).unwrap();
+            assert_eq!(after.status, AgentStatus::Idle);
+        }
+    }
+    assert_eq!(asked().task(), None);
+}
+
+#[test]
+fn what_was_stored_before_there_was_spawning_is_still_read() {
+    let mut json = serde_json::to_value(agent(RestartKind::Permanent)).unwrap();
+    let spec = json["spec"].as_object_mut().unwrap();
+    assert!(!spec.contains_key("like"), "and is written as before");
+    let read: Agent = serde_json::from_value(json).unwrap();
+    assert_eq!(read, agent(RestartKind::Permanent));
+    let read: Agent =
+        serde_json::from_value(serde_json::to_value(spawned(RestartKind::Permanent)).unwrap()).unwrap();
+    assert_eq!(read.spec.like.as_deref(), Some("coder"));
 }

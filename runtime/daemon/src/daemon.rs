@@ -12,10 +12,13 @@ use tokio::{sync::watch, task::JoinHandle};
 use worknode_actors::{
     clock::SystemClock,
     runtime::Runtime,
+    store::all_of_kind,
     system::{Context, Paths, System},
 };
 use worknode_core::{
     error::{Code, Error},
+    node::Kind,
+    task::TaskStatus,
     time::Clock,
 };
 use worknode_git::{Git, Repository, Store};
@@ -90,7 +93,7 @@ impl Daemon {
         let paths = paths(dir);
         make_state_dir(&paths.state)?;
         let lock = Lock::take(&lock_path(dir))?;
-        let repository = open_repository(&loaded.definition.repository, &loaded.definition.base).await?;
+        let repository = open_repository(dir, &loaded.definition.repository, &loaded.definition.base).await?;
         let store = Store::open(&paths.state.join("repo.git"), &repository)
             .await
             .map_err(failed)?;
@@ -200,11 +203,15 @@ fn make_state_dir(state: &Path) -> Result<(), Error> {
 }
 
 /// Opens the user's repository and refuses a base whose files somebody is changing.
-async fn open_repository(path: &Path, base: &str) -> Result<Repository, Error> {
+async fn open_repository(dir: &Path, path: &Path, base: &str) -> Result<Repository, Error> {
     let git = Git::find().await.map_err(failed)?;
     let repository = Repository::open(&git, path).await.map_err(failed)?;
     repository.base_tip(base).await.map_err(failed)?;
-    let dirty = repository.dirty(base).await.map_err(failed)?;
+    let mut dirty = repository.dirty(base).await.map_err(failed)?;
+    if !dirty.is_empty() {
+        take_back_landings(dir, &repository, base).await;
+        dirty = repository.dirty(base).await.map_err(failed)?;
+    }
     if !dirty.is_empty() {
         let shown: Vec<_> = dirty.iter().take(5).map(ToString::to_string).collect();
         let more = if dirty.len() > 5 {
@@ -221,6 +228,28 @@ async fn open_repository(path: &Path, base: &str) -> Result<Repository, Error> {
             .hint("commit or stash them: approved work lands on this branch and moves these files"));
     }
     Ok(repository)
+}
+
+/// A landing that was cut off by the end of an earlier daemon may have written files and not moved
+/// the branch. These changes are nobody's; the task lands again later.
+async fn take_back_landings(dir: &Path, repository: &Repository, base: &str) {
+    // Without a journal no daemon has landed anything.
+    let Ok(reader) = Journal::open_read_only(&journal_path(dir)) else {
+        return;
+    };
+    let tasks = all_of_kind(&reader, Kind::Task).unwrap_or_default();
+    let landings = tasks
+        .iter()
+        .filter_map(|node| match node.task().map(|task| &task.status) {
+            Some(TaskStatus::InReview(review)) => review.landing.as_ref(),
+            _ => None,
+        });
+    for landing in landings {
+        match repository.take_back(base, landing).await {
+            Ok(()) => tracing::info!(commit = %landing.commit, "took back a landing that was cut off"),
+            Err(error) => tracing::warn!(%error, "a landing that was cut off could not be taken back"),
+        }
+    }
 }
 
 async fn open_journal(dir: &Path, clock: Arc<dyn Clock>) -> Result<Journal, Error> {

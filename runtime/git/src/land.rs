@@ -7,12 +7,16 @@
 
 use std::path::PathBuf;
 
-use worknode_core::{git::CommitId, task::LandPermit};
+use worknode_core::{
+    git::CommitId,
+    task::{LandPermit, Landing},
+};
 
 use crate::{
     candidate::Candidate,
     command::TIME,
     error::GitError,
+    follow,
     land::act::Act,
     path::RepoPath,
     refname::Branch,
@@ -141,6 +145,23 @@ impl Repository {
             Ok(outcome) => outcome,
             Err(lost) => Err(unexpected(lost.to_string()).into()),
         }
+    }
+
+    /// Takes back what a landing has written to the work tree that was cut off before the branch
+    /// moved: index and files go back to its base. Nothing is done where the branch is elsewhere.
+    /// What the landing has written can be found again in its commit.
+    ///
+    /// # Errors
+    /// When git cannot do it, as when somebody has changed these files since; they are left alone
+    /// then.
+    pub async fn take_back(&self, branch: &str, landing: &Landing) -> Result<(), RepositoryError> {
+        let branch = Branch::new(branch)?;
+        let place = self.checked_out(&branch).await?;
+        let at_base = self.tip(&branch).await?.as_ref() == Some(&landing.base);
+        if let Some(place) = place.filter(|_| at_base) {
+            follow::move_files(&self.git, &place, &landing.commit, &landing.base).await?;
+        }
+        Ok(())
     }
 
     /// Copies the candidate's objects, checking each, and sees that it is what it claims to be.

@@ -39,13 +39,21 @@ pub(crate) struct Meter {
     memory_peak: u64,
     processes: usize,
     processes_peak: usize,
+    /// Whether all of them were in the cgroup, which counts what they use.
+    grouped: bool,
 }
 
 impl Meter {
     /// Measures now. What vanishes meanwhile is not counted. Returns the processor time used
     /// since the last time.
     pub(crate) fn measure(&mut self, tree: &Tree) -> Duration {
+        let in_cgroup = tree.cgroup().and_then(|cgroup| cgroup.cpu());
+        if self.grouped && in_cgroup == Some(self.cpu) {
+            // Who has not run has neither started anything nor taken memory.
+            return Duration::ZERO;
+        }
         let members = tree.members();
+        self.grouped = in_cgroup.is_some() && members.iter().all(|member| member.grouped);
         let memory = tree.cgroup().and_then(|cgroup| cgroup.memory());
         self.memory = memory.unwrap_or_else(|| {
             let pids = members.iter().map(|member| member.stat.pid);
@@ -54,7 +62,6 @@ impl Meter {
         self.processes = members.len();
         self.memory_peak = self.memory_peak.max(self.memory);
         self.processes_peak = self.processes_peak.max(self.processes);
-        let in_cgroup = tree.cgroup().and_then(|cgroup| cgroup.cpu());
         let cpu = in_cgroup.unwrap_or_else(|| by_ticks(members.iter().map(|member| &member.stat)));
         let used = cpu.saturating_sub(self.cpu);
         self.cpu = self.cpu.max(cpu);
