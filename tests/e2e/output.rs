@@ -119,8 +119,10 @@ fn a_prompt_of_a_megabyte_reaches_the_agent_whole() {
 }
 
 fn run_dir(scene: &Scene) -> std::path::PathBuf {
-    let mut runs = fs::read_dir(scene.file(".worknode/runs")).unwrap();
-    let only = runs.next().unwrap().unwrap().path();
+    let entries = fs::read_dir(scene.file(".worknode/runs")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut runs = paths.filter(|path| path.is_dir());
+    let only = runs.next().unwrap();
     assert!(runs.next().is_none(), "there was one run");
     only
 }

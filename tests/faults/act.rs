@@ -76,7 +76,9 @@ fn panic(scene: &Scene, history: &History) -> bool {
         return true;
     }
     if history.count("panic_lifted") < 3 {
-        if history.runs().iter().all(|run| !run.exited.is_empty()) {
+        // Once it is being lifted, there may be new ones.
+        let begun = history.count("panic_lifted") > 0;
+        if begun || history.runs().iter().all(|run| !run.exited.is_empty()) {
             scene.worknode(&["unpanic"]);
         }
         return true;

@@ -116,6 +116,21 @@ impl History {
         made.collect()
     }
 
+    /// The tasks of triggers that have failed and were not retried since.
+    pub(crate) fn failed_firings(&self) -> Vec<&str> {
+        let tasks = self.tasks().into_iter();
+        let of_triggers = tasks.filter(|(_, spec)| spec.key.starts_with("go-"));
+        let failed = of_triggers.filter(|(id, _)| {
+            let mut ends = self.records.iter().rev().filter_map(|record| match record.event {
+                Event::TaskFailed { .. } if record.node == *id => Some(true),
+                Event::TaskRetried if record.node == *id => Some(false),
+                _ => None,
+            });
+            ends.next().unwrap_or(false)
+        });
+        failed.map(|(_, spec)| spec.key.as_str()).collect()
+    }
+
     /// The tasks that are not completed.
     pub(crate) fn open_tasks(&self) -> Vec<&str> {
         let done: BTreeSet<NodeId> = self.of("task_completed").map(|record| record.node).collect();

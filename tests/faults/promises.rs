@@ -340,12 +340,17 @@ fn nothing_doubled(evidence: &Evidence<'_>, found: &mut Findings) -> bool {
     });
     let deeds = runs
         .iter()
-        .filter(|run| matches!(run.spec.purpose, Purpose::Fired { .. }))
-        .count();
-    let firings = occurrences(history).filter(|(fired, (name, _))| *fired && *name == "look");
-    let firings = firings.count();
-    found.unless(deeds == firings, || {
-        format!("`look` fired {firings} times and started {deeds} runs")
+        .filter(|run| matches!(run.spec.purpose, Purpose::Fired { .. }));
+    // One that met an agent that may not start has said so, and that is its outcome.
+    let started = history.records.iter().filter(|record| match &record.event {
+        Event::TriggerActed { trigger, outcome, .. } => {
+            trigger == "look" && !outcome.starts_with("not started")
+        }
+        _ => false,
+    });
+    let (deeds, started) = (deeds.count(), started.count());
+    found.unless(deeds == started, || {
+        format!("`look` acted {started} times and started {deeds} runs")
     });
     !runs.is_empty()
 }
@@ -406,7 +411,13 @@ fn bounded(evidence: &Evidence<'_>, found: &mut Findings) -> bool {
     }
     let quarantined = evidence.history.count("agent_quarantined");
     found.unless(quarantined == 0, || "an agent was quarantined".to_owned());
-    let failed = evidence.history.count("task_failed");
-    found.unless(failed == 0, || "a task used up its attempts".to_owned());
+    let tasks = evidence.history.tasks();
+    for record in &evidence.history.records {
+        let key = tasks.get(&record.node).map_or("", |spec| &spec.key);
+        // Of a trigger's task that has few attempts, kills may take them all.
+        let may = evidence.others_were_killed && key.starts_with("go-");
+        let failed = matches!(record.event, Event::TaskFailed { .. });
+        found.unless(may || !failed, || format!("{key} used up its attempts"));
+    }
     !of_task.is_empty()
 }

@@ -67,7 +67,11 @@ pub(super) fn of_run(
         ..Sandbox::default()
     };
     sandbox.read.extend(existing(&agent.reads));
-    // Its program keeps its own state somewhere, whatever the tier.
+    // Its program keeps its own state somewhere, whatever the tier; on a machine that is new to it,
+    // the place is not there yet, and it could not make it.
+    for place in &agent.driver_writes {
+        std::fs::create_dir_all(place).map_err(failed)?;
+    }
     sandbox.write.extend(existing(&agent.driver_writes));
     if agent.spec.tier == Tier::Implementation {
         sandbox.write.extend(existing(&agent.writes));

@@ -19,7 +19,9 @@ use worknode_core::{
 };
 use worknode_process::{Exit, ExitStatus, Shim};
 use worknode_profiles::driver::{Stream, Transport};
-use worknode_profiles::stream::{Action, Cause, Conversation, End, Opening, Outcome, Pipe, Report, Resume};
+use worknode_profiles::stream::{
+    Action, Cause, Conversation, End, Opening, Outcome, Phase, Pipe, Report, Resume,
+};
 
 use super::{
     session::{self, Session},
@@ -299,6 +301,12 @@ impl Talk {
         pools::progressed(&self.system, self.run).await;
         if self.stored_at.elapsed() >= bounds::USAGE_EVERY {
             self.store_usage().await;
+        }
+        // What is done cannot be undone: a run whose last word brings it over its share has ended
+        // its work, and the share shows as overrun.
+        let ended = self.conversation.as_ref().map(Conversation::state);
+        if matches!(ended, Some(Phase::Ended { .. })) {
+            return None;
         }
         Ledger::reached(&self.limits, &usage).map(worknode_core::budget::Unit::stop_cause)
     }

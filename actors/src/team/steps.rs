@@ -220,11 +220,18 @@ fn assignments(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, befor
 }
 
 fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> Vec<dispatch::Candidate<'a>> {
+    // Who has no run and still holds a task has just ended: its clone is needed until that is
+    // settled, and the next run would take it away.
+    let unsettled: HashSet<NodeId> = view
+        .tasks
+        .values()
+        .filter_map(|node| Some(node.task()?.status.claim()?.agent))
+        .collect();
     let members = team.agents.iter().filter_map(|definition| {
         let id = team.agent_node(&definition.name);
         let agent = view.agents.get(&id)?.agent()?;
         let availability = match Availability::of(agent) {
-            Availability::Idle if busy.contains(&id) => Availability::Later,
+            Availability::Idle if busy.contains(&id) || unsettled.contains(&id) => Availability::Later,
             other => other,
         };
         let availability = match (view.unready.get(&id), availability) {

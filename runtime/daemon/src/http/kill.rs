@@ -74,7 +74,8 @@ pub(super) async fn targets(
     let mut stopping = order_all(&api, &caller, targets, &body).await?;
     // Who is told to end spawns nobody any more; what it was just spawning when it was told is
     // there by now.
-    drop(api.runtime.system().no_other_spawn().await);
+    let settled = tokio::time::timeout(MARGIN, api.runtime.system().no_other_spawn()).await;
+    drop(settled);
     let mut late = resolve(&api, &body)?;
     late.retain(|target| {
         let name = look(&api, target).target;

@@ -317,6 +317,37 @@ async fn a_merge_that_is_not_concluded_stops_it() {
 }
 
 #[tokio::test]
+async fn p5_a_landing_that_was_cut_off_before_the_branch_moved_can_be_taken_back() {
+    let world = World::new().await;
+    let user = world.user();
+    let candidate = world.writing("README", "agent\n").await;
+    let landing = Landing {
+        tree: candidate.tree().clone(),
+        commit: candidate.commit().clone(),
+        base: candidate.base().clone(),
+    };
+    let take_back = || world.repository.take_back("main", &landing);
+    let store = world.store.dir().to_str().unwrap().to_owned();
+    git(&user, ["fetch", "-q", &store, candidate.kept_as().as_str()]);
+    // Before it has written anything there is nothing to take back, and nothing is done.
+    write(&user, "src/main.rs", "precious\n");
+    let before = state(&user);
+    take_back().await.unwrap();
+    assert_eq!(state(&user), before);
+
+    let (base, commit) = (candidate.base().as_str(), candidate.commit().as_str());
+    git(&user, ["read-tree", "-m", "-u", base, commit]);
+    take_back().await.unwrap();
+    assert_eq!(state(&user), before);
+
+    // What somebody has changed since is theirs.
+    git(&user, ["read-tree", "-m", "-u", base, commit]);
+    write(&user, "README", "mine\n");
+    take_back().await.unwrap_err();
+    assert_eq!(fs::read_to_string(user.join("README")).unwrap(), "mine\n");
+}
+
+#[tokio::test]
 async fn p5_a_landing_that_was_cut_off_before_the_branch_moved_is_finished_by_landing_again() {
     let world = World::new().await;
     let user = world.user();
