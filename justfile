@@ -22,7 +22,7 @@ faults *ARGS:
 # Formatting, lints, documentation, unused duplicates: nothing may be left to say.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets --quiet -- --deny warnings
+    cargo clippy --workspace --all-targets --all-features --quiet -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
 
 # Exactly what decides whether a change lands.

@@ -33,7 +33,7 @@ pub struct TeamDefinition {
     pub tokens: Option<u64>,
     /// How many agents may spawn each other, one below the other.
     pub spawn_depth: usize,
-    /// How many agents one agent may have spawned that are not archived.
+    /// How many agents one agent may have spawned that live.
     pub spawn_fan_out: usize,
     /// Who else is restarted when an agent ends abnormally.
     pub strategy: Strategy,

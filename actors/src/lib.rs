@@ -3,19 +3,22 @@
 //! ```text
 //! supervisor (rest-for-one)
 //! ├─ directory ── one actor for each Worknode that is awake
-//! ├─ keeper ───── one job for each live run: its process
+//! ├─ keeper ───── one job for each live run: its shim, its program's words, its receipt
 //! ├─ policy ───── one job for each submission: gates, review, landing
 //! ├─ scheduler ── triggers
 //! └─ team ─────── who works on what
 //! ```
 //!
-//! Three rules hold the house together:
+//! Four rules hold the house together:
 //!
 //! - **Ask, append, act.** A Worknode's actor asks the pure `decide` of `worknode-core`, appends
 //!   the events, and only then lets the effect happen. Nobody else writes that Worknode.
 //! - **Follow, do not call.** Team, policy and scheduler learn what happened from
 //!   the journal (`feed.rs`), look at the state that is stored, and decide from that
 //!   alone. A crash between any two lines is therefore a restart at the first.
+//! - **Ask the guard.** Before a run is queued or a landing begun, the Worknode's actor asks the
+//!   one guard (`guard.rs`): is there a panic, is there money, do the credentials give? There is
+//!   no other way to a process.
 //! - **Never wait on the world in a handler.** Processes, git and gates live in jobs; what comes
 //!   of them is a message or an event.
 //!

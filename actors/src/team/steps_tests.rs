@@ -235,6 +235,42 @@ fn p6_p8_ready_tasks_go_to_idle_agents_within_the_limit_and_once() {
 }
 
 #[test]
+fn p5_nobody_gets_other_work_before_the_work_of_its_last_run_is_settled() {
+    let team = coders();
+    let idle = |name| agent(&team, name, AgentStatus::Idle);
+    let last = task("one", &[], held_by(team.agent_node("a")));
+    let decided = steps(
+        &team,
+        vec![idle("a"), idle("b"), last, task("two", &[], TaskStatus::Ready)],
+    );
+    let other = team.agent_node("b");
+    assert!(decided.contains(&Step::Settle { task: id("one") }), "{decided:?}");
+    assert!(
+        decided.contains(&Step::Work {
+            task: id("two"),
+            agent: other
+        }),
+        "the other one takes it: {decided:?}"
+    );
+    // A pause and an empty purse keep an agent from work, and only the second for good.
+    for (readiness, finished) in [(Readiness::Later, false), (Readiness::Never, true)] {
+        let mut view = view(vec![
+            agent(&team, "a", AgentStatus::Idle),
+            agent(&team, "b", AgentStatus::Idle),
+            task("two", &[], TaskStatus::Ready),
+        ]);
+        view.unready = ["a", "b"].map(|name| (team.agent_node(name), readiness)).into();
+        let decided = decide(&view, &team, &HashSet::new(), at(10));
+        assert_eq!(
+            decided.iter().any(|step| matches!(step, Step::Finish { .. })),
+            finished,
+            "{decided:?}"
+        );
+        assert!(!decided.iter().any(|step| matches!(step, Step::Work { .. })));
+    }
+}
+
+#[test]
 fn p2_a_task_whose_run_is_over_is_settled_and_one_whose_run_lives_is_left_alone() {
     let team = coders();
     let held = || task("one", &[], held_by(team.agent_node("a")));

@@ -31,7 +31,7 @@ pub const ORPHAN_GRACE: Duration = Duration::from_secs(10 * 60);
 pub const PROCESSES: u32 = 1_024;
 /// Agents below an agent that spawned them, one below the other. A deeper spawn is refused.
 pub const SPAWN_DEPTH: usize = 3;
-/// Agents that one agent may have spawned and that are not archived. One more is refused.
+/// Agents that one agent may have spawned and that live. One more is refused.
 pub const SPAWN_FAN_OUT: usize = 8;
 /// How often the usage of a live run is stored, at most: it changes with every answer of a model.
 pub const USAGE_EVERY: Duration = Duration::from_secs(2);

@@ -10,7 +10,7 @@ use crate::{
 pub struct SpawnLimits {
     /// Agents that spawned each other, one below the other, below one of the configuration.
     pub depth: usize,
-    /// Agents that one agent has spawned and that are not archived.
+    /// Agents that one agent has spawned and that live.
     pub fan_out: usize,
 }
 
@@ -30,7 +30,7 @@ pub struct Spawner<'a> {
     pub name: &'a str,
     /// How many agents above it led to it by spawning; zero for one of the configuration.
     pub depth: usize,
-    /// Agents that it has spawned and that are not archived.
+    /// Agents that it has spawned and that live.
     pub spawned: usize,
 }
 
@@ -65,7 +65,7 @@ impl From<TooManySpawned> for Error {
     fn from(error: TooManySpawned) -> Self {
         let hint = match error {
             TooManySpawned::Depth { .. } => "let an agent further up spawn it, or raise `limits.spawn_depth`",
-            TooManySpawned::FanOut { .. } => "archive one that is done, or raise `limits.spawn_fan_out`",
+            TooManySpawned::FanOut { .. } => "wait until one has ended, or raise `limits.spawn_fan_out`",
         };
         Self::new(Code::LimitReached, error.to_string()).hint(hint)
     }

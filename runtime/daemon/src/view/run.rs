@@ -39,6 +39,9 @@ pub struct RunView {
     /// Why it gets nowhere, when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
+    /// Its program's own session, as far as it has named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// Tokens and money so far.
     #[serde(default)]
     pub usage: Usage,
@@ -113,6 +116,7 @@ pub(super) fn run_view(
         running_ms,
         limit_ms: millis(run.spec.limits.time),
         stuck: run.stuck.clone(),
+        session: run.session.clone(),
         usage: run.usage,
         uses: uses(run, live, running_ms),
     }
