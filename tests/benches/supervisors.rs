@@ -79,14 +79,14 @@ async fn under(name: &str, prepare: Prepare, root: &Path, count: usize) -> Resul
     survivors
 }
 
-/// Has it all stopped, once it is there: the seconds beyond the grace.
+/// Has it all stopped, once it is there: the seconds that it took.
 async fn stop(plan: &mut Plan, load: &str, count: usize) -> Result<f64, Failure> {
     runs::load_is(load, 2 * count).await?;
     let begun = Instant::now();
     let stopped = status(&mut plan.stop, STOP_TIME).await?;
     let time = begun.elapsed();
     if stopped.success() {
-        Ok(time.saturating_sub(GRACE).as_secs_f64())
+        Ok(time.as_secs_f64())
     } else {
         Err(format!("its stop order failed: {stopped}").into())
     }
