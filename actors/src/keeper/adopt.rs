@@ -49,7 +49,10 @@ pub(super) async fn every_run(system: &System) -> Result<Vec<Adoption>, Error> {
             under_way.spawn(async move { one(&system, stored).await });
         }
         match under_way.join_next().await {
-            None => return Ok(adopted),
+            None => {
+                worknode_process::remove_left_cgroups();
+                return Ok(adopted);
+            }
             Some(Ok(outcome)) => adopted.extend(outcome?),
             Some(Err(error)) => {
                 return Err(Error::new(

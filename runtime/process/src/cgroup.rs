@@ -13,6 +13,8 @@ use rustix::{
     fs::Timespec,
 };
 
+use crate::procfs;
+
 /// The directory of ours beneath the cgroup of the daemon.
 pub(crate) const OURS: &str = "worknode";
 
@@ -56,6 +58,28 @@ fn mount_point(mounts: &str) -> Option<(&str, &str)> {
 /// The path in the hierarchy of version 2, from the text of `/proc/PID/cgroup`.
 pub(crate) fn unified(groups: &str) -> Option<&str> {
     groups.lines().find_map(|line| line.strip_prefix("0::"))
+}
+
+/// Removes the cgroups whose shim is dead and in which nothing is left, as after a kill of shim and
+/// daemon together. Answers how many. One that holds a process is left alone: whose it is, only
+/// its run can say.
+pub fn remove_left_cgroups() -> usize {
+    let entries = own().ok().and_then(|own| fs::read_dir(own.join(OURS)).ok());
+    let dead = entries.into_iter().flatten().flatten().filter(|entry| {
+        let name = entry.file_name();
+        name.to_str()
+            .and_then(maker)
+            .is_some_and(|pid| !procfs::exists(pid))
+    });
+    // The kernel removes no group that is not empty.
+    dead.filter(|entry| fs::remove_dir(entry.path()).is_ok()).count()
+}
+
+/// The process that made a cgroup of this name: `RUN.PID`.
+fn maker(name: &str) -> Option<u32> {
+    let (run, pid) = name.rsplit_once('.')?;
+    // The kernel's own files have dots in their names too.
+    (!run.starts_with("cgroup")).then(|| pid.parse().ok())?
 }
 
 impl Cgroup {
@@ -214,6 +238,24 @@ impl Cgroup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_dead_process_made_and_left_empty_is_removed() {
+        assert_eq!(maker("0191-a.77"), Some(77));
+        for other in ["cgroup.procs", "cgroup.77", "plain", "a.b"] {
+            assert_eq!(maker(other), None, "{other}");
+        }
+        // No process can have this number.
+        let (Ok(left), Ok(mine)) = (
+            Cgroup::create(&format!("left.{}", i32::MAX)),
+            Cgroup::create(&format!("mine.{}", std::process::id())),
+        ) else {
+            return;
+        };
+        assert!(remove_left_cgroups() >= 1);
+        assert_eq!((left.path().exists(), mine.path().exists()), (false, true));
+        mine.remove();
+    }
 
     #[test]
     fn the_mount_and_the_own_group_are_read_as_the_kernel_writes_them() {

@@ -76,6 +76,7 @@ pub use adopt::{AdoptError, Adopted, adopt};
 pub use adopted::stop_identity;
 pub use belongs::shim_of;
 pub use bounded::{Finished, run_to_end};
+pub use cgroup::remove_left_cgroups;
 pub use error::{NotExecutable, Scarce, SpawnError};
 #[cfg(feature = "faults")]
 pub use fault::die_as_if_killed;

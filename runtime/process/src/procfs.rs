@@ -118,6 +118,11 @@ pub(crate) fn own_memory(pid: u32) -> io::Result<u64> {
         .saturating_mul(rustix::param::page_size() as u64))
 }
 
+/// Whether a process has this number.
+pub(crate) fn exists(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap_or(true)
+}
+
 /// Where the initial environment of `pid` can be read.
 pub(crate) fn environ_path(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/environ"))
