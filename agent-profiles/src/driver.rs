@@ -36,7 +36,7 @@ mod tests;
 
 use arguments::Argument;
 pub use arguments::McpServer;
-pub use data::{ExitMeaning, Models, Stop, StopSignal, Stream, Transport, Writes};
+pub use data::{ExitMeaning, Models, Stop, Stream, Transport, Writes};
 pub use error::DriverError;
 
 /// Longest argument, in bytes. Linux refuses one of 128 KiB with its final zero

@@ -66,23 +66,10 @@ impl Models {
     }
 }
 
-/// The signal that comes before KILL.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StopSignal {
-    /// SIGTERM.
-    #[default]
-    Term,
-    /// SIGINT.
-    Int,
-}
-
 /// How a program is asked to stop, before it is made to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Stop {
-    /// The signal that comes first.
-    pub signal: StopSignal,
     /// Send the protocol's own cancel message before the signal. What the run has cost is then
     /// still told.
     pub cancel: bool,
