@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use worknode_process::Shim;
 
-use crate::{Failure, ends, measure::Samples, population::resident, role, runs, scene};
+use crate::{Failure, exits, measure::Samples, population::resident, role, runs, scene};
 
 /// Asks for all runs' resources, or reads what `/proc` says of all children: seconds.
 pub(crate) const STATUS: &str = "status";
@@ -127,7 +127,7 @@ pub(crate) fn runs(root: &Path, count: usize) -> Result<(), Failure> {
                 Some((ENDS, times)) => {
                     let mut seen = Vec::new();
                     for _ in 0..times.parse::<usize>()? {
-                        seen.push(ends::seen_end(root, next).await?);
+                        seen.push(exits::seen_end(root, next).await?);
                         next += 1;
                     }
                     let seen = Samples::from_iter(seen);

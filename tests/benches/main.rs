@@ -17,7 +17,7 @@ mod adoption;
 mod appends;
 mod asks;
 mod due;
-mod ends;
+mod exits;
 mod keep;
 mod kills;
 mod live;
@@ -65,7 +65,7 @@ const BENCHMARKS: [(&str, Run); 11] = [
     ("asks", asks::run),
     ("status", status::run),
     ("supervised", supervised::run),
-    ("ends", ends::run),
+    ("exits", exits::run),
     ("kills", kills::run),
     ("live-runs", live::run),
     ("adoption", adoption::run),
