@@ -96,9 +96,7 @@ fn p6_p7_a_daemon_that_is_killed_takes_its_run_back_with_nothing_lost() {
     });
 
     let mut second = daemon(&scene);
-    wait_for("the second daemon", || {
-        scene.worknode(&["status"]).stdout.contains("daemon")
-    });
+    scene.wait_for_daemon();
     assert_eq!(
         live_run(&scene),
         (run.clone(), pid),

@@ -425,9 +425,7 @@ fn p6_p7_a_spawned_agent_outlives_its_daemon_and_is_known_to_the_next() {
     first.wait().unwrap();
 
     let mut second = daemon(&scene);
-    wait_for("the second daemon", || {
-        scene.worknode(&["status"]).stdout.contains("daemon")
-    });
+    scene.wait_for_daemon();
     assert_eq!(
         (run_of(&scene, "hand"), run_of(&scene, "digger")),
         (hand.clone(), digger)

@@ -53,6 +53,20 @@ impl Scene {
         })
     }
 
+    /// Waits until a daemon answers. Without one, the program answers from what is stored.
+    #[track_caller]
+    pub fn wait_for_daemon(&self) {
+        until("a daemon", || {
+            let done = self.worknode(&["status", "--json"]);
+            let status: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+            if status["daemon"].is_object() {
+                Ok(())
+            } else {
+                Err(done)
+            }
+        });
+    }
+
     /// Waits until the task stands there, and returns what `task show` says.
     #[track_caller]
     pub fn wait_for_task(&self, task: &str, status: &str) -> Value {

@@ -1,12 +1,16 @@
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use super::*;
 
 /// A stand-in for git that runs a script.
+/// An executable script. Another process writes it: a child that some other test forks at this
+/// moment would inherit our handle, and a file that is open for writing cannot be executed.
 fn script(folder: &Path, body: &str) -> PathBuf {
     let file = folder.join("program");
-    fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+    let mut writer = std::process::Command::new("sh");
+    let done = writer.arg("-c").arg(write).arg(&file).arg(body).status().unwrap();
+    assert!(done.success());
     file
 }
 
