@@ -255,3 +255,27 @@ fn p7_tokens_that_were_counted_before_a_crash_are_not_counted_twice() {
     assert_eq!(scene.count("run_started"), 2);
     scene.worknode(&["down"]).ok();
 }
+
+#[test]
+fn p3_p7_what_a_run_said_while_nobody_watched_counts_as_if_somebody_had() {
+    // It ends with code 0 and without a word about its work: no success, watched or not.
+    let script = "init $1; turn 1 700; work; while ! [ -e ../../../go ]; do sleep 0.05; done; exit 0";
+    let scene = once("", script);
+    let mut up = worknode_tests::program::command(scene.path());
+    up.arg("up");
+    let mut first = worknode_tests::running::Running::start(up);
+    let started = scene.wait_for_event("the run", |event| event["type"] == "run_started");
+    let run = started["data"]["run"].as_str().unwrap().to_owned();
+    first.signal("KILL");
+    worknode_tests::wait::wait_for("the daemon to be gone", || first.is_over());
+    scene.write("go", "");
+    let exit = scene.file(&format!(".worknode/runs/{run}/exit.json"));
+    worknode_tests::wait::wait_for("the end of the run", || exit.exists());
+    scene.worknode(&["up", "-d"]).ok();
+    scene.wait_for_event("the end", |event| event["type"] == "run_exited");
+    let receipt = &receipts(&scene)[0];
+    assert_eq!(receipt["usage"]["input_tokens"], 700, "{receipt}");
+    assert!(receipt["failure"].is_string(), "{receipt}");
+    assert_eq!(scene.count("task_submitted"), 0);
+    scene.worknode(&["down"]).ok();
+}

@@ -12,12 +12,12 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     ids::NodeId,
-    run::{Ending, Receipt, Run, RunSpec, RunStatus, StopCause},
+    run::{Ending, Receipt, Run, RunSpec, RunStatus},
 };
 use worknode_journal::StoredRun;
-use worknode_process::{Adopted, Exit, Shim, adopt};
+use worknode_process::{Adopted, Shim, adopt};
 
-use super::{StopOrder, receipt, shim_secret};
+use super::{StopOrder, receipt, shim_secret, talk::Talk};
 use crate::system::{System, random_u64};
 
 /// Runs that are taken back at the same time. Each asks one shim one question.
@@ -79,8 +79,10 @@ async fn one(system: &System, stored: StoredRun) -> Result<Option<Adoption>, Err
                 agent,
             }));
         }
-        Ok(Adopted::Ended(exit)) => closed(system, agent, &run, &exit, None).await,
-        Ok(Adopted::Lost(exit)) => closed(system, agent, &run, &exit, Some(StopCause::ShimGone)).await,
+        Ok(Adopted::Ended(exit) | Adopted::Lost(exit)) => {
+            let talk = Talk::open(system, agent, &run.spec);
+            receipt::close(system, agent, &run.spec, run.status.since(), &exit, talk).await
+        }
         Ok(Adopted::NeverStarted) => {
             let reason = "the daemon ended before the process began".to_owned();
             Receipt::new(Ending::NotStarted { reason }, system.now())
@@ -104,13 +106,6 @@ async fn one(system: &System, stored: StoredRun) -> Result<Option<Adoption>, Err
     };
     system.command(agent, Command::Agent(exited)).await?;
     Ok(None)
-}
-
-async fn closed(system: &System, agent: NodeId, run: &Run, exit: &Exit, cause: Option<StopCause>) -> Receipt {
-    let mut receipt = receipt::of(system, run.status.since(), exit);
-    receipt.cause = receipt.cause.or(cause);
-    receipt::add_leftovers(system, agent, &run.spec, &mut receipt).await;
-    receipt
 }
 
 /// What the earlier daemon had ordered.

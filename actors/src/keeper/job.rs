@@ -17,7 +17,7 @@ use worknode_core::{
     run::{Ending, Purpose, Receipt, RunSpec, RunStatus, SpawnPermit, StopCause},
     task::TaskCommand,
 };
-use worknode_process::{Exit, ExitStatus, Notice, Shim, Stopper};
+use worknode_process::{Exit, Notice, Shim, Stopper};
 
 use super::{
     Begin, Orders,
@@ -115,20 +115,8 @@ impl Job {
                 shim.wait().await
             }
         };
-        self.receipt(&shim, &exit, talk).await
-    }
-
-    async fn receipt(&self, shim: &Shim, exit: &Exit, talk: Talk) -> Receipt {
-        let mut receipt = receipt::of(&self.system, Some(shim.started_at()), exit);
-        if exit.status == ExitStatus::Unknown && receipt.cause.is_none() {
-            receipt.cause = Some(StopCause::ShimGone);
-        }
-        let said = talk.last_word(exit).await;
-        receipt.usage = said.usage;
-        receipt.failure = said.failure;
-        receipt.blameless = said.blameless;
-        receipt::add_leftovers(&self.system, self.agent, &self.spec, &mut receipt).await;
-        receipt
+        let began = Some(shim.started_at());
+        receipt::close(&self.system, self.agent, &self.spec, began, &exit, talk).await
     }
 
     /// Tells the agent and the task that the process is there; a run that was adopted has told

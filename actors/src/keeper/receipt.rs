@@ -9,14 +9,14 @@ use worknode_core::{
 };
 use worknode_process::{Exit, ExitStatus, Means, Reached};
 
-use super::clone::start_of;
+use super::{clone::start_of, talk::Talk};
 use crate::system::System;
 
 /// Bytes of uncommitted changes that are kept.
 const PATCH: u64 = 16 * 1024 * 1024;
 
 /// The receipt of a run that was there since `started_at`.
-pub(super) fn of(system: &System, started_at: Option<Timestamp>, exit: &Exit) -> Receipt {
+fn of(system: &System, started_at: Option<Timestamp>, exit: &Exit) -> Receipt {
     let ended_at = system.now();
     let ending = match exit.status {
         ExitStatus::Code(code) => Ending::Code { code },
@@ -55,6 +55,28 @@ pub(super) fn of(system: &System, started_at: Option<Timestamp>, exit: &Exit) ->
     }
 }
 
+/// The receipt of a run that is over, with what its program said of itself and what it left: the
+/// same for one whose end this daemon saw and for one that ended without a daemon.
+pub(super) async fn close(
+    system: &System,
+    agent: NodeId,
+    spec: &RunSpec,
+    started_at: Option<Timestamp>,
+    exit: &Exit,
+    talk: Talk,
+) -> Receipt {
+    let mut receipt = of(system, started_at, exit);
+    if exit.status == ExitStatus::Unknown && receipt.cause.is_none() {
+        receipt.cause = Some(StopCause::ShimGone);
+    }
+    let said = talk.last_word(exit).await;
+    receipt.usage = said.usage;
+    receipt.failure = said.failure;
+    receipt.blameless = said.blameless;
+    add_leftovers(system, agent, spec, &mut receipt).await;
+    receipt
+}
+
 /// The names of means, as in JSON and on screen.
 const fn name(means: Means) -> &'static str {
     match means {
@@ -80,7 +102,7 @@ pub(super) const fn cause_of(reached: Reached) -> StopCause {
 
 /// Says in the receipt what the run left in its clone that nobody took, and keeps it. Only runs
 /// that work on a task leave anything that matters.
-pub(super) async fn add_leftovers(system: &System, agent: NodeId, spec: &RunSpec, receipt: &mut Receipt) {
+async fn add_leftovers(system: &System, agent: NodeId, spec: &RunSpec, receipt: &mut Receipt) {
     if !matches!(spec.purpose, Purpose::Work { .. }) || receipt.is_clean() {
         return;
     }

@@ -58,6 +58,9 @@ pub(super) struct Talk {
     stored_at: Instant,
     /// When a program that has said that it is done must be gone.
     gone_by: Option<Instant>,
+    /// While what an earlier daemon has heard is read again: where it led has been seen to, and
+    /// only where it stands at the end counts.
+    catching_up: bool,
     definition: Option<Arc<AgentDefinition>>,
 }
 
@@ -99,6 +102,7 @@ impl Talk {
             stored: Usage::default(),
             stored_at: Instant::now(),
             gone_by: None,
+            catching_up: true,
             definition,
         }
     }
@@ -108,7 +112,13 @@ impl Talk {
         let first = self.conversation.as_mut().map(Conversation::begin);
         let stop = self.act(first.unwrap_or_default(), Some(shim)).await;
         let more = self.hear(shim).await;
-        stop.or(more)
+        self.catching_up = false;
+        let stuck = self.conversation.as_ref().and_then(|said| said.stuck().cloned());
+        let still = match stuck {
+            Some(stuck) => self.note_stuck(stuck).await,
+            None => None,
+        };
+        stop.or(more).or(still)
     }
 
     /// Hears what was written since the last time. Says why the run must end, when it must.
@@ -265,6 +275,7 @@ impl Talk {
 
     async fn note(&mut self, report: Report) -> Option<StopCause> {
         match report {
+            Report::Stuck(_) | Report::Unstuck | Report::Unchecked { .. } if self.catching_up => None,
             Report::Session { id } => {
                 let session = AgentCommand::InSession {
                     run: self.run,
