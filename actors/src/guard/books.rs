@@ -226,12 +226,9 @@ impl Books {
             ..share
         };
         let granted = self.ledger.reserve(run, agent, wanted)?;
-        if let Some((name, pool)) = self
-            .pool_of
-            .get(&agent)
-            .and_then(|name| self.pools.get_key_value(name))
+        if let Some(name) = self.pool_of.get(&agent)
+            && let Some(pool) = self.pools.get_mut(name)
         {
-            let (name, mut pool) = (name.clone(), pool.clone());
             if let Admission::Wait { until, reason } = pool.admit(run, now) {
                 self.ledger.settle(run, &Usage::default());
                 let message = format!("its credentials (`{name}`) pause until {until}: {reason}");
@@ -239,7 +236,6 @@ impl Books {
                     .hint("it starts by itself then; `worknode status` shows the pause"));
             }
             self.live.insert(run, name.clone());
-            self.pools.insert(name, pool);
         }
         Ok(granted)
     }
@@ -281,25 +277,18 @@ impl Books {
         self.pools.values().filter_map(|pool| pool.due(now)).min()
     }
 
-    /// Tries it, and takes it back.
-    pub(super) fn readiness(&mut self, agent: NodeId, spec: &AgentSpec, now: Timestamp) -> Readiness {
-        let trial = RunId::derived(agent, "trial");
-        let wanted = Share {
-            tokens: spec.limits.tokens,
-            usd: spec.limits.usd,
-            time: None,
-        };
-        match self.ledger.reserve(trial, agent, wanted) {
-            Ok(_) => {
-                self.ledger.settle(trial, &Usage::default());
-            }
+    /// May this agent start a run? Asked at every turn of the team: nothing is kept for it.
+    pub(super) fn readiness(&self, agent: NodeId, spec: &AgentSpec, now: Timestamp) -> Readiness {
+        match self.ledger.offer(agent, Budget::from(&spec.limits)) {
             Err(refusal) if refusal.may_pass() => return Readiness::Later,
             Err(_) => return Readiness::Never,
+            Ok(_) => {}
         }
         let pool = self.pool_of.get(&agent).and_then(|name| self.pools.get(name));
-        match pool.map(|pool| pool.clone().admit(trial, now)) {
-            Some(Admission::Wait { .. }) => Readiness::Later,
-            Some(Admission::Go | Admission::Probe) | None => Readiness::Now,
+        if pool.is_none_or(|pool| pool.admits(now)) {
+            Readiness::Now
+        } else {
+            Readiness::Later
         }
     }
 

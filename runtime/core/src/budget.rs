@@ -241,7 +241,11 @@ impl Ledger {
             .find(|unit| most.of(*unit).is_some_and(|most| used.of(*unit) >= most))
     }
 
-    fn offer(&self, account: NodeId, wanted: Budget) -> Result<Budget, Refusal> {
+    /// What a run would get in this account now, or what it lacks. Nothing is kept for it.
+    ///
+    /// # Errors
+    /// As [`Self::reserve`].
+    pub fn offer(&self, account: NodeId, wanted: Budget) -> Result<Budget, Refusal> {
         if !self.accounts.contains_key(&account) {
             return Err(Refusal::NoAccount { account });
         }

@@ -126,6 +126,16 @@ impl Governor {
         }
     }
 
+    /// Would a run that is not on the pool yet be admitted now?
+    #[must_use]
+    pub fn admits(&self, now: Timestamp) -> bool {
+        match &self.state {
+            PoolState::Open => true,
+            PoolState::Paused { until, .. } => *until <= now && self.held.is_empty(),
+            PoolState::Probing { .. } => false,
+        }
+    }
+
     /// A run wants to start. When it is admitted it is on the pool until it is [`Self::gone`].
     pub fn admit(&mut self, run: RunId, now: Timestamp) -> Admission {
         if self.going.contains(&run) {
@@ -139,7 +149,7 @@ impl Governor {
                 self.going.insert(run);
                 Admission::Go
             }
-            PoolState::Paused { until, .. } if *until <= now && self.held.is_empty() => {
+            PoolState::Paused { .. } if self.admits(now) => {
                 self.probe(run, now);
                 Admission::Probe
             }
