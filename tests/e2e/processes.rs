@@ -1,11 +1,10 @@
 //! Agents are processes that cannot get away: adoption, proof, limits, sandbox, panic.
 
-use std::{fs, process::Child};
+use std::fs;
 
 use serde_json::Value;
 use worknode_process::find_marked;
 use worknode_tests::{
-    program::command,
     running::send_signal,
     scene::Scene,
     wait::{until, wait_for},
@@ -46,13 +45,6 @@ fn team(limits: &str, script: &str) -> String {
     format!("{}{script}\n{}", &COUNTING[..begin], &COUNTING[end..]).replace(" LIMITS", &limits)
 }
 
-fn daemon(scene: &Scene) -> Child {
-    let mut up = command(scene.path());
-    up.arg("up").stdout(fs::File::create("/dev/null").unwrap());
-    up.stderr(fs::File::create("/dev/null").unwrap());
-    up.spawn().unwrap()
-}
-
 /// The run of the worker, once its process is there.
 fn live_run(scene: &Scene) -> (String, u32) {
     until("the worker to run", || {
@@ -83,11 +75,10 @@ fn receipt(scene: &Scene) -> Value {
 #[test]
 fn p6_p7_a_daemon_that_is_killed_takes_its_run_back_with_nothing_lost() {
     let scene = Scene::with_team(&COUNTING.replace(" LIMITS", ""));
-    let mut first = daemon(&scene);
+    let first = scene.daemon();
     let (run, pid) = live_run(&scene);
     wait_for("some output", || output(&scene, &run).contains("tick 10\n"));
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.kill();
 
     // Nobody watches, and it goes on.
     let before = output(&scene, &run).len();
@@ -95,7 +86,7 @@ fn p6_p7_a_daemon_that_is_killed_takes_its_run_back_with_nothing_lost() {
         output(&scene, &run).len() > before + 100
     });
 
-    let mut second = daemon(&scene);
+    let second = scene.daemon();
     scene.wait_for_daemon();
     assert_eq!(
         live_run(&scene),
@@ -115,7 +106,7 @@ fn p6_p7_a_daemon_that_is_killed_takes_its_run_back_with_nothing_lost() {
         "no line lost, none twice"
     );
     scene.worknode(&["down"]).ok();
-    assert!(second.wait().unwrap().success());
+    second.wait().ok();
     assert_eq!(scene.processes(), 0);
 }
 
@@ -125,15 +116,14 @@ fn p6_p7_a_run_that_ends_while_nobody_watches_is_closed_with_its_own_exit_code()
         "",
         "while ! [ -e ../../../go ]; do sleep 0.02; done; exit 7",
     ));
-    let mut first = daemon(&scene);
+    let first = scene.daemon();
     let (run, _) = live_run(&scene);
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.kill();
     scene.write("go", "");
     wait_for("the end of the run", || of_run(&run) == 0);
     let exit = scene.file(&format!(".worknode/runs/{run}/exit.json"));
     wait_for("its shim's record", || exit.exists());
-    let mut second = daemon(&scene);
+    let second = scene.daemon();
     let receipt = receipt(&scene);
     assert_eq!(
         (&receipt["ending"]["how"], &receipt["ending"]["code"]),
@@ -141,21 +131,20 @@ fn p6_p7_a_run_that_ends_while_nobody_watches_is_closed_with_its_own_exit_code()
     );
     assert!(receipt["cause"].is_null(), "{receipt}");
     scene.worknode(&["down"]).ok();
-    second.wait().unwrap();
+    second.wait();
 }
 
 #[test]
 fn p7_p8_without_a_daemon_the_shim_stops_its_agent_in_time() {
     let scene = Scene::with_team(&team("orphan_grace = \"1s\"", "sleep 600"));
-    let mut first = daemon(&scene);
+    let first = scene.daemon();
     let (run, _) = live_run(&scene);
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.kill();
     wait_for("the shim to stop its agent", || of_run(&run) == 0);
-    let mut second = daemon(&scene);
+    let second = scene.daemon();
     assert_eq!(receipt(&scene)["cause"]["cause"], "orphaned");
     scene.worknode(&["down"]).ok();
-    second.wait().unwrap();
+    second.wait();
 }
 
 #[test]

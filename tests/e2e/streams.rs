@@ -234,14 +234,9 @@ fn p7_tokens_that_were_counted_before_a_crash_are_not_counted_twice() {
     let script =
         "init $1; turn 1 700; turn 2 700; while ! [ -e ../../../go ]; do sleep 0.05; done; work; result 0.25";
     let scene = scene("[limits]\nusd = 5.0", script);
-    let mut up = worknode_tests::program::command(scene.path());
-    up.arg("up")
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
-    let mut first = up.spawn().unwrap();
+    let first = scene.daemon();
     scene.wait_for_event("usage to be stored", |event| event["type"] == "run_used");
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.kill();
     scene.worknode(&["up", "-d"]).ok();
     scene.write("go", "");
     scene.wait_for_task("two", "completed");
@@ -261,13 +256,10 @@ fn p3_p7_what_a_run_said_while_nobody_watched_counts_as_if_somebody_had() {
     // It ends with code 0 and without a word about its work: no success, watched or not.
     let script = "init $1; turn 1 700; work; while ! [ -e ../../../go ]; do sleep 0.05; done; exit 0";
     let scene = once("", script);
-    let mut up = worknode_tests::program::command(scene.path());
-    up.arg("up");
-    let mut first = worknode_tests::running::Running::start(up);
+    let first = scene.daemon();
     let started = scene.wait_for_event("the run", |event| event["type"] == "run_started");
     let run = started["data"]["run"].as_str().unwrap().to_owned();
-    first.signal("KILL");
-    worknode_tests::wait::wait_for("the daemon to be gone", || first.is_over());
+    first.kill();
     scene.write("go", "");
     let exit = scene.file(&format!(".worknode/runs/{run}/exit.json"));
     worknode_tests::wait::wait_for("the end of the run", || exit.exists());

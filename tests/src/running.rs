@@ -79,6 +79,12 @@ impl Running {
         }
     }
 
+    /// Kills it, as a power cut would, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ends it with a signal, by name.
     pub fn signal(&self, signal: &str) {
         send_signal(signal, self.pid());

@@ -14,8 +14,8 @@ use worknode_journal::EventFilter;
 use worknode_process::find_marked;
 
 use crate::{
-    program::{Done, worknode},
-    running::send_signal,
+    program::{Done, command, worknode},
+    running::{Running, send_signal},
 };
 
 /// A scratch repository with a team. What runs in it is ended when it goes away.
@@ -132,6 +132,13 @@ impl Scene {
     /// Runs the program here to its end.
     pub fn worknode(&self, args: &[&str]) -> Done {
         worknode(self.path(), args)
+    }
+
+    /// Starts a daemon here that a test can kill. It does not outlive its test.
+    pub fn daemon(&self) -> Running {
+        let mut up = command(self.path());
+        up.arg("up");
+        Running::start(up)
     }
 
     /// All events so far, as JSON.
