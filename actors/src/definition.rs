@@ -158,24 +158,19 @@ impl TeamDefinition {
     /// All Worknodes that the definition asks for, parents before children.
     #[must_use]
     pub fn nodes(&self) -> Vec<(NodeId, NodeSpec)> {
-        let plain = |parent, kind, name: &str| NodeSpec {
-            parent,
-            kind,
-            name: name.to_owned(),
-            detail: Detail::Plain,
-        };
+        let plain = |parent, kind, name: &str| NodeSpec::new(parent, kind, name.to_owned(), Detail::Plain);
         let team = self.node();
         let mut nodes = vec![
             (NodeId::ROOT, plain(None, Kind::Organisation, "root")),
             (team, plain(Some(NodeId::ROOT), Kind::Team, &self.name)),
         ];
         nodes.extend(self.agents.iter().map(|agent| {
-            let spec = NodeSpec {
-                parent: Some(team),
-                kind: Kind::Agent,
-                name: agent.name.clone(),
-                detail: Detail::Agent(Box::new(agent.spec.clone())),
-            };
+            let spec = NodeSpec::new(
+                Some(team),
+                Kind::Agent,
+                agent.name.clone(),
+                Detail::Agent(Box::new(agent.spec.clone())),
+            );
             (self.agent_node(&agent.name), spec)
         }));
         nodes.extend(self.plan.iter().cloned());

@@ -55,12 +55,12 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
     let spec = check(system, new)?;
     let phase = system.ensure_phase(PHASE).await?;
     let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
-    let node = NodeSpec {
-        parent: Some(phase),
-        kind: Kind::Task,
-        name: spec.key.clone(),
-        detail: Detail::Task(Box::new(spec)),
-    };
+    let node = NodeSpec::new(
+        Some(phase),
+        Kind::Task,
+        spec.key.clone(),
+        Detail::Task(Box::new(spec)),
+    );
     let draft = Draft {
         node: id,
         by: by.clone(),

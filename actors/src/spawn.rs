@@ -336,12 +336,12 @@ impl Begun<'_> {
             definition,
         } = self.spawned;
         if self.system.reader().node(*node)?.is_none() {
-            let spec = NodeSpec {
-                parent: Some(*parent),
-                kind: Kind::Agent,
-                name: definition.name.clone(),
-                detail: Detail::Agent(Box::new(definition.spec.clone())),
-            };
+            let spec = NodeSpec::new(
+                Some(*parent),
+                Kind::Agent,
+                definition.name.clone(),
+                Detail::Agent(Box::new(definition.spec.clone())),
+            );
             let draft = Draft {
                 node: *node,
                 by: self.authority.principal.clone(),

@@ -307,12 +307,12 @@ impl System {
         if self.reader().node(phase)?.is_some() {
             return Ok(phase);
         }
-        let node = NodeSpec {
-            parent: Some(self.team().node()),
-            kind: Kind::Phase,
-            name: name.to_owned(),
-            detail: Detail::Plain,
-        };
+        let node = NodeSpec::new(
+            Some(self.team().node()),
+            Kind::Phase,
+            name.to_owned(),
+            Detail::Plain,
+        );
         match self
             .record(Principal::Runtime, phase, vec![Event::NodeCreated { node }])
             .await

@@ -9,8 +9,9 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Draft, Event, PanicStage},
+    hlc::Hlc,
     ids::{NodeId, RunId},
-    node::Node,
+    node::{self, Node},
     run::Hold,
     task::{self, LandPermit, TaskCommand, TaskStatus},
 };
@@ -144,6 +145,16 @@ impl Active {
                 }],
                 ..Outcome::default()
             }),
+            Command::Node {
+                change,
+                unless_changed_since,
+            } => {
+                self.check_unchanged(*unless_changed_since)?;
+                Ok(Outcome {
+                    events: node::decide(&self.node, change)?,
+                    ..Outcome::default()
+                })
+            }
             Command::Task(command) => {
                 if matches!(command, TaskCommand::BeginLanding { .. }) {
                     self.system.guard().check(PanicStage::Landings)?;
@@ -222,6 +233,14 @@ impl Active {
         self.system.keeper().tell(message)
     }
 
+    fn check_unchanged(&self, since: Option<Hlc>) -> Result<(), Error> {
+        if since.is_none_or(|since| since == self.node.updated) {
+            return Ok(());
+        }
+        let what = format!("`{}` was changed at {}", self.node.name, self.node.updated);
+        Err(Error::new(Code::Changed, what).hint("look at it again, then decide"))
+    }
+
     fn wrong_kind(&self, wanted: &str) -> Error {
         Error::new(
             Code::Usage,
@@ -239,6 +258,8 @@ const fn durability_of(command: &Command) -> Durability {
     match command {
         Command::Task(TaskCommand::Progress { .. } | TaskCommand::Renew { .. })
         | Command::Agent(AgentCommand::Used { .. }) => Durability::Local,
-        Command::Get | Command::Emit { .. } | Command::Task(_) | Command::Agent(_) => Durability::Durable,
+        Command::Get | Command::Emit { .. } | Command::Node { .. } | Command::Task(_) | Command::Agent(_) => {
+            Durability::Durable
+        }
     }
 }

@@ -191,6 +191,7 @@ const fn epoch_of(command: &Command) -> Option<u64> {
         )
         | Command::Get
         | Command::Emit { .. }
+        | Command::Node { .. }
         | Command::Agent(_) => None,
     }
 }

@@ -145,12 +145,7 @@ pub(crate) fn created(id: NodeId, parent: Option<NodeId>) -> Draft {
     } else {
         id.to_string()
     };
-    let node = NodeSpec {
-        parent,
-        kind,
-        name,
-        detail: Detail::Plain,
-    };
+    let node = NodeSpec::new(parent, kind, name, Detail::Plain);
     Draft {
         node: id,
         by: Principal::Operator,

@@ -183,12 +183,7 @@ impl State {
             max_duration: spec.max_duration.map(|span| span.0),
         };
         let phase = self.system.ensure_phase(PHASE).await?;
-        let node = NodeSpec {
-            parent: Some(phase),
-            kind: Kind::Task,
-            name: key.clone(),
-            detail: Detail::Task(Box::new(task)),
-        };
+        let node = NodeSpec::new(Some(phase), Kind::Task, key.clone(), Detail::Task(Box::new(task)));
         let by = Principal::Trigger {
             name: trigger.to_owned(),
         };

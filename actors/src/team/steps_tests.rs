@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use worknode_core::{
     agent::{AgentSpec, AgentStatus},
+    body::Body,
     hlc::Hlc,
     ids::RunId,
-    node::{Kind, NodeState},
+    node::{Kind, NodeState, Times},
     restart::{RestartPolicy, Strategy},
     run::{ProcessIdentity, Run, RunLimits, RunSpec},
     task::{Claim, TaskSpec},
@@ -86,6 +87,8 @@ fn node(id: NodeId, kind: Kind, name: &str, state: NodeState) -> Node {
         kind,
         name: name.to_owned(),
         state,
+        body: Body::default(),
+        times: Times::default(),
         created: stamp,
         updated: stamp,
     }

@@ -79,12 +79,7 @@ pub fn resolve(plan: &Plan, team: NodeId, defaults: &Defaults) -> Vec<Planned> {
 fn phase_node(phase: &PhaseSpec, team: NodeId) -> Planned {
     Planned {
         id: Planned::phase_id(team, &phase.name),
-        spec: NodeSpec {
-            parent: Some(team),
-            kind: Kind::Phase,
-            name: phase.name.clone(),
-            detail: Detail::Plain,
-        },
+        spec: NodeSpec::new(Some(team), Kind::Phase, phase.name.clone(), Detail::Plain),
     }
 }
 
@@ -112,12 +107,12 @@ fn task_node(
     };
     Planned {
         id: Planned::task_id(team, &task.id),
-        spec: NodeSpec {
-            parent: Some(Planned::phase_id(team, &phase.name)),
-            kind: Kind::Task,
-            name: task.id.clone(),
-            detail: Detail::Task(Box::new(spec)),
-        },
+        spec: NodeSpec::new(
+            Some(Planned::phase_id(team, &phase.name)),
+            Kind::Task,
+            task.id.clone(),
+            Detail::Task(Box::new(spec)),
+        ),
     }
 }
 

@@ -59,7 +59,30 @@ impl Names {
         match event {
             Event::NodeCreated { node } => format!("{} {}", node.kind.name(), node.name),
             Event::NodeUpdated { .. } => "the configuration changed".to_owned(),
-            Event::TaskReady | Event::TaskRetried | Event::AgentReady | Event::AgentResumed => String::new(),
+            Event::NodeRestored
+            | Event::TaskReady
+            | Event::TaskRetried
+            | Event::AgentReady
+            | Event::AgentResumed => String::new(),
+            Event::NodeMoved { parent } => format!("below {}", self.of(*parent)),
+            Event::NodeRenamed { name } => name.clone(),
+            Event::NodeArchived { reason } => reason.clone(),
+            Event::AttributesSet { attributes, .. } => {
+                let pairs: Vec<_> = attributes
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect();
+                pairs.join(" ")
+            }
+            Event::Tagged { tag } | Event::Untagged { tag, .. } => tag.clone(),
+            Event::Assigned { to } | Event::Unassigned { to, .. } => self.of(*to),
+            Event::Linked { link } | Event::Unlinked { link, .. } => {
+                format!("{} {}", link.relation.name(), self.of(link.to))
+            }
+            Event::MembraneSet { membrane } => match membrane {
+                Some(_) => "its own".to_owned(),
+                None => "none of its own".to_owned(),
+            },
             Event::TaskClaimed { claim } => format!("by {}, epoch {}", self.of(claim.agent), claim.epoch),
             Event::ClaimRenewed { epoch, lease_until } => format!("epoch {epoch}, until {lease_until}"),
             Event::TaskStarted { epoch } => format!("epoch {epoch}"),

@@ -59,3 +59,13 @@ pub const FINDINGS: usize = 100;
 pub const CLOCK_DRIFT: Duration = Duration::from_millis(500);
 /// Bytes of a task's prompt. A larger one is a configuration error.
 pub const PROMPT: usize = 4 * 1024 * 1024;
+/// Bytes of a Worknode's name, a tag, or an attribute's name. A longer one is refused.
+pub const NAME: usize = 256;
+/// Attributes, tags, assignees and links of one Worknode, each. One more is refused.
+pub const ATTRIBUTES: usize = 256;
+/// Entries of one mergeable map or set, remembered deletions included. One more is refused where
+/// it is made. As many as a Worknode has children, because completed subtasks are such a set.
+pub const MERGED_ENTRIES: usize = CHILDREN;
+/// Removals that a set of a Worknode remembers one by one. Beyond it, what is known to be over is
+/// remembered as one stamp.
+pub const REMEMBERED_REMOVALS: usize = 64;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{agent::AgentCommand, task::TaskCommand};
+use crate::{agent::AgentCommand, hlc::Hlc, node::NodeChange, task::TaskCommand};
 
 /// What can be asked of a Worknode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,14 @@ pub enum Command {
         name: String,
         /// Its data.
         data: BTreeMap<String, String>,
+    },
+    /// Change what any Worknode has.
+    Node {
+        /// How.
+        change: NodeChange,
+        /// Only if this is still the last event that changed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unless_changed_since: Option<Hlc>,
     },
     /// For a task.
     Task(TaskCommand),
@@ -53,7 +61,7 @@ impl Command {
     pub const fn operation(&self) -> Operation {
         match self {
             Self::Get => Operation::Read,
-            Self::Emit { .. } => Operation::Write,
+            Self::Emit { .. } | Self::Node { .. } => Operation::Write,
             Self::Task(command) => match command {
                 TaskCommand::Progress { .. }
                 | TaskCommand::Submit { .. }

@@ -23,6 +23,8 @@ pub enum Code {
     IllegalTransition,
     /// The write carries an epoch that is no longer the current one.
     StaleEpoch,
+    /// It was changed since the caller looked at it.
+    Changed,
     /// Somebody else holds it.
     Held,
     /// It exists already.
@@ -53,7 +55,9 @@ impl Code {
             Self::Usage | Self::InvalidConfig => 2,
             Self::NotFound => 3,
             Self::Forbidden | Self::Refused | Self::LimitReached => 4,
-            Self::IllegalTransition | Self::StaleEpoch | Self::Held | Self::AlreadyExists => 5,
+            Self::IllegalTransition | Self::StaleEpoch | Self::Changed | Self::Held | Self::AlreadyExists => {
+                5
+            }
             Self::GateFailed => 6,
             Self::Unreachable => 7,
             Self::TimedOut => 8,
@@ -68,6 +72,7 @@ impl Code {
             Self::Forbidden | Self::Refused => 403,
             Self::NotFound => 404,
             Self::IllegalTransition | Self::StaleEpoch | Self::Held | Self::AlreadyExists => 409,
+            Self::Changed => 412,
             Self::GateFailed => 422,
             Self::Backpressure | Self::LimitReached => 429,
             Self::Failed | Self::CorruptJournal => 500,

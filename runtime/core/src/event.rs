@@ -7,12 +7,15 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     agent::Tier,
+    body::Link,
     git::{CommitId, TreeId},
     hlc::Hlc,
     ids::{NodeId, RunId},
+    membrane::MembraneSpec,
     node::{Detail, NodeSpec},
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, Progress, ReleaseCause},
@@ -103,6 +106,33 @@ pub enum Event {
     NodeCreated { node: NodeSpec },
     /// The configuration asks something else of a Worknode that exists.
     NodeUpdated { detail: Detail },
+    /// It hangs below another Worknode now.
+    NodeMoved { parent: NodeId },
+    /// It has another name.
+    NodeRenamed { name: String },
+    /// It is put away: still there, and left out of lists.
+    NodeArchived { reason: String },
+    /// It is not put away any more.
+    NodeRestored,
+    /// Its attributes changed: `null` takes one away.
+    AttributesSet {
+        attributes: BTreeMap<String, Value>,
+        version: u32,
+    },
+    /// It has this tag.
+    Tagged { tag: String },
+    /// It has this tag no more, as far as it was given by the events that were seen.
+    Untagged { tag: String, seen: Vec<Hlc> },
+    /// That one is to see to it.
+    Assigned { to: NodeId },
+    /// No more, as far as it was assigned by the events that were seen.
+    Unassigned { to: NodeId, seen: Vec<Hlc> },
+    /// It has something to do with another Worknode.
+    Linked { link: Link },
+    /// No more, as far as it was linked by the events that were seen.
+    Unlinked { link: Link, seen: Vec<Hlc> },
+    /// Its membrane is this one now.
+    MembraneSet { membrane: Option<Box<MembraneSpec>> },
     /// All that the task depends on is completed.
     TaskReady,
     /// An agent holds the task.
@@ -247,6 +277,18 @@ impl Event {
         match self {
             Self::NodeCreated { .. } => "node_created",
             Self::NodeUpdated { .. } => "node_updated",
+            Self::NodeMoved { .. } => "node_moved",
+            Self::NodeRenamed { .. } => "node_renamed",
+            Self::NodeArchived { .. } => "node_archived",
+            Self::NodeRestored => "node_restored",
+            Self::AttributesSet { .. } => "attributes_set",
+            Self::Tagged { .. } => "tagged",
+            Self::Untagged { .. } => "untagged",
+            Self::Assigned { .. } => "assigned",
+            Self::Unassigned { .. } => "unassigned",
+            Self::Linked { .. } => "linked",
+            Self::Unlinked { .. } => "unlinked",
+            Self::MembraneSet { .. } => "membrane_set",
             Self::TaskReady => "task_ready",
             Self::TaskClaimed { .. } => "task_claimed",
             Self::ClaimRenewed { .. } => "claim_renewed",
@@ -323,6 +365,34 @@ impl Event {
             | Self::RunExited { run, .. } => Some(*run),
             _ => None,
         }
+    }
+
+    /// Does the event change what its Worknode carries, whatever its kind?
+    #[must_use]
+    pub const fn changes_body(&self) -> bool {
+        matches!(
+            self,
+            Self::NodeArchived { .. }
+                | Self::NodeRestored
+                | Self::AttributesSet { .. }
+                | Self::Tagged { .. }
+                | Self::Untagged { .. }
+                | Self::Assigned { .. }
+                | Self::Unassigned { .. }
+                | Self::Linked { .. }
+                | Self::Unlinked { .. }
+                | Self::MembraneSet { .. }
+        )
+    }
+
+    /// Is the event possible only in a tree of a certain shape, so that nothing else may change it
+    /// in the same breath?
+    #[must_use]
+    pub const fn looks_at_tree(&self) -> bool {
+        matches!(
+            self,
+            Self::NodeMoved { .. } | Self::NodeRenamed { .. } | Self::Linked { .. }
+        )
     }
 
     /// Does the event change the state of its Worknode? The others are only remembered.

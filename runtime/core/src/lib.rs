@@ -10,11 +10,13 @@
 //! | [`time`] | instants, durations as people write them, the [`time::Clock`] seam |
 //! | [`git`] | names of git objects |
 //! | [`hlc`] | hybrid logical clock: the order of all events |
+//! | [`merge`] | values that several machines write at once and that become one |
 //! | [`bounds`] | every default limit, with its reason |
 //! | [`error`] | stable error codes and the exit code of each |
 //! | [`event`] | everything that can have happened |
 //! | [`command`] | everything that can be asked of a Worknode |
 //! | [`node`] | a Worknode's state, folded from its events |
+//! | [`kind`], [`body`], [`membrane`] | what sort of thing it is, what it carries, what stands in front of it |
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
 //! | [`verdict`] | what a gate found on a named tree |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
@@ -27,6 +29,7 @@ pub mod agent;
 #[cfg(test)]
 mod agent_tests;
 pub mod amount;
+pub mod body;
 pub mod bounds;
 pub mod budget;
 pub mod command;
@@ -36,6 +39,9 @@ pub mod git;
 pub mod governor;
 pub mod hlc;
 pub mod ids;
+pub mod kind;
+pub mod membrane;
+pub mod merge;
 pub mod node;
 pub mod restart;
 pub mod run;

@@ -2,50 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+mod decide;
+
+pub use decide::{NodeChange, check_name, decide};
+
 use crate::{
     agent::{Agent, AgentSpec},
+    body::{Body, NewBody, Relation},
     error::IllegalTransition,
     event::{Event, Record},
     hlc::Hlc,
     ids::NodeId,
-    task::{Task, TaskSpec},
+    task::{Task, TaskSpec, TaskStatus},
 };
 
-/// What sort of thing a Worknode is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are the words of the design")]
-pub enum Kind {
-    Organisation,
-    Team,
-    Project,
-    Phase,
-    Task,
-    Agent,
-    Document,
-    Decision,
-    Issue,
-    Memory,
-}
-
-impl Kind {
-    /// The kind's name, as in JSON and on screen.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Organisation => "organisation",
-            Self::Team => "team",
-            Self::Project => "project",
-            Self::Phase => "phase",
-            Self::Task => "task",
-            Self::Agent => "agent",
-            Self::Document => "document",
-            Self::Decision => "decision",
-            Self::Issue => "issue",
-            Self::Memory => "memory",
-        }
-    }
-}
+pub use crate::kind::Kind;
 
 /// What only some kinds have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +41,22 @@ pub struct NodeSpec {
     pub name: String,
     /// What only its kind has.
     pub detail: Detail,
+    /// What any Worknode can carry.
+    #[serde(default, skip_serializing_if = "NewBody::is_empty")]
+    pub body: NewBody,
+}
+
+impl NodeSpec {
+    /// A Worknode that carries nothing yet.
+    pub fn new(parent: Option<NodeId>, kind: Kind, name: impl Into<String>, detail: Detail) -> Self {
+        Self {
+            parent,
+            kind,
+            name: name.into(),
+            detail,
+            body: NewBody::default(),
+        }
+    }
 }
 
 /// The state of a Worknode, by kind.
@@ -82,6 +69,32 @@ pub enum NodeState {
     Task(Box<Task>),
     /// An agent's.
     Agent(Box<Agent>),
+}
+
+/// When a task came how far, the last time that it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// It could be claimed.
+    pub ready: Option<Hlc>,
+    /// Somebody claimed it.
+    pub claimed: Option<Hlc>,
+    /// It was over: completed, failed or cancelled.
+    pub finished: Option<Hlc>,
+}
+
+impl Times {
+    /// After `task` has become what it is at `at`, with `event`.
+    fn after(self, event: &Event, task: &Task, at: Hlc) -> Self {
+        let mut next = self;
+        match event {
+            Event::TaskReady => next.ready = Some(at),
+            Event::TaskClaimed { .. } => next.claimed = Some(at),
+            Event::TaskRetried => next.finished = None,
+            _ if task.status.is_terminal() => next.finished = self.finished.or(Some(at)),
+            _ => {}
+        }
+        next
+    }
 }
 
 /// A Worknode, folded from its events.
@@ -97,6 +110,10 @@ pub struct Node {
     pub name: String,
     /// Its state.
     pub state: NodeState,
+    /// What it carries, whatever its kind.
+    pub body: Body,
+    /// When it came how far.
+    pub times: Times,
     /// The event that created it.
     pub created: Hlc,
     /// The event that made it what it is now.
@@ -118,9 +135,11 @@ impl Node {
         Some(Self {
             id: record.node,
             parent: node.parent,
-            kind: node.kind,
+            kind: node.kind.clone(),
             name: node.name.clone(),
             state,
+            body: Body::new(&node.body, record.at),
+            times: Times::default(),
             created: record.at,
             updated: record.at,
         })
@@ -131,6 +150,12 @@ impl Node {
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, record: &Record) -> Result<Self, IllegalTransition> {
+        if let Some(moved) = self.apply_to_place(record) {
+            return Ok(moved);
+        }
+        if record.event.changes_body() {
+            return Ok(self.apply_to_body(record));
+        }
         let state = match &self.state {
             _ if !record.event.changes_node() => self.state.clone(),
             state if matches!(record.event, Event::NodeUpdated { .. }) => {
@@ -142,11 +167,47 @@ impl Node {
             }
             NodeState::Plain => return Err(self.illegal(record)),
         };
+        let times = match &state {
+            NodeState::Task(task) => self.times.after(&record.event, task, record.at),
+            NodeState::Plain | NodeState::Agent(_) => self.times,
+        };
         Ok(Self {
             state,
+            times,
             updated: record.at,
             ..self.clone()
         })
+    }
+
+    fn apply_to_place(&self, record: &Record) -> Option<Self> {
+        let mut next = self.clone();
+        match &record.event {
+            Event::NodeMoved { parent } => next.parent = Some(*parent),
+            Event::NodeRenamed { name } => next.name.clone_from(name),
+            _ => return None,
+        }
+        next.updated = record.at;
+        Some(next)
+    }
+
+    fn apply_to_body(&self, record: &Record) -> Self {
+        let mut next = self.clone();
+        next.body.apply(&record.event, record.at);
+        next.updated = record.at;
+        // One more thing to wait for: nobody may take it before that is looked at.
+        if let (NodeState::Task(task), Event::Linked { link }) = (&mut next.state, &record.event)
+            && link.relation == Relation::DependsOn
+            && task.status == TaskStatus::Ready
+        {
+            task.status = TaskStatus::Pending;
+        }
+        next
+    }
+
+    /// The Worknodes that must be completed before this one is begun.
+    pub fn dependencies(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let planned = self.task().map(|task| task.spec.depends_on.iter().copied());
+        planned.into_iter().flatten().chain(self.body.depends_on())
     }
 
     fn illegal(&self, record: &Record) -> IllegalTransition {

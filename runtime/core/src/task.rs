@@ -274,6 +274,9 @@ pub struct Task {
     pub last_submission: Option<CommitId>,
     /// Agents that lost this task to a crash or a limit: others go first.
     pub lost_by: Vec<NodeId>,
+    /// Whose work landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_by: Option<NodeId>,
     /// What the holder last said.
     pub progress: Option<Progress>,
     /// Where it stands.
@@ -291,6 +294,7 @@ impl Task {
             findings: Vec::new(),
             last_submission: None,
             lost_by: Vec::new(),
+            done_by: None,
             progress: None,
             status: TaskStatus::Pending,
         }
@@ -438,6 +442,7 @@ impl Task {
                 self.may_land(&review, tree)
                     .map_err(|why| self.illegal(event, &why))?;
                 next.findings.clear();
+                next.done_by = Some(review.submission.agent);
                 TaskStatus::Completed {
                     tree: tree.clone(),
                     commit: commit.clone(),

@@ -241,7 +241,7 @@ impl From<&Node> for NodeView {
         Self {
             id: node.id,
             parent: node.parent,
-            kind: node.kind,
+            kind: node.kind.clone(),
             name: node.name.clone(),
             status: node.status().to_owned(),
             updated: node.updated,
@@ -421,14 +421,14 @@ pub fn find(reader: &Reader, kind: Kind, text: &str) -> Result<Node, Error> {
 /// As [`find`].
 pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, Error> {
     for kind in kinds {
-        let mut named = reader.named(*kind, text, 2)?;
+        let mut named = reader.named(kind, text, 2)?;
         if let (1, Some(node)) = (named.len(), named.pop()) {
             return Ok(node);
         }
     }
     let mut fitting = Vec::new();
     for kind in kinds {
-        fitting.extend(all_of_kind(reader, *kind)?);
+        fitting.extend(all_of_kind(reader, kind.clone())?);
     }
     fitting.retain(|node| {
         !text.is_empty() && (node.id.to_string().starts_with(text) || node.name.starts_with(text))

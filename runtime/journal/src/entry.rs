@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 use worknode_core::{
+    event::Event,
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::Node,
@@ -33,19 +34,43 @@ pub(crate) struct Entry {
     pub(crate) weight: usize,
 }
 
-/// How much of an [`Entry`] has to be written. What need not be written is not: a long prompt
-/// is not copied for an event that only moves `updated`, and an index is not touched for a
-/// status that stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Unsaved {
-    /// `updated` and `children` at most.
-    Marks,
-    /// The state too.
-    State,
-    /// The status too.
-    Status,
-    /// It has no row.
-    All,
+/// What of an [`Entry`] has to be written, beside its marks. What need not be written is not: a
+/// long prompt is not copied for an event that only moves `updated`, and an index is not touched
+/// for a status that stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unsaved {
+    /// It has no row yet.
+    pub(crate) row: bool,
+    /// Its parent and its name.
+    pub(crate) place: bool,
+    /// Its state.
+    pub(crate) state: bool,
+    /// Its status, and what changes with it.
+    pub(crate) status: bool,
+    /// What it carries.
+    pub(crate) body: bool,
+}
+
+impl Unsaved {
+    /// All of it: the Worknode is new.
+    pub(crate) const ROW: Self = Self {
+        row: true,
+        place: false,
+        state: false,
+        status: false,
+        body: false,
+    };
+
+    /// Also what `event` changes of a Worknode that had `before` as its status.
+    pub(crate) fn after(mut self, event: &Event, before: &str, node: &Node) -> Self {
+        match event {
+            Event::NodeMoved { .. } | Event::NodeRenamed { .. } => self.place = true,
+            event if event.changes_body() => self.body = true,
+            _ => self.state = true,
+        }
+        self.status |= node.status() != before;
+        self
+    }
 }
 
 /// The Worknode `id` as it is stored.
@@ -61,12 +86,12 @@ pub(crate) fn load(conn: &Connection, id: NodeId, origin: u32) -> Result<Option<
     };
     let (node, weight) = rows::node(row, origin)?;
     Ok(Some(Entry {
-        num: row.get(7)?,
+        num: row.get(rows::NODE_COLUMNS)?,
         updated: node.updated,
         node: Arc::new(node),
-        depth: row.get(8)?,
-        children: row.get(9)?,
-        unsaved: Unsaved::Marks,
+        depth: row.get(rows::NODE_COLUMNS + 1)?,
+        children: row.get(rows::NODE_COLUMNS + 2)?,
+        unsaved: Unsaved::default(),
         weight,
     }))
 }

@@ -5,6 +5,8 @@
 //! An event is stored only if this module and the state machines of `worknode-core` accept it.
 //! So a journal cannot hold an illegal history.
 
+mod place;
+
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -35,7 +37,8 @@ pub(crate) struct Fold {
     pub(crate) origin: u32,
     cache: Cache<NodeId, Entry>,
     pub(crate) nodes: Pending<NodeId, Entry>,
-    names: Pending<Name, ()>,
+    /// Names that the group gives away (`true`) or sets free.
+    names: Pending<Name, bool>,
     pub(crate) runs: Pending<RunId, StoredRun>,
     pub(crate) firings: Pending<FiringKey, Firing>,
     /// The last row number of a Worknode: in the group, and in the request on top of it.
@@ -92,7 +95,7 @@ impl Fold {
     pub(crate) fn committed(&mut self) {
         for (id, entry) in self.nodes.take() {
             let entry = Entry {
-                unsaved: Unsaved::Marks,
+                unsaved: Unsaved::default(),
                 ..entry
             };
             let weight = entry.weight.saturating_add(size_of::<Entry>());
@@ -110,15 +113,16 @@ impl Fold {
             self.create(conn, record, node)?;
             return Ok(Hlc::ZERO);
         }
+        match &record.event {
+            Event::NodeMoved { parent } => self.hang_below(conn, record.node, *parent)?,
+            Event::NodeRenamed { name } => self.rename(conn, record.node, name)?,
+            Event::Linked { link } => self.check_link(conn, record.node, *link)?,
+            _ => {}
+        }
         let mut entry = self.existing(conn, record.node)?;
         if record.event.changes_node() {
             let next = entry.node.apply(record)?;
-            let unsaved = if next.status() == entry.node.status() {
-                Unsaved::State
-            } else {
-                Unsaved::Status
-            };
-            entry.unsaved = entry.unsaved.max(unsaved);
+            entry.unsaved = entry.unsaved.after(&record.event, entry.node.status(), &next);
             entry.node = Arc::new(next);
         }
         let before = std::mem::replace(&mut entry.updated, record.at);
@@ -142,7 +146,7 @@ impl Fold {
             Some(parent) => self.adopt(conn, parent, spec)?,
             None => 0,
         };
-        self.claim_name(conn, spec)?;
+        self.claim_name(conn, (spec.kind.clone(), spec.name.clone(), spec.parent))?;
         self.last_num.1 = self.last_num.1.saturating_add(1);
         let entry = Entry {
             num: self.last_num.1,
@@ -150,7 +154,7 @@ impl Fold {
             node: Arc::new(node),
             depth,
             children: 0,
-            unsaved: Unsaved::All,
+            unsaved: Unsaved::ROW,
             weight: 0,
         };
         self.nodes.put(record.node, entry);
@@ -159,18 +163,17 @@ impl Fold {
 
     /// Counts a new child of `parent`, and says how deep it is.
     fn adopt(&mut self, conn: &Connection, parent: NodeId, spec: &NodeSpec) -> Result<usize, AppendError> {
+        let depth = self.count_child(conn, parent)?;
+        if depth > bounds::DEPTH {
+            return Err(too_deep(&spec.kind, &spec.name, depth));
+        }
+        Ok(depth)
+    }
+
+    /// Counts a new child of `parent`, and says how deep such a child is.
+    fn count_child(&mut self, conn: &Connection, parent: NodeId) -> Result<usize, AppendError> {
         let mut entry = self.existing(conn, parent)?;
         let depth = entry.depth.saturating_add(1);
-        if depth > bounds::DEPTH {
-            return Err(AppendError::LimitReached {
-                what: format!(
-                    "{} `{}` would be {depth} levels below the root",
-                    spec.kind.name(),
-                    spec.name
-                ),
-                limit: bounds::DEPTH,
-            });
-        }
         if entry.children >= bounds::CHILDREN {
             return Err(AppendError::LimitReached {
                 what: format!("`{}` has {} children", entry.node.name, entry.children),
@@ -182,17 +185,19 @@ impl Fold {
         Ok(depth)
     }
 
-    fn claim_name(&mut self, conn: &Connection, spec: &NodeSpec) -> Result<(), AppendError> {
-        let name = (spec.kind, spec.name.clone(), spec.parent);
-        let taken = self.names.get(&name).is_some()
-            || conn
+    fn claim_name(&mut self, conn: &Connection, name: Name) -> Result<(), AppendError> {
+        let (kind, text, parent) = &name;
+        let taken = match self.names.get(&name) {
+            Some(taken) => *taken,
+            None => conn
                 .prepare_cached("SELECT 1 FROM nodes WHERE kind = ?1 AND name = ?2 AND parent IS ?3")
-                .and_then(|mut known| known.exists((spec.kind.name(), &spec.name, spec.parent.map(node_key))))
-                .map_err(StoreError::from)?;
+                .and_then(|mut known| known.exists((kind.name(), text, parent.map(node_key))))
+                .map_err(StoreError::from)?,
+        };
         if taken {
-            return Err(exists(format!("{} `{}`", spec.kind.name(), spec.name)));
+            return Err(exists(format!("{} `{text}`", kind.name())));
         }
-        self.names.put(name, ());
+        self.names.put(name, true);
         Ok(())
     }
 
@@ -271,7 +276,7 @@ impl Fold {
         Ok(())
     }
 
-    fn existing(&mut self, conn: &Connection, id: NodeId) -> Result<Entry, AppendError> {
+    pub(super) fn existing(&mut self, conn: &Connection, id: NodeId) -> Result<Entry, AppendError> {
         self.entry(conn, id)?
             .ok_or_else(|| missing(format!("Worknode {id}")))
     }
@@ -292,7 +297,7 @@ fn check_shape(id: NodeId, spec: &NodeSpec) -> Result<(), AppendError> {
     if (id == NodeId::ROOT) != spec.parent.is_none() {
         return Err(malformed("the root, and only the root, has no parent"));
     }
-    match (spec.kind, &spec.detail) {
+    match (&spec.kind, &spec.detail) {
         (Kind::Task, Detail::Task(_)) | (Kind::Agent, Detail::Agent(_)) => Ok(()),
         (Kind::Task | Kind::Agent, _) | (_, Detail::Task(_) | Detail::Agent(_)) => {
             Err(malformed("its kind and its detail do not belong together"))
@@ -303,6 +308,13 @@ fn check_shape(id: NodeId, spec: &NodeSpec) -> Result<(), AppendError> {
 
 fn missing(what: String) -> AppendError {
     AppendError::NotFound { what }
+}
+
+fn too_deep(kind: &Kind, name: &str, depth: usize) -> AppendError {
+    AppendError::LimitReached {
+        what: format!("{} `{name}` would be {depth} levels below the root", kind.name()),
+        limit: bounds::DEPTH,
+    }
 }
 
 fn exists(what: String) -> AppendError {

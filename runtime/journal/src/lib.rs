@@ -14,7 +14,7 @@
 //! | `chain` | the stored text of an event, and the hash that ties it to the one before |
 //! | `stamp` | stamps as row ids |
 //! | `open`, `pool` | connections: the writer's, and the readers' |
-//! | `reader`, `events` | questions about what is, and about what happened |
+//! | `reader`, `select`, `events` | questions about what is, over any subtree, and about what happened |
 //! | `follow` | every event once, in order |
 //! | `verify` | chain and projections, checked against each other |
 //! | [`limits`] | the bounds of all this |
@@ -45,6 +45,7 @@ mod pool;
 mod reader;
 mod rows;
 mod schema;
+mod select;
 mod stamp;
 mod tables;
 #[cfg(test)]
@@ -58,5 +59,6 @@ pub use follow::Follower;
 pub use journal::Journal;
 pub use reader::{NodeFilter, Reader};
 pub use rows::{Count, Firing, StoredRun};
+pub use select::{Neighbour, Selected, Selector, Span};
 pub use verify::{Problem, VerifyReport};
 pub use writer::Durability;

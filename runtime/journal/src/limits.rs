@@ -45,3 +45,17 @@ pub const CUT_WAIT: Duration = Duration::from_millis(50);
 pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Damages that a verification lists. What is beyond is counted.
 pub const PROBLEMS: usize = 50;
+/// Bytes of a long text that are searched for words: its beginning.
+pub const SEARCHED_BYTES: usize = 4 * 1024;
+/// Worknodes of a subtree that can be moved in one piece: all of them are touched, and meanwhile
+/// nobody else writes. A larger one is refused.
+pub const MOVED: usize = 100_000;
+/// Dependencies that are walked to find a circle. Beyond it a new dependency is refused.
+pub const WALKED: usize = 100_000;
+/// Worknodes that one page of a selection looks at. What is beyond is for the next page, so that no
+/// question keeps a connection for long.
+pub const SCANNED: usize = 50_000;
+/// Rows up to which a set is looked up as a whole; a larger one is walked through.
+pub const SMALL_SET: usize = 10_000;
+/// Words that one search looks for. What is beyond is not looked for.
+pub const WORDS: usize = 32;

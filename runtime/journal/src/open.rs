@@ -44,6 +44,9 @@ pub(crate) fn writer(path: &Path, now: Timestamp) -> Result<Opened, OpenError> {
             schema::create(&mut conn, now)?;
         }
         let origin = schema::origin(&conn)?;
+        if identity == Identity::Older {
+            schema::upgrade(&mut conn, origin)?;
+        }
         let head = schema::head(&conn, origin)?;
         Ok::<_, StoreError>((origin, head))
     };

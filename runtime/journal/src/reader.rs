@@ -71,8 +71,10 @@ impl Reader {
         let path = std::path::absolute(path).map_err(|error| OpenError::io(path, &error))?;
         let access = open::access(&path)?;
         let conn = open::reader(&path, &access).map_err(|reason| OpenError::store(&path, reason))?;
-        if schema::identify(&conn, &path)? == Identity::Fresh {
-            return Err(OpenError::NotFound { path });
+        match schema::identify(&conn, &path)? {
+            Identity::Journal => {}
+            Identity::Fresh => return Err(OpenError::NotFound { path }),
+            Identity::Older => return Err(OpenError::NeedsWriter { path }),
         }
         let origin = schema::origin(&conn).map_err(|reason| OpenError::store(&path, reason))?;
         Ok(Self {
@@ -123,7 +125,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError`]
-    pub fn child(&self, parent: NodeId, kind: Kind, name: &str) -> Result<Option<Node>, ReadError> {
+    pub fn child(&self, parent: NodeId, kind: &Kind, name: &str) -> Result<Option<Node>, ReadError> {
         let matching = "kind = ?1 AND name = ?2 AND parent = ?3";
         self.one(NODES, matching, (kind.name(), name, node_key(parent)))
     }
@@ -132,7 +134,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError`]
-    pub fn named(&self, kind: Kind, name: &str, limit: usize) -> Result<Vec<Node>, ReadError> {
+    pub fn named(&self, kind: &Kind, name: &str, limit: usize) -> Result<Vec<Node>, ReadError> {
         let matching = "kind = ?1 AND name = ?2 ORDER BY num LIMIT ?3";
         self.page(NODES, matching, (kind.name(), name, page(limit)))
     }
@@ -172,7 +174,7 @@ impl Reader {
         if let Some(parent) = filter.parent {
             also("parent = ?", blob(parent));
         }
-        if let Some(kind) = filter.kind {
+        if let Some(kind) = &filter.kind {
             also("kind = ?", Value::Text(kind.name().to_owned()));
         }
         if let Some(status) = &filter.status {

@@ -1,12 +1,13 @@
 //! Rows of the projections and what they mean.
 
 use rusqlite::Row;
-use serde::{Deserialize, de::IntoDeserializer, de::value};
 use uuid::Uuid;
 use worknode_core::{
+    body::Body,
     hlc::Hlc,
     ids::{NodeId, RunId},
-    node::{Kind, Node, NodeState},
+    kind::NotAKind,
+    node::{Kind, Node, NodeState, Times},
     run::Run,
     time::Timestamp,
 };
@@ -71,12 +72,23 @@ pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
 /// Where [`node`] reads.
 pub(crate) const NODES: &str = "nodes JOIN marks USING (num)";
 /// The columns that [`node`] reads, in its order.
-pub(crate) const NODE: &str = "id, parent, kind, name, created, updated, state";
+pub(crate) const NODE: &str =
+    "id, parent, kind, name, created, updated, state, body, ready, claimed, finished";
+/// How many those are.
+pub(crate) const NODE_COLUMNS: usize = 11;
 
 /// A Worknode, and how many bytes its state takes.
 pub(crate) fn node(row: &Row<'_>, origin: u32) -> Result<(Node, usize), StoreError> {
     let id = node_id(row.get(0)?);
     let state: &str = text(row, 6)?;
+    let body: Option<&str> = optional_text(row, 7)?;
+    let moment = |column| -> Result<Option<Hlc>, StoreError> {
+        let key: Option<i64> = row.get(column)?;
+        Ok(key.map(|key| stamp::stamp(key, origin)))
+    };
+    let unreadable = |what, error: &serde_json::Error| {
+        StoreError::corrupt(format!("the {what} of Worknode {id} cannot be read: {error}"))
+    };
     let node = Node {
         id,
         parent: row.get::<_, Option<[u8; 16]>>(1)?.map(node_id),
@@ -84,11 +96,18 @@ pub(crate) fn node(row: &Row<'_>, origin: u32) -> Result<(Node, usize), StoreErr
         name: row.get(3)?,
         created: stamp::stamp(row.get(4)?, origin),
         updated: stamp::stamp(row.get(5)?, origin),
-        state: serde_json::from_str::<NodeState>(state).map_err(|error| {
-            StoreError::corrupt(format!("the state of Worknode {id} cannot be read: {error}"))
-        })?,
+        times: Times {
+            ready: moment(8)?,
+            claimed: moment(9)?,
+            finished: moment(10)?,
+        },
+        state: serde_json::from_str::<NodeState>(state).map_err(|error| unreadable("state", &error))?,
+        body: body.map_or_else(
+            || Ok(Body::default()),
+            |body| serde_json::from_str(body).map_err(|error| unreadable("body", &error)),
+        )?,
     };
-    Ok((node, state.len()))
+    Ok((node, state.len().saturating_add(body.map_or(0, str::len))))
 }
 
 /// The columns that [`run`] reads, in its order.
@@ -123,8 +142,14 @@ pub(crate) fn firing(row: &Row<'_>, origin: u32) -> Result<Firing, StoreError> {
 }
 
 pub(crate) fn kind(name: &str) -> Result<Kind, StoreError> {
-    let name: value::StrDeserializer<'_, value::Error> = name.into_deserializer();
-    Kind::deserialize(name).map_err(|error| StoreError::corrupt(error.to_string()))
+    name.parse()
+        .map_err(|error: NotAKind| StoreError::corrupt(error.to_string()))
+}
+
+fn optional_text<'row>(row: &'row Row<'_>, column: usize) -> Result<Option<&'row str>, StoreError> {
+    row.get_ref(column)?
+        .as_str_or_null()
+        .map_err(|error| StoreError::corrupt(format!("a column that should be text is not: {error}")))
 }
 
 pub(crate) fn text<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row str, StoreError> {

@@ -6,15 +6,18 @@ use rusqlite::{Connection, OptionalExtension};
 use worknode_core::{hlc::Hlc, time::Timestamp};
 
 use crate::{
-    chain::{GENESIS, Hash, link},
+    chain::{self, GENESIS, Hash, link},
     error::{OpenError, StoreError},
-    stamp,
+    fold::Fold,
+    limits,
+    rows::text,
+    stamp, tables,
 };
 
 /// Marks a SQLite file as a journal: "wkno".
 pub(crate) const APPLICATION_ID: i64 = 0x776b_6e6f;
 /// The format that this build writes.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 /// No secondary index on events: one would cost more than the disk's sync does, as each event
 /// of a group touches another page of it. Instead each event names the event before it of the
@@ -37,7 +40,7 @@ CREATE TABLE events (
 /// The projections; a scratch database gets these alone. What of a Worknode changes with every
 /// event is in a narrow table of its own, so that many Worknodes share a page; the indexes are
 /// touched only when a Worknode is made or changes its status.
-pub(crate) const PROJECTIONS: &str = "
+const PROJECTIONS: &str = "
 CREATE TABLE nodes (
   num      INTEGER PRIMARY KEY,
   id       BLOB NOT NULL UNIQUE,
@@ -47,16 +50,38 @@ CREATE TABLE nodes (
   status   TEXT NOT NULL,
   depth    INTEGER NOT NULL,
   created  INTEGER NOT NULL,
-  state    TEXT NOT NULL
+  priority INTEGER NOT NULL,
+  archived INTEGER NOT NULL,
+  ready    INTEGER,
+  claimed  INTEGER,
+  finished INTEGER,
+  state    TEXT NOT NULL,
+  body     TEXT
 ) STRICT;
 CREATE UNIQUE INDEX nodes_by_name ON nodes (kind, name, parent);
 CREATE INDEX nodes_by_parent ON nodes (parent);
 CREATE INDEX nodes_by_status ON nodes (kind, status);
+CREATE INDEX nodes_by_finish ON nodes (finished) WHERE finished IS NOT NULL;
 CREATE TABLE marks (
   num      INTEGER PRIMARY KEY,
   children INTEGER NOT NULL,
   updated  INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE links (
+  source   BLOB NOT NULL,
+  relation TEXT NOT NULL,
+  target   BLOB NOT NULL,
+  PRIMARY KEY (source, relation, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_by_target ON links (target, relation);
+CREATE TABLE labels (
+  sort  TEXT NOT NULL,
+  value TEXT NOT NULL,
+  num   INTEGER NOT NULL,
+  PRIMARY KEY (sort, value, num)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX labels_by_node ON labels (num);
 
 CREATE TABLE runs (
   begun   INTEGER PRIMARY KEY,
@@ -81,6 +106,15 @@ CREATE TABLE firings (
 CREATE INDEX firings_open ON firings (recorded) WHERE outcome IS NULL;
 ";
 
+/// What is searched for words. It holds no text of its own, only where each word is, and can be made
+/// again from the Worknodes; so it is not compared when the journal is verified.
+const TEXTS: &str = "
+CREATE VIRTUAL TABLE texts USING fts5(text, content = '', contentless_delete = 1, tokenize = 'unicode61');
+";
+
+/// The tables of all formats that follow from the events.
+const DERIVED: [&str; 7] = ["texts", "nodes", "marks", "links", "labels", "runs", "firings"];
+
 /// The last event of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -97,6 +131,8 @@ pub(crate) enum Identity {
     Fresh,
     /// A journal of this format.
     Journal,
+    /// A journal whose projections an older version made.
+    Older,
 }
 
 /// Tells what the file behind `conn` is, without changing it.
@@ -112,6 +148,7 @@ pub(crate) fn identify(conn: &Connection, path: &Path) -> Result<Identity, OpenE
     match (application, format) {
         (0, 0) if tables == 0 => Ok(Identity::Fresh),
         (APPLICATION_ID, FORMAT) => Ok(Identity::Journal),
+        (APPLICATION_ID, 1..FORMAT) => Ok(Identity::Older),
         (APPLICATION_ID, found) if found > FORMAT => Err(OpenError::Newer {
             path: path.to_owned(),
             found,
@@ -131,13 +168,50 @@ pub(crate) fn identify(conn: &Connection, path: &Path) -> Result<Identity, OpenE
 pub(crate) fn create(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let tx = conn.transaction()?;
     tx.execute_batch(TABLES)?;
-    tx.execute_batch(PROJECTIONS)?;
+    make_projections(&tx)?;
     // The store's own name among stores, for as long as it lives. SQLite brings the randomness.
     tx.execute(
         "INSERT INTO meta (origin, created) VALUES (abs(random() % 4294967295) + 1, ?1)",
         [now.as_millis()],
     )?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", FORMAT)?;
+    tx.commit()?;
+    Ok(())
+}
+
+pub(crate) fn make_projections(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute_batch(PROJECTIONS)?;
+    conn.execute_batch(TEXTS)?;
+    Ok(())
+}
+
+/// Makes the projections of an older format anew: they follow from the events, which stay as they
+/// are. All or none.
+pub(crate) fn upgrade(conn: &mut Connection, origin: u32) -> Result<(), StoreError> {
+    let tx = conn.transaction()?;
+    for table in DERIVED {
+        tx.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+    }
+    make_projections(&tx)?;
+    let mut fold = Fold::load(&tx, origin)?;
+    let mut events = tx.prepare("SELECT at, body FROM events ORDER BY at")?;
+    let mut rows = events.query([])?;
+    let mut folded = 0_usize;
+    while let Some(row) = rows.next()? {
+        let at = stamp::stamp(row.get(0)?, origin);
+        let record = chain::decode(at, text(row, 1)?)?;
+        fold.apply(&tx, &record)
+            .map_err(|refused| StoreError::corrupt(format!("event {at} cannot be taken over: {refused}")))?;
+        fold.keep_request();
+        folded = folded.saturating_add(1);
+        if folded.is_multiple_of(limits::GROUP) {
+            tables::flush(&tx, &mut fold)?;
+        }
+    }
+    tables::flush(&tx, &mut fold)?;
+    drop(rows);
+    drop(events);
     tx.pragma_update(None, "user_version", FORMAT)?;
     tx.commit()?;
     Ok(())

@@ -1,12 +1,14 @@
 //! Writes what a [`Fold`] and its events changed.
 
 use rusqlite::Connection;
+use worknode_core::{body::Relation, node::Node};
 
 use crate::{
     chain::link,
-    entry::{Entry, Unsaved},
+    entry::Entry,
     error::StoreError,
     fold::Fold,
+    limits,
     rows::{node_key, run_key},
     schema::Head,
     stamp::key,
@@ -44,6 +46,13 @@ pub(crate) fn append(
     Ok(head)
 }
 
+/// Writes what `fold` has changed before its group is complete; afterwards it changes nothing.
+pub(crate) fn flush(conn: &Connection, fold: &mut Fold) -> Result<(), StoreError> {
+    save(conn, fold)?;
+    fold.committed();
+    Ok(())
+}
+
 /// Writes the rows of all projections that `fold` changed.
 pub(crate) fn save(conn: &Connection, fold: &mut Fold) -> Result<(), StoreError> {
     save_nodes(conn, fold)?;
@@ -67,37 +76,140 @@ fn save_node(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
          ON CONFLICT (num) DO UPDATE SET children = excluded.children, updated = excluded.updated",
     )?
     .execute((entry.num, entry.children, key(entry.updated)))?;
-    if entry.unsaved == Unsaved::Marks {
-        return Ok(());
+    let unsaved = entry.unsaved;
+    if unsaved.row {
+        return insert(conn, entry);
     }
     let (num, node) = (entry.num, &entry.node);
-    let state = json(&node.state)?;
-    match entry.unsaved {
-        Unsaved::Marks | Unsaved::State => conn
-            .prepare_cached("UPDATE nodes SET state = ?2 WHERE num = ?1")?
-            .execute((num, &state))?,
-        Unsaved::Status => conn
-            .prepare_cached("UPDATE nodes SET state = ?2, status = ?3 WHERE num = ?1")?
-            .execute((num, &state, node.status()))?,
-        Unsaved::All => conn
-            .prepare_cached(
-                "INSERT INTO nodes (num, id, parent, kind, name, status, depth, created, state) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute((
-                num,
-                node_key(node.id),
-                node.parent.map(node_key),
-                node.kind.name(),
-                &node.name,
-                node.status(),
-                entry.depth,
-                key(node.created),
-                &state,
-            ))?,
-    };
-    entry.weight = state.len();
+    if unsaved.place {
+        conn.prepare_cached("UPDATE nodes SET parent = ?2, name = ?3 WHERE num = ?1")?
+            .execute((num, node.parent.map(node_key), &node.name))?;
+    }
+    if unsaved.status {
+        let state = json(&node.state)?;
+        let [ready, claimed, finished] = moments(node);
+        conn.prepare_cached(
+            "UPDATE nodes SET state = ?2, status = ?3, ready = ?4, claimed = ?5, finished = ?6 WHERE num = ?1",
+        )?
+        .execute((num, &state, node.status(), ready, claimed, finished))?;
+        entry.weight = state.len();
+    } else if unsaved.state {
+        let state = json(&node.state)?;
+        conn.prepare_cached("UPDATE nodes SET state = ?2, priority = ?3 WHERE num = ?1")?
+            .execute((num, &state, priority(node)))?;
+        entry.weight = state.len();
+    }
+    if unsaved.body {
+        conn.prepare_cached("UPDATE nodes SET body = ?2, archived = ?3 WHERE num = ?1")?
+            .execute((num, body(node)?, node.body.is_archived()))?;
+        relabel(conn, num, node)?;
+    }
+    if unsaved.body || unsaved.place {
+        words(conn, num, node)?;
+    }
     Ok(())
+}
+
+fn insert(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
+    let (num, node) = (entry.num, &entry.node);
+    let state = json(&node.state)?;
+    let [ready, claimed, finished] = moments(node);
+    conn.prepare_cached(
+        "INSERT INTO nodes (num, id, parent, kind, name, status, depth, created, priority, archived, \
+         ready, claimed, finished, state, body) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?
+    .execute((
+        num,
+        node_key(node.id),
+        node.parent.map(node_key),
+        node.kind.name(),
+        &node.name,
+        node.status(),
+        entry.depth,
+        key(node.created),
+        priority(node),
+        node.body.is_archived(),
+        ready,
+        claimed,
+        finished,
+        &state,
+        body(node)?,
+    ))?;
+    entry.weight = state.len();
+    relate(conn, num, node)?;
+    words(conn, num, node)
+}
+
+fn moments(node: &Node) -> [Option<i64>; 3] {
+    let times = node.times;
+    [times.ready, times.claimed, times.finished].map(|at| at.map(key))
+}
+
+fn priority(node: &Node) -> i32 {
+    node.task().map_or(0, |task| task.spec.priority)
+}
+
+/// What it carries; most carry nothing.
+fn body(node: &Node) -> Result<Option<String>, StoreError> {
+    (!node.body.is_empty()).then(|| json(&node.body)).transpose()
+}
+
+/// Replaces what is known of its tags, assignees and links.
+fn relabel(conn: &Connection, num: i64, node: &Node) -> Result<(), StoreError> {
+    conn.prepare_cached("DELETE FROM labels WHERE num = ?1")?
+        .execute([num])?;
+    conn.prepare_cached("DELETE FROM links WHERE source = ?1")?
+        .execute([node_key(node.id)])?;
+    relate(conn, num, node)
+}
+
+fn relate(conn: &Connection, num: i64, node: &Node) -> Result<(), StoreError> {
+    let mut label =
+        conn.prepare_cached("INSERT OR IGNORE INTO labels (sort, value, num) VALUES (?1, ?2, ?3)")?;
+    for tag in node.body.tags.iter() {
+        label.execute(("tag", tag, num))?;
+    }
+    for assignee in node.body.assignees.iter() {
+        label.execute(("assignee", assignee.to_string(), num))?;
+    }
+    let mut link =
+        conn.prepare_cached("INSERT OR IGNORE INTO links (source, relation, target) VALUES (?1, ?2, ?3)")?;
+    let planned = node.dependencies().map(|to| (Relation::DependsOn, to));
+    for (relation, to) in planned.chain(node.body.links.iter().map(|link| (link.relation, link.to))) {
+        link.execute((node_key(node.id), relation.name(), node_key(to)))?;
+    }
+    Ok(())
+}
+
+/// Makes it found by its words.
+fn words(conn: &Connection, num: i64, node: &Node) -> Result<(), StoreError> {
+    let mut text = node.name.clone();
+    let mut also = |more: &str| {
+        text.push('\n');
+        text.push_str(more);
+    };
+    if let Some(task) = node.task() {
+        also(&task.spec.title);
+        also(beginning(&task.spec.prompt));
+    }
+    for (_, value) in node.body.attributes.iter() {
+        if let Some(value) = value.0.as_str() {
+            also(beginning(value));
+        }
+    }
+    conn.prepare_cached("INSERT OR REPLACE INTO texts (rowid, text) VALUES (?1, ?2)")?
+        .execute((num, text))?;
+    Ok(())
+}
+
+/// What of a long text is searched.
+fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(limits::SEARCHED_BYTES);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    &text[..end]
 }
 
 fn save_runs(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {

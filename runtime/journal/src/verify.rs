@@ -92,7 +92,7 @@ fn verify(conn: &Connection, origin: u32) -> Result<VerifyReport, StoreError> {
     check_file(conn, &mut report)?;
     // A nameless file that SQLite deletes by itself: memory stays bounded.
     let scratch = Connection::open("")?;
-    scratch.execute_batch(schema::PROJECTIONS)?;
+    schema::make_projections(&scratch)?;
     scratch.execute_batch("BEGIN")?;
     let mut walk = Walk {
         origin,
@@ -107,7 +107,7 @@ fn verify(conn: &Connection, origin: u32) -> Result<VerifyReport, StoreError> {
     report.head = chain::hex(&walk.before);
     if let Some(mut fold) = walk.fold {
         tables::save(&scratch, &mut fold)?;
-        for table in ["nodes", "marks", "runs", "firings"] {
+        for table in ["nodes", "marks", "links", "labels", "runs", "firings"] {
             compare(conn, &scratch, table, &mut report)?;
         }
     }
@@ -188,8 +188,8 @@ fn compare(
     table: &str,
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {
-    // By the primary key, which is the first one or two columns of each.
-    let sql = format!("SELECT * FROM {table} ORDER BY 1, 2");
+    // By the primary key, which is among the first three columns of each.
+    let sql = format!("SELECT * FROM {table} ORDER BY 1, 2, 3");
     let (mut stored, mut folded) = (conn.prepare(&sql)?, scratch.prepare(&sql)?);
     let (mut stored, mut folded) = (stored.query([])?, folded.query([])?);
     loop {

@@ -215,6 +215,11 @@ impl Writer {
         if now > stamp::LAST {
             return Err(no_stamp_fits(now));
         }
+        if drafts.len() > 1 && drafts.iter().any(|(draft, _)| draft.event.looks_at_tree()) {
+            return Err(AppendError::Malformed {
+                why: "what changes the shape of the tree is appended on its own".to_owned(),
+            });
+        }
         let mut records = Vec::with_capacity(drafts.len());
         for (draft, body) in drafts {
             let at = self.hlc.tick(now);

@@ -69,19 +69,19 @@ async fn worknodes_are_found_by_place_kind_status_and_name() {
     };
     assert_eq!(ids(reader.nodes(&ready).unwrap()), [node(4)]);
     assert_eq!(
-        ids(reader.named(Kind::Task, "t1", 9).unwrap()),
+        ids(reader.named(&Kind::Task, "t1", 9).unwrap()),
         [node(1), node(9)]
     );
     assert_eq!(
-        reader.child(node(50), Kind::Task, "t1").unwrap().unwrap().id,
+        reader.child(node(50), &Kind::Task, "t1").unwrap().unwrap().id,
         node(1)
     );
-    assert!(reader.child(node(50), Kind::Agent, "t1").unwrap().is_none());
+    assert!(reader.child(node(50), &Kind::Agent, "t1").unwrap().is_none());
     let counts = reader.counts().unwrap();
     assert!(
         counts
             .iter()
-            .any(|c| (c.kind, c.status.as_str(), c.nodes) == (Kind::Task, "pending", 5))
+            .any(|c| (c.kind.clone(), c.status.as_str(), c.nodes) == (Kind::Task, "pending", 5))
     );
 }
 

@@ -84,12 +84,7 @@ pub(super) fn root() -> Draft {
     draft(
         NodeId::ROOT,
         Event::NodeCreated {
-            node: NodeSpec {
-                parent: None,
-                kind: Kind::Organisation,
-                name: "all".into(),
-                detail: Detail::Plain,
-            },
+            node: NodeSpec::new(None, Kind::Organisation, "all", Detail::Plain),
         },
     )
 }
@@ -103,12 +98,7 @@ pub(super) fn child(id: NodeId, parent: NodeId, kind: Kind, name: &str) -> Draft
     draft(
         id,
         Event::NodeCreated {
-            node: NodeSpec {
-                parent: Some(parent),
-                kind,
-                name: name.into(),
-                detail,
-            },
+            node: NodeSpec::new(Some(parent), kind, name, detail),
         },
     )
 }
