@@ -8,10 +8,11 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// way, or has not been thought about.
 const ARROWS: &[(&str, &[&str])] = &[
     ("worknode-core", &[]),
-    ("worknode-triggers", &["worknode-core"]),
-    ("worknode-policies", &["worknode-core"]),
+    ("worknode-query", &["worknode-core"]),
+    ("worknode-triggers", &["worknode-core", "worknode-query"]),
+    ("worknode-policies", &["worknode-core", "worknode-query"]),
     ("worknode-profiles", &["worknode-core"]),
-    ("worknode-journal", &["worknode-core"]),
+    ("worknode-journal", &["worknode-core", "worknode-query"]),
     ("worknode-process", &["worknode-core"]),
     ("worknode-git", &["worknode-core", "worknode-policies"]),
     (
@@ -23,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worknode-policies",
             "worknode-process",
             "worknode-profiles",
+            "worknode-query",
             "worknode-triggers",
         ],
     ),
@@ -36,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worknode-policies",
             "worknode-process",
             "worknode-profiles",
+            "worknode-query",
             "worknode-triggers",
         ],
     ),
@@ -63,6 +66,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("landlock", &["worknode-process"]),
     ("seccompiler", &["worknode-process"]),
     ("signal-hook", &["worknode-process"]),
+    ("cel", &["worknode-query"]),
     ("cron", &["worknode-triggers"]),
     ("ed25519-dalek", &["worknode-policies"]),
     ("clap", &["worknode"]),
@@ -71,6 +75,7 @@ const KEPT: &[(&str, &[&str])] = &[
 /// Crates that must stay pure: no runtime, no files, no clock.
 const PURE: &[&str] = &[
     "worknode-core",
+    "worknode-query",
     "worknode-triggers",
     "worknode-policies",
     "worknode-profiles",

@@ -69,3 +69,25 @@ pub const MERGED_ENTRIES: usize = CHILDREN;
 /// Removals that a set of a Worknode remembers one by one. Beyond it, what is known to be over is
 /// remembered as one stamp.
 pub const REMEMBERED_REMOVALS: usize = 64;
+/// Bytes of an expression. A longer one is refused when it is compiled, as is one past any of
+/// the next four.
+pub const EXPRESSION: usize = 4 * 1024;
+/// Parts of an expression: names, constants, operators, calls.
+pub const EXPRESSION_PARTS: usize = 512;
+/// How deep the parts of an expression nest.
+pub const EXPRESSION_DEPTH: usize = 40;
+/// How deep its loops (`exists`, `all`, `filter`, `map`) nest.
+pub const EXPRESSION_LOOPS: usize = 3;
+/// Patterns of `matches` in an expression.
+pub const EXPRESSION_PATTERNS: usize = 16;
+/// Bytes that one pattern may take once it is compiled. A larger one is refused.
+pub const PATTERN: usize = 256 * 1024;
+/// What evaluating an expression once may cost, in steps of about a tenth of a microsecond. At
+/// the limit the evaluation ends with an error.
+pub const EXPRESSION_STEPS: u32 = 250_000;
+/// How deep lists and maps nest in what an expression is evaluated on. What is deeper is refused.
+pub const FACTS_DEPTH: usize = 32;
+/// Groups of one aggregate. Worknodes of further groups are counted as others.
+pub const GROUPS: usize = 1_000;
+/// Values kept for the percentiles of one group. With more, they are estimated within 1 %.
+pub const SAMPLES: usize = 1_024;
