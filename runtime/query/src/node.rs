@@ -76,7 +76,11 @@ fn task_names(scope: Scope) -> Scope {
             "of a task: when it was over, completed or not",
             Field::FinishedAt,
         )
-        .with("done_by", Shape::Text, "of a task: the identity of whose work landed")
+        .with(
+            "done_by",
+            Shape::Text,
+            "of a task: the identity of whose work landed",
+        )
         .with_indexed(
             "completed_at",
             Shape::Time,
@@ -197,7 +201,9 @@ impl Wanted<'_> {
 
 fn add_body(facts: &mut Wanted<'_>, node: &Node) {
     let body = &node.body;
-    facts.add("tags", || Fact::list(body.tags.iter().map(|tag| Fact::from(tag.as_str()))));
+    facts.add("tags", || {
+        Fact::list(body.tags.iter().map(|tag| Fact::from(tag.as_str())))
+    });
     facts.add("assignees", || texts(body.assignees.iter()));
     facts.add("links", || Fact::list(body.links.iter().map(link)));
     facts.add("attributes", || {

@@ -80,11 +80,10 @@ impl Checker<'_> {
 
     /// What the function itself costs, its arguments not counted.
     fn own_cost(&mut self, id: u64, function: &Function, call: &CallExpr) -> Result<Cost, QueryError> {
-        let is_small = |part: &IdedExpr| growth::is_constant(part) || self.is_scalar_name(part);
-        let with_constant = call.args.iter().any(is_small);
+        let with_constant = call.args.iter().any(|part| self.is_small(part));
         let operands = || call.target.as_deref().into_iter().chain(&call.args);
         let of_elements = operands()
-            .filter(|part| !is_small(part))
+            .filter(|part| !self.is_small(part))
             .all(|part| self.is_element(part));
         let plain = if of_elements {
             Cost {

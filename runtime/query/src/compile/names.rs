@@ -2,9 +2,10 @@
 
 use cel::{IdedExpr, common::ast::Expr};
 
-use super::{Checker, Local};
+use super::{Checker, Local, growth};
 use crate::{
     error::{QueryCode, QueryError},
+    functions::{self, Gives},
     near::nearest,
     program::Cost,
     scope::{Scope, Shape},
@@ -30,17 +31,25 @@ impl Checker<'_> {
         self.locals.iter().rev().find(|local| local.name == name)
     }
 
-    /// Is it a name behind which there is only a number, a truth, an instant or a length of time?
-    pub(super) fn is_scalar_name(&self, part: &IdedExpr) -> bool {
-        let Expr::Ident(name) = &part.expr else {
-            return false;
-        };
-        let shape = self.scope.get(name).map(|name| &name.shape);
-        let small = matches!(
-            shape,
-            Some(Shape::Truth | Shape::Number | Shape::Time | Shape::Span)
-        );
-        small && self.local(name).is_none()
+    /// Is it certainly a constant, a number, a truth, an instant or the text of one, so that
+    /// reading it costs next to nothing?
+    pub(super) fn is_small(&self, part: &IdedExpr) -> bool {
+        match &part.expr {
+            Expr::Ident(name) => {
+                let shape = self.scope.get(name).map(|name| &name.shape);
+                let small = matches!(
+                    shape,
+                    Some(Shape::Truth | Shape::Number | Shape::Time | Shape::Span)
+                );
+                small && self.local(name).is_none()
+            }
+            Expr::Call(call) => match functions::find(&call.func_name).map(|function| function.gives) {
+                Some(Gives::Truth | Gives::Number | Gives::Moment) => true,
+                Some(Gives::Text) => call.args.iter().all(|part| self.is_small(part)),
+                Some(Gives::Sum | Gives::Unknown) | None => false,
+            },
+            _ => growth::is_constant(part),
+        }
     }
 
     /// Is it, or is it in, an element of a list of the facts?

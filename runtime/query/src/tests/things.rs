@@ -59,20 +59,30 @@ fn what_a_worknode_carries_can_be_asked_for() {
     };
     let attributes = BTreeMap::from([("value".to_owned(), json!(1200)), ("gone".to_owned(), json!(1))]);
     let without = BTreeMap::from([("gone".to_owned(), json!(null))]);
-    let set = |attributes| Event::AttributesSet { attributes, version: 1 };
+    let set = |attributes| Event::AttributesSet {
+        attributes,
+        version: 1,
+    };
     let events = [
         set(attributes),
         set(without),
-        Event::Tagged { tag: "urgent".to_owned() },
+        Event::Tagged {
+            tag: "urgent".to_owned(),
+        },
         Event::Assigned { to: NodeId::ROOT },
         Event::Linked { link },
-        Event::NodeArchived { reason: String::new() },
+        Event::NodeArchived {
+            reason: String::new(),
+        },
     ];
-    let node = events.into_iter().enumerate().fold(task(), |node, (counter, event)| {
-        let mut record = record(event);
-        record.at.counter = u16::try_from(counter).unwrap();
-        node.apply(&record).unwrap()
-    });
+    let node = events
+        .into_iter()
+        .enumerate()
+        .fold(task(), |node, (counter, event)| {
+            let mut record = record(event);
+            record.at.counter = u16::try_from(counter).unwrap();
+            node.apply(&record).unwrap()
+        });
     let facts = Facts::of_node(&node, NOW);
     let source = format!(
         r#"attributes.value == 1200 && !has(attributes.gone) && "urgent" in tags && archived
