@@ -158,11 +158,13 @@ impl HlcClock {
             (self.last.wall, self.last.counter) = (wall, 0);
         } else if let Some(next) = self.last.counter.checked_add(1) {
             self.last.counter = next;
-        } else {
+        } else if self.last.wall < Timestamp::MAX {
             // 65,536 events within a millisecond: borrow from the next one.
             self.last.wall = self.last.wall.plus(Duration::from_millis(1));
             self.last.counter = 0;
         }
+        // Else there is no later stamp. Whoever stores refuses one that does not increase, which
+        // is better than one that goes back.
         self.last
     }
 }
@@ -231,6 +233,73 @@ mod tests {
         let mut clock = HlcClock::resume(1, full, DRIFT);
         let next = clock.tick(Timestamp::from_millis(5));
         assert_eq!((next.wall.as_millis(), next.counter), (6, 0));
+    }
+
+    #[test]
+    fn p10_a_clock_that_is_a_day_ahead_is_refused_whatever_came_before() {
+        let mut clock = HlcClock::resume(1, Hlc::ZERO, crate::bounds::CLOCK_DRIFT);
+        let now = Timestamp::from_millis(1_000_000);
+        let before = clock.tick(now);
+        let ahead = Hlc {
+            wall: now.plus(Duration::from_secs(86_400)),
+            counter: 0,
+            origin: 2,
+        };
+        let refused = clock.observe(ahead, now).unwrap_err();
+        assert_eq!(
+            (refused.stamp, refused.limit),
+            (ahead, crate::bounds::CLOCK_DRIFT)
+        );
+        // Neither is it believed in small steps: the bound is against this machine's clock.
+        for step in 1..100 {
+            let near = now.plus(Duration::from_millis(10 * step));
+            let believed = clock.observe(Hlc { wall: near, ..ahead }, now).is_ok();
+            assert_eq!(believed, near <= now.plus(crate::bounds::CLOCK_DRIFT));
+        }
+        let after = clock.tick(now);
+        assert!(after > before && after.wall <= now.plus(crate::bounds::CLOCK_DRIFT));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_goes_on_from_where_it_was_until_time_catches_up() {
+        let mut clock = HlcClock::resume(1, Hlc::ZERO, DRIFT);
+        let (noon, morning) = (Timestamp::from_millis(50_000), Timestamp::from_millis(10_000));
+        let last = clock.tick(noon);
+        let back = clock.tick(morning);
+        assert_eq!((back.wall, back.counter), (noon, last.counter + 1));
+        // What others say is still measured by the clock as it is set now.
+        let theirs = Hlc { origin: 2, ..last };
+        assert!(clock.observe(theirs, morning).is_err());
+        let later = noon.plus(Duration::from_millis(1));
+        assert_eq!((clock.tick(later).wall, clock.tick(later).counter), (later, 1));
+    }
+
+    #[test]
+    fn an_observed_full_millisecond_is_borrowed_from_as_well() {
+        let mut clock = HlcClock::resume(1, Hlc::ZERO, DRIFT);
+        let now = Timestamp::from_millis(5);
+        let full = Hlc {
+            wall: now,
+            counter: u16::MAX,
+            origin: 2,
+        };
+        clock.observe(full, now).unwrap();
+        let next = clock.tick(now);
+        assert_eq!((next.wall.as_millis(), next.counter), (6, 0));
+        // An older one moves nothing.
+        clock.observe(full, now).unwrap();
+        assert_eq!(clock.tick(now).counter, 1);
+    }
+
+    #[test]
+    fn at_the_end_of_time_stamps_stay_and_do_not_go_back() {
+        let last = Hlc {
+            wall: Timestamp::MAX,
+            counter: u16::MAX,
+            origin: 1,
+        };
+        let mut clock = HlcClock::resume(1, last, DRIFT);
+        assert_eq!(clock.tick(Timestamp::MAX), last);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | [`time`] | instants, durations as people write them, the [`time::Clock`] seam |
 //! | [`git`] | names of git objects |
 //! | [`hlc`] | hybrid logical clock: the order of all events |
+//! | [`causality`] | what came before what, and what led to it |
 //! | [`merge`] | values that several machines write at once and that become one |
 //! | [`bounds`] | every default limit, with its reason |
 //! | [`error`] | stable error codes and the exit code of each |
@@ -32,6 +33,7 @@ pub mod amount;
 pub mod body;
 pub mod bounds;
 pub mod budget;
+pub mod causality;
 pub mod command;
 pub mod error;
 pub mod event;

@@ -25,6 +25,8 @@
 //! taken always, for a replica that refuses what another took would never agree with it.
 
 mod claims;
+#[cfg(test)]
+mod histories;
 mod json;
 mod lww;
 mod or_set;

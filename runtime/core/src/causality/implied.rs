@@ -1,0 +1,236 @@
+//! The cause of an event that names none.
+//!
+//! Events of one decision are stored together, before any of them has a stamp, so they cannot
+//! name each other; and much of what happens to a task or a run has its cause in the state that it
+//! changes. What that is follows from the event's type: these are the rules.
+
+use super::History;
+use crate::{
+    event::{Event, Principal, Record},
+    hlc::Hlc,
+    ids::{NodeId, RunId},
+    run::{Purpose, StopCause},
+    task::Claim,
+    verdict::Outcome,
+};
+
+/// Events of a Worknode that one rule looks through, and events of one transaction.
+const LOOK: usize = 64;
+
+/// The cause that `record` has by what it is.
+pub(super) fn implied<H: History>(history: &H, record: &Record) -> Result<Option<Record>, H::Error> {
+    let look = Look { history, record };
+    let by_rule = match &record.event {
+        event if event.run().is_some() => look.of_run(event)?,
+        event if is_of_agent(event) => look.of_agent(event)?,
+        event if is_of_trigger(event) => look.of_trigger(event)?,
+        event => look.of_task(event)?,
+    };
+    match by_rule {
+        Some(found) => Ok(Some(found)),
+        None => look.by_whom(),
+    }
+}
+
+const fn is_of_agent(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::AgentRestarting { .. }
+            | Event::AgentReady
+            | Event::AgentQuarantined { .. }
+            | Event::AgentStopped { .. }
+    )
+}
+
+const fn is_of_trigger(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::TriggerFired { .. } | Event::TriggerActed { .. } | Event::TriggerSkipped { .. }
+    )
+}
+
+struct Look<'a, H> {
+    history: &'a H,
+    record: &'a Record,
+}
+
+impl<H: History> Look<'_, H> {
+    /// The newest event of the same Worknode, before this one, of these types and so made.
+    fn here(&self, types: &[&'static str], is_so: impl Fn(&Event) -> bool) -> Found<H> {
+        self.there(self.record.node, types, is_so)
+    }
+
+    /// The same of another Worknode.
+    fn there(&self, node: NodeId, types: &[&'static str], is_so: impl Fn(&Event) -> bool) -> Found<H> {
+        let records = self.history.of_node(node, self.record.at, types, LOOK)?;
+        Ok(records.into_iter().find(|record| is_so(&record.event)))
+    }
+
+    /// What happens to a run comes from its start, or from what is to end it.
+    fn of_run(&self, event: &Event) -> Found<H> {
+        let Some(run) = event.run() else { return Ok(None) };
+        let of_it = |types: &[&'static str]| self.here(types, |event| event.run() == Some(run));
+        match event {
+            Event::RunQueued { run } => self.of_purpose(&run.purpose),
+            Event::RunStarting { .. } | Event::RunStarted { .. } => of_it(&["run_queued"]),
+            Event::RunStopping {
+                cause: StopCause::Requested { by, .. },
+                ..
+            } if *by != Principal::Runtime => self.asked_by(by),
+            Event::RunStopping {
+                cause: StopCause::Stuck { .. },
+                ..
+            } => of_it(&["run_stuck"]),
+            Event::RunExited { .. } => of_it(&["run_stopping", "run_started", "run_queued"]),
+            Event::RunThawed { .. } => of_it(&["run_frozen"]),
+            _ => of_it(&["run_started", "run_queued"]),
+        }
+    }
+
+    /// Why a run was queued.
+    fn of_purpose(&self, purpose: &Purpose) -> Found<H> {
+        match purpose {
+            Purpose::Work { task, epoch } => self.there(*task, &["task_claimed"], |event| {
+                claim(event).is_some_and(|claim| claim.epoch == *epoch)
+            }),
+            Purpose::Review { task } => self.there(*task, &["review_requested"], |_| true),
+            Purpose::Fired { trigger, .. } => self.firing(trigger),
+            Purpose::Spawned { .. } => self.here(&["node_created"], |_| true),
+            Purpose::Standing => self.here(&["agent_ready", "agent_resumed", "node_created"], |_| true),
+        }
+    }
+
+    fn of_agent(&self, event: &Event) -> Found<H> {
+        match event {
+            Event::AgentReady => self.here(&["agent_restarting"], |_| true),
+            // Stopped at once, by somebody, or with the end of its run.
+            Event::AgentStopped { .. } if self.record.by != Principal::Runtime => Ok(None),
+            _ => self.here(&["run_exited"], |_| true),
+        }
+    }
+
+    fn of_trigger(&self, event: &Event) -> Found<H> {
+        match event {
+            Event::TriggerActed {
+                trigger: acted,
+                occurrence: on,
+                ..
+            } => self.here(&["trigger_fired"], |event| {
+                matches!(event, Event::TriggerFired { trigger, occurrence, .. }
+                    if trigger == acted && occurrence == on)
+            }),
+            // What fires on an event has that event's stamp for an occurrence.
+            Event::TriggerFired { occurrence, .. } | Event::TriggerSkipped { occurrence, .. } => {
+                match occurrence.parse::<Hlc>() {
+                    Ok(at) => self.history.event(at),
+                    Err(_) => Ok(None),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn of_task(&self, event: &Event) -> Found<H> {
+        let of_claim = |of: u64| {
+            self.here(&["task_claimed"], |event| {
+                claim(event).is_some_and(|claim| claim.epoch == of)
+            })
+        };
+        match event {
+            Event::TaskClaimed { .. } => self.here(&FREES, |_| true),
+            Event::TaskStarted { epoch }
+            | Event::TaskProgressed { epoch, .. }
+            | Event::ClaimRenewed { epoch, .. }
+            | Event::TaskBlocked { epoch, .. }
+            | Event::TaskSubmitted { epoch, .. } => of_claim(*epoch),
+            Event::TaskReleased { epoch, .. } => match of_claim(*epoch)? {
+                Some(claimed) => Ok(Some(self.end_of(claim(&claimed.event))?.unwrap_or(claimed))),
+                None => Ok(None),
+            },
+            Event::VerdictRecorded { .. } => self.here(&["task_submitted"], |_| true),
+            Event::ReviewRequested { .. } => self.here(&["verdict_recorded", "task_submitted"], |_| true),
+            Event::TaskApproved { .. } => self.here(&["review_requested", "task_submitted"], |_| true),
+            Event::TaskRejected { by, .. } if *by == Principal::Runtime => self.objection(),
+            Event::TaskRejected { .. } => self.here(&["review_requested", "task_submitted"], |_| true),
+            Event::LandingStarted { .. } => {
+                self.here(&["task_approved", "verdict_recorded", "task_submitted"], |_| true)
+            }
+            Event::LandingAbandoned { .. } | Event::TaskCompleted { .. } => {
+                self.here(&["landing_started"], |_| true)
+            }
+            Event::TaskFailed { .. } => self.here(&["task_rejected", "task_released"], |_| true),
+            _ => Ok(None),
+        }
+    }
+
+    /// How the run of a claim ended.
+    fn end_of(&self, claim: Option<&Claim>) -> Found<H> {
+        let Some(claim) = claim else { return Ok(None) };
+        self.there(claim.agent, &["run_exited"], |event| {
+            event.run() == Some(claim.run)
+        })
+    }
+
+    /// The verdict that sent a submission back; a submission that could not even be merged has
+    /// none.
+    fn objection(&self) -> Found<H> {
+        self.here(&["verdict_recorded", "task_submitted"], |event| match event {
+            Event::VerdictRecorded { verdict } => verdict.outcome == Outcome::Failed,
+            _ => true,
+        })
+    }
+
+    /// What nothing else explains is explained by who did it.
+    fn by_whom(&self) -> Found<H> {
+        match &self.record.event {
+            // An end of the chain: the trigger's time came.
+            Event::TriggerFired { .. } | Event::TriggerSkipped { .. } => Ok(None),
+            _ => self.asked_by(&self.record.by),
+        }
+    }
+
+    fn asked_by(&self, by: &Principal) -> Found<H> {
+        match by {
+            Principal::Trigger { name } => self.firing(name),
+            Principal::Agent { node, run, .. } => self.start_of(*node, *run),
+            Principal::Operator | Principal::Runtime => Ok(None),
+        }
+    }
+
+    fn start_of(&self, agent: NodeId, run: RunId) -> Found<H> {
+        self.there(agent, &["run_started"], |event| event.run() == Some(run))
+    }
+
+    /// The firing in whose transaction the event is, or shortly after.
+    fn firing(&self, name: &str) -> Found<H> {
+        let mut at = self.record.at;
+        for _ in 0..LOOK {
+            let Some(record) = self.history.previous(at)? else {
+                return Ok(None);
+            };
+            if matches!(&record.event, Event::TriggerFired { trigger, .. } if trigger == name) {
+                return Ok(Some(record));
+            }
+            at = record.at;
+        }
+        Ok(None)
+    }
+}
+
+type Found<H> = Result<Option<Record>, <H as History>::Error>;
+
+/// What lets a task be claimed.
+const FREES: [&str; 5] = [
+    "task_ready",
+    "task_rejected",
+    "task_released",
+    "task_retried",
+    "node_created",
+];
+
+const fn claim(event: &Event) -> Option<&Claim> {
+    match event {
+        Event::TaskClaimed { claim } => Some(claim),
+        _ => None,
+    }
+}
