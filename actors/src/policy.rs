@@ -225,7 +225,9 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             }
             Step::Settle(landing) => land::settle(system, &landing).await?,
         };
-        match system.command(task, Command::Task(command)).await {
+        // It was decided on this state, and so because of the event that made it.
+        let decided = system.command_after(Some(node.updated), task, Command::Task(command));
+        match decided.await {
             Ok(_) => {}
             // Somebody cancelled it, or another submission took its place: look again.
             Err(error) if matches!(error.code, Code::IllegalTransition | Code::StaleEpoch) => {}

@@ -5,6 +5,7 @@ use worknode_core::{
     agent::AgentCommand,
     command::Command,
     governor::Effect,
+    hlc::Hlc,
     ids::{NodeId, RunId},
     run::{Hold, StopCause},
     usage::Stuck,
@@ -19,7 +20,8 @@ use crate::{
 /// A run says that it gets nowhere: perhaps all on its pool have to wait.
 pub(crate) async fn stuck(system: &System, run: RunId, stuck: &Stuck) {
     let effects = system.guard().stuck(run, stuck, system.now(), random_u64());
-    carry_out(system, effects).await;
+    let said = system.reader().run(run).ok().flatten();
+    because(system, said.map(|stored| stored.updated), effects).await;
 }
 
 /// A run got an answer: perhaps all on its pool go on.
@@ -31,22 +33,28 @@ pub(crate) async fn progressed(system: &System, run: RunId) {
 /// Does what governors want, in their order. What fails is logged: the governor's next look finds
 /// it undone, and every hold has an end.
 pub(crate) async fn carry_out(system: &System, effects: Vec<Effect>) {
+    because(system, None, effects).await;
+}
+
+async fn because(system: &System, cause: Option<Hlc>, effects: Vec<Effect>) {
+    // What is done to runs follows from what was recorded before it.
+    let mut recorded = cause;
     for effect in effects {
         let done = match effect {
             Effect::Record(event) => system
-                .record(crate::team::RUNTIME, system.team().node(), vec![*event])
+                .record_after(recorded, crate::team::RUNTIME, system.team().node(), vec![*event])
                 .await
-                .map(drop),
+                .map(|records| recorded = records.last().map(|record| record.at)),
             Effect::Freeze(run) => {
                 let freeze = AgentCommand::Freeze {
                     hold: Hold::Pool,
                     reason: "its pool of credentials pauses".to_owned(),
                 };
-                ask(system, run, freeze).await
+                ask(system, recorded, run, freeze).await
             }
             Effect::Thaw(run) => {
                 let hold = Some(Hold::Pool);
-                ask(system, run, AgentCommand::Thaw { hold }).await
+                ask(system, recorded, run, AgentCommand::Thaw { hold }).await
             }
         };
         if let Err(error) = done {
@@ -55,14 +63,17 @@ pub(crate) async fn carry_out(system: &System, effects: Vec<Effect>) {
     }
 }
 
-async fn ask(system: &System, run: RunId, command: AgentCommand) -> Result<(), worknode_core::error::Error> {
+async fn ask(
+    system: &System,
+    cause: Option<Hlc>,
+    run: RunId,
+    command: AgentCommand,
+) -> Result<(), worknode_core::error::Error> {
     let Some(stored) = system.reader().run(run)? else {
         return Ok(());
     };
-    system
-        .command(stored.agent, Command::Agent(command))
-        .await
-        .map(drop)
+    let asked = system.command_after(cause, stored.agent, Command::Agent(command));
+    asked.await.map(drop)
 }
 
 /// What the agent's policy says about such a run. Answers why it must end, when it must.

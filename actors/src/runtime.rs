@@ -13,6 +13,7 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Draft, Event, PanicStage, Principal},
+    hlc::Hlc,
     ids::RunId,
     node::{Detail, Kind, Node, NodeSpec},
     run::StopCause,
@@ -91,7 +92,7 @@ impl Runtime {
     async fn finish_panic(&self) {
         if self.system.guard().blocks(PanicStage::Spawns) {
             let reason = "told to an earlier daemon".to_owned();
-            self.stop_live(&StopCause::Panic { reason }).await;
+            self.stop_live(&StopCause::Panic { reason }, None).await;
         }
     }
 
@@ -183,7 +184,8 @@ impl Runtime {
         let cause = StopCause::Panic {
             reason: reason.to_owned(),
         };
-        let (stopped, _) = self.stop_live(&cause).await;
+        let at = stored.as_ref().ok().and_then(|records| Some(records.first()?.at));
+        let (stopped, _) = self.stop_live(&cause, at).await;
         stored.map(|_| stopped)
     }
 
@@ -207,7 +209,7 @@ impl Runtime {
     }
 
     /// Orders the end of every live run. Says which they are, and whether all of that is stored.
-    async fn stop_live(&self, cause: &StopCause) -> (Vec<StoredRun>, bool) {
+    async fn stop_live(&self, cause: &StopCause, event: Option<Hlc>) -> (Vec<StoredRun>, bool) {
         let live = self.system.reader().live_runs().unwrap_or_default();
         let mut stored = true;
         for StoredRun { run, agent, .. } in &live {
@@ -215,7 +217,8 @@ impl Runtime {
                 cause: cause.clone(),
                 grace: None,
             };
-            if let Err(error) = self.system.command(*agent, Command::Agent(stop)).await {
+            let stopped = self.system.command_after(event, *agent, Command::Agent(stop));
+            if let Err(error) = stopped.await {
                 tracing::error!(%error, run = %run.spec.id, "the stop of a run could not be stored");
                 // On a full disk too it ends; its end is stored once that is possible again.
                 self.stop_unrecorded(run.spec.id, None);
@@ -261,7 +264,7 @@ impl Runtime {
     }
 
     async fn stop_runs(&self) {
-        let (live, stored) = self.stop_live(&StopCause::Shutdown).await;
+        let (live, stored) = self.stop_live(&StopCause::Shutdown, None).await;
         let margin = if stored { STOP_MARGIN } else { UNSTORED_MARGIN };
         let graces = live.iter().map(|stored| stored.run.spec.limits.grace);
         let grace = graces.fold(bounds::STOP_GRACE, Duration::max);

@@ -87,6 +87,8 @@ struct DueNow {
     action: Arc<Action>,
     /// The task whose deadline it is about.
     about: Option<NodeId>,
+    /// The event that it fires on; once the firing is stored, the firing.
+    cause: Option<Hlc>,
 }
 
 impl Actor for Scheduler {
@@ -235,6 +237,7 @@ impl State {
                         due,
                         action,
                         about: None,
+                        cause: None,
                     })
                 });
                 let skipped = owed.skipped.into_iter();
@@ -269,6 +272,7 @@ impl State {
             occurrence: step.firing.occurrence,
             due: step.firing.scheduled_at,
             action: Arc::clone(&step.step.action),
+            cause: None,
         });
         let skipped = owed.skipped.into_iter();
         (
@@ -318,6 +322,7 @@ impl State {
             due,
             action,
             about: Some(record.node),
+            cause: Some(record.at),
         })
         .await;
     }
@@ -394,20 +399,23 @@ impl State {
             due,
             reason: reason.to_string(),
         };
-        self.store(&occurrence.trigger, vec![event]).await;
+        self.store(&occurrence.trigger, None, vec![event]).await;
     }
 
-    async fn store(&self, trigger: &str, events: Vec<Event>) -> bool {
+    /// Stores what a trigger does because of `cause`. Answers the first event's stamp; nothing
+    /// when it was not stored.
+    async fn store(&self, trigger: &str, cause: Option<Hlc>, events: Vec<Event>) -> Option<Hlc> {
         let by = Principal::Trigger {
             name: trigger.to_owned(),
         };
-        match self.system.record(by, self.system.team().node(), events).await {
-            Ok(_) => true,
-            Err(error) if error.code == worknode_core::error::Code::AlreadyExists => false,
+        let team = self.system.team().node();
+        match self.system.record_after(cause, by, team, events).await {
+            Ok(records) => records.first().map(|record| record.at),
+            Err(error) if error.code == worknode_core::error::Code::AlreadyExists => None,
             Err(error) => {
                 tracing::error!(%error, trigger, "a firing could not be stored, and so did not act");
                 self.unstored.store(true, Ordering::Relaxed);
-                false
+                None
             }
         }
     }

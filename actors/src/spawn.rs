@@ -20,6 +20,7 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Draft, Event, PanicStage},
+    hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Detail, Kind, NodeSpec},
     run::Purpose,
@@ -293,11 +294,14 @@ impl Begun<'_> {
             Duty::Task(task) => self.begin_task(*task).await,
             Duty::Prompt { title, prompt } => {
                 self.create().await?;
-                self.start(Purpose::Spawned {
-                    by: self.spawner.name.clone(),
-                    title: title.clone(),
-                    prompt: prompt.clone(),
-                })
+                self.start(
+                    None,
+                    Purpose::Spawned {
+                        by: self.spawner.name.clone(),
+                        title: title.clone(),
+                        prompt: prompt.clone(),
+                    },
+                )
                 .await
             }
         }
@@ -311,10 +315,11 @@ impl Begun<'_> {
             run: self.run,
             lease: bounds::LEASE,
         };
-        let node = self.system.command(task, Command::Task(claim)).await?.node()?;
+        let reply = self.system.command(task, Command::Task(claim)).await?;
+        let (claim, node) = (reply.stamp(), reply.node()?);
         let epoch = node.task().map_or(0, |task| task.epoch);
         let started = match self.create().await {
-            Ok(()) => self.start(Purpose::Work { task, epoch }).await,
+            Ok(()) => self.start(claim, Purpose::Work { task, epoch }).await,
             Err(error) => Err(error),
         };
         drop(held);
@@ -354,7 +359,7 @@ impl Begun<'_> {
         Ok(())
     }
 
-    async fn start(&self, purpose: Purpose) -> Result<(), Error> {
+    async fn start(&self, cause: Option<Hlc>, purpose: Purpose) -> Result<(), Error> {
         let start = AgentCommand::Start {
             run: self.run,
             purpose,
@@ -362,7 +367,7 @@ impl Begun<'_> {
         };
         let agent = self.spawned.node;
         self.system
-            .ask(self.authority, agent, Command::Agent(start), None)
+            .ask(self.authority, agent, Command::Agent(start), cause)
             .await?;
         self.spawner.take_along(self.system, agent).await
     }

@@ -260,7 +260,20 @@ impl System {
     /// # Errors
     /// As [`Self::ask`].
     pub async fn command(&self, node: NodeId, command: impl Into<Command>) -> Result<Reply, Error> {
-        self.ask(&self.runtime, node, command.into(), None).await
+        self.command_after(None, node, command).await
+    }
+
+    /// The same because of the event `cause`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn command_after(
+        &self,
+        cause: Option<Hlc>,
+        node: NodeId,
+        command: impl Into<Command>,
+    ) -> Result<Reply, Error> {
+        self.ask(&self.runtime, node, command.into(), cause).await
     }
 
     /// Appends events that change no Worknode's state, in the runtime's name.
@@ -273,16 +286,21 @@ impl System {
         node: NodeId,
         events: Vec<Event>,
     ) -> Result<Vec<Record>, Error> {
-        let drafts = events
-            .into_iter()
-            .map(|event| Draft {
-                node,
-                by: by.clone(),
-                cause: None,
-                event,
-            })
-            .collect();
-        self.store(drafts).await
+        self.record_after(None, by, node, events).await
+    }
+
+    /// The same because of the event `cause`: see [`drafts`].
+    ///
+    /// # Errors
+    /// Whatever the journal refuses.
+    pub async fn record_after(
+        &self,
+        cause: Option<Hlc>,
+        by: Principal,
+        node: NodeId,
+        events: Vec<Event>,
+    ) -> Result<Vec<Record>, Error> {
+        self.store(drafts(node, &by, cause, events)).await
     }
 
     /// Appends what has been decided, all or none.
@@ -339,6 +357,19 @@ impl System {
     }
 }
 
+/// The events of one decision, which `cause` led to. The first of them names it. The others follow
+/// from the first, which has no stamp yet: their place beside it says so.
+pub(crate) fn drafts(node: NodeId, by: &Principal, cause: Option<Hlc>, events: Vec<Event>) -> Vec<Draft> {
+    let causes = std::iter::once(cause).chain(std::iter::repeat(None));
+    let draft = |(event, cause)| Draft {
+        node,
+        by: by.clone(),
+        cause,
+        event,
+    };
+    events.into_iter().zip(causes).map(draft).collect()
+}
+
 /// See [`System::claims_for_spawn`].
 #[derive(Debug)]
 pub(crate) struct Claiming {
@@ -354,6 +385,15 @@ impl Drop for Claiming {
 }
 
 impl Reply {
+    /// The last event that was stored: the cause of what is done because of this answer.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Hlc> {
+        match self {
+            Self::Done { records, .. } => records.last().map(|record| record.at),
+            Self::Conflated => None,
+        }
+    }
+
     /// The Worknode afterwards.
     ///
     /// # Errors

@@ -197,6 +197,7 @@ impl State {
             .collect();
         let mut affected = team.strategy.affected(&order, &record.node);
         affected.retain(|agent| *agent != record.node);
+        let ended = record.at;
         for agent in affected.into_iter().rev() {
             let system = self.system.clone();
             self.jobs.spawn(async move {
@@ -204,7 +205,8 @@ impl State {
                     cause: StopCause::Strategy,
                     grace: None,
                 };
-                if let Err(error) = system.command(agent, Command::Agent(stop)).await {
+                let stopped = system.command_after(Some(ended), agent, Command::Agent(stop));
+                if let Err(error) = stopped.await {
                     tracing::error!(%error, %agent, "a sibling could not be stopped");
                 }
             });

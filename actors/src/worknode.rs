@@ -8,7 +8,7 @@ use worknode_core::{
     agent::{self, AgentCommand, AgentEffect},
     command::Command,
     error::{Code, Error},
-    event::{Draft, Event, PanicStage},
+    event::{Event, PanicStage},
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{self, Node},
@@ -22,7 +22,7 @@ use crate::{
     membrane::{Admitted, Ask, Membrane, Reply},
     messages::KeeperMsg,
     pools,
-    system::System,
+    system::{System, drafts},
 };
 
 /// What reaches a Worknode's mailbox.
@@ -98,16 +98,7 @@ impl Active {
         self.membrane.authorise(ask, self.submitted_by())?;
         let outcome = self.decide(ask)?;
         let durability = durability_of(&ask.command);
-        let drafts: Vec<Draft> = outcome
-            .events
-            .into_iter()
-            .map(|event| Draft {
-                node: self.node.id,
-                by: ask.authority.principal.clone(),
-                cause: ask.cause,
-                event,
-            })
-            .collect();
+        let drafts = drafts(self.node.id, &ask.authority.principal, ask.cause, outcome.events);
         let records = if drafts.is_empty() {
             Vec::new()
         } else {

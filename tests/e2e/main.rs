@@ -24,3 +24,4 @@ mod spawn;
 mod store;
 mod streams;
 mod terminal;
+mod why;

@@ -129,19 +129,21 @@ impl Job {
                 RunStatus::Queued | RunStatus::Starting | RunStatus::Stopping { process: None, .. }
             )
         });
+        let mut announced = None;
         if !known {
             let started = AgentCommand::Started {
                 run: self.spec.id,
                 process: shim.identity().clone(),
             };
-            self.system.command(self.agent, Command::Agent(started)).await?;
+            let told = self.system.command(self.agent, Command::Agent(started)).await?;
+            announced = told.stamp();
         }
         let Purpose::Work { task, epoch } = self.spec.purpose else {
             return Ok(());
         };
         let start = self
             .system
-            .command(task, Command::Task(TaskCommand::Start { epoch }))
+            .command_after(announced, task, Command::Task(TaskCommand::Start { epoch }))
             .await;
         match start {
             // It had begun, or has done its part already.

@@ -58,9 +58,8 @@ pub(super) async fn run(
         let verdict = judge(system, &task.spec, landing, name).await?;
         let passed = verdict.findings.is_empty();
         tracing::info!(gate = %name, tree = %landing.tree.short(), passed, "gate");
-        system
-            .command(node.id, Command::Task(TaskCommand::RecordVerdict { verdict }))
-            .await?;
+        let record = Command::Task(TaskCommand::RecordVerdict { verdict });
+        system.command_after(Some(node.updated), node.id, record).await?;
         if !passed && name == gate::PLAN {
             break;
         }

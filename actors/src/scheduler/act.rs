@@ -7,6 +7,7 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Event, PanicStage, Principal},
+    hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Detail, Kind, NodeSpec},
     run::{Purpose, StopCause},
@@ -36,7 +37,7 @@ impl State {
         trigger = %now.occurrence.trigger,
         occurrence = %now.occurrence.key,
     ))]
-    pub(super) async fn fire(&mut self, now: DueNow) {
+    pub(super) async fn fire(&mut self, mut now: DueNow) {
         if self.system.guard().blocks(PanicStage::Triggers) {
             return self.skip(&now.occurrence, now.due, SkipReason::Panic).await;
         }
@@ -52,10 +53,11 @@ impl State {
                     .await;
             }
             Action::Terminate { agents, reason } => {
-                if self.store(now.trigger.name(), vec![fired(&now)]).await {
+                if let Some(firing) = self.store(now.trigger.name(), now.cause, vec![fired(&now)]).await {
+                    now.cause = Some(firing);
                     let matching = matching_agents(&self.system, |name| agents.matches(name));
                     let (system, reason) = (self.system.clone(), reason.clone());
-                    tokio::spawn(async move { terminate(&system, &now, matching, &reason).await });
+                    tokio::spawn(async move { terminate(&system, &now, firing, matching, &reason).await });
                 }
             }
             Action::Spawn(spec) => self.spawn(now.clone_for_job(), spec.clone()).await,
@@ -65,7 +67,7 @@ impl State {
     /// An occurrence whose deed is an event: intent, deed and outcome in one transaction.
     async fn at_once(&self, now: &DueNow, deed: Vec<Event>, outcome: String) {
         let events = [vec![fired(now)], deed, vec![acted(now, outcome)]].concat();
-        self.store(now.trigger.name(), events).await;
+        self.store(now.trigger.name(), now.cause, events).await;
     }
 
     async fn notify(&self, now: &DueNow, to: &Recipient, message: Option<&str>) {
@@ -125,7 +127,8 @@ impl State {
                     let cancel = worknode_core::task::TaskCommand::Cancel {
                         reason: reason.clone(),
                     };
-                    if let Err(error) = self.system.command(task, Command::Task(cancel)).await {
+                    let cancelled = self.system.command_after(now.cause, task, Command::Task(cancel));
+                    if let Err(error) = cancelled.await {
                         tracing::warn!(%error, "the task of an earlier firing could not be cancelled");
                     }
                 }
@@ -187,23 +190,23 @@ impl State {
         let by = Principal::Trigger {
             name: trigger.to_owned(),
         };
-        let draft = |node, event| worknode_core::event::Draft {
+        let draft = |node, cause, event| worknode_core::event::Draft {
             node,
             by: by.clone(),
-            cause: None,
+            cause,
             event,
         };
         let drafts = vec![
-            draft(team.node(), fired(now)),
-            draft(id, Event::NodeCreated { node }),
-            draft(team.node(), acted(now, format!("made task {key}"))),
+            draft(team.node(), now.cause, fired(now)),
+            draft(id, None, Event::NodeCreated { node }),
+            draft(team.node(), None, acted(now, format!("made task {key}"))),
         ];
         self.system.store(drafts).await?;
         Ok(key)
     }
 
     /// Agents that change no code are simply started; the run's identity is the firing's.
-    async fn spawn_run(&self, now: DueNow, spec: &SpawnSpec, agent: &str) {
+    async fn spawn_run(&self, mut now: DueNow, spec: &SpawnSpec, agent: &str) {
         let node = self.system.team().agent_node(agent);
         let busy = match self.system.reader().node(node) {
             Ok(Some(found)) => found.agent().and_then(|a| a.status.run()).map(|run| run.spec.id),
@@ -215,9 +218,10 @@ impl State {
                 .skip(&now.occurrence, now.due, SkipReason::StillRunning)
                 .await;
         }
-        if !self.store(now.trigger.name(), vec![fired(&now)]).await {
+        let Some(firing) = self.store(now.trigger.name(), now.cause, vec![fired(&now)]).await else {
             return;
-        }
+        };
+        now.cause = Some(firing);
         let replaced = busy.filter(|_| decision == OverlapDecision::ReplacePrevious);
         self.begin_run(now, spec, node, replaced);
     }
@@ -266,6 +270,7 @@ impl State {
             due: firing.due,
             action: Arc::clone(action),
             about: None,
+            cause: Some(firing.recorded),
         };
         let busy = agent.agent().and_then(|agent| agent.status.run());
         let busy = busy.map(|run| run.spec.id).filter(|run| {
@@ -295,7 +300,8 @@ impl State {
                     occurrence: firing.occurrence,
                     outcome,
                 };
-                self.store(&firing.trigger, vec![event]).await;
+                self.store(&firing.trigger, Some(firing.recorded), vec![event])
+                    .await;
                 continue;
             };
             if let Some(action) = trigger.action()
@@ -306,7 +312,7 @@ impl State {
             let outcome = match trigger.action().map(AsRef::as_ref) {
                 Some(Action::Terminate { agents, reason }) => {
                     let matching = matching_agents(&self.system, |name| agents.matches(name));
-                    kill_all(&self.system, trigger.name(), matching, reason).await
+                    kill_all(&self.system, trigger.name(), firing.recorded, matching, reason).await
                 }
                 // Whatever else is done is stored together with its firing.
                 _ => "interrupted by the end of the daemon".to_owned(),
@@ -316,7 +322,8 @@ impl State {
                 occurrence: firing.occurrence,
                 outcome,
             };
-            self.store(trigger.name(), vec![event]).await;
+            self.store(trigger.name(), Some(firing.recorded), vec![event])
+                .await;
         }
         Ok(())
     }
@@ -330,6 +337,7 @@ impl DueNow {
             due: self.due,
             action: Arc::clone(&self.action),
             about: self.about,
+            cause: self.cause,
         }
     }
 }
@@ -361,13 +369,19 @@ fn matching_agents(system: &System, matches: impl Fn(&str) -> bool) -> Vec<(Node
     named.filter(|(_, name)| matches(name)).collect()
 }
 
-async fn terminate(system: &System, now: &DueNow, agents: Vec<(NodeId, String)>, reason: &str) {
-    let outcome = kill_all(system, now.trigger.name(), agents, reason).await;
+async fn terminate(system: &System, now: &DueNow, firing: Hlc, agents: Vec<(NodeId, String)>, reason: &str) {
+    let outcome = kill_all(system, now.trigger.name(), firing, agents, reason).await;
     record_outcome(system, now, outcome).await;
 }
 
 /// Kills each agent; what is dead already counts as killed.
-async fn kill_all(system: &System, trigger: &str, agents: Vec<(NodeId, String)>, reason: &str) -> String {
+async fn kill_all(
+    system: &System,
+    trigger: &str,
+    firing: Hlc,
+    agents: Vec<(NodeId, String)>,
+    reason: &str,
+) -> String {
     let authority = Arc::new(Authority::whole(Principal::Trigger {
         name: trigger.to_owned(),
     }));
@@ -377,7 +391,7 @@ async fn kill_all(system: &System, trigger: &str, agents: Vec<(NodeId, String)>,
             reason: reason.to_owned(),
             grace: None,
         });
-        match system.ask(&authority, node, kill, None).await {
+        match system.ask(&authority, node, kill, Some(firing)).await {
             Ok(_) => killed.push(name),
             Err(error) => tracing::error!(%error, agent = %name, "a trigger could not stop an agent"),
         }
@@ -415,7 +429,8 @@ async fn start_run(
             reason: format!("replaced by {}", now.occurrence),
         };
         if let Err(error) = system
-            .command(
+            .command_after(
+                now.cause,
                 agent,
                 Command::Agent(AgentCommand::StopRun { cause, grace: None }),
             )
@@ -430,7 +445,10 @@ async fn start_run(
         }
         wait_until_over(system, agent, run).await;
     }
-    let outcome = match system.command(agent, Command::Agent(start)).await {
+    let outcome = match system
+        .command_after(now.cause, agent, Command::Agent(start))
+        .await
+    {
         Ok(_) => "started a run".to_owned(),
         Err(error) => format!("not started: {error}"),
     };
@@ -457,7 +475,7 @@ async fn record_outcome(system: &System, now: &DueNow, outcome: String) {
         name: now.trigger.name().to_owned(),
     };
     if let Err(error) = system
-        .record(by, system.team().node(), vec![acted(now, outcome)])
+        .record_after(now.cause, by, system.team().node(), vec![acted(now, outcome)])
         .await
     {
         tracing::error!(%error, "the outcome of a firing could not be stored; the next daemon settles it");

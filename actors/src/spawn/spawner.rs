@@ -125,7 +125,9 @@ impl Spawner {
     /// Once the child's run is in the journal, the team sees to that.
     pub(super) async fn take_along(&self, system: &System, child: NodeId) -> Result<(), Error> {
         let Some(run) = self.run else { return Ok(()) };
-        let why = match system.reader().run(run)?.map(|stored| stored.run.status) {
+        let stored = system.reader().run(run)?;
+        let cause = stored.as_ref().map(|stored| stored.updated);
+        let why = match stored.map(|stored| stored.run.status) {
             Some(RunStatus::Exited { receipt }) if !receipt.is_clean() => ended(&receipt),
             Some(RunStatus::Stopping { cause, .. }) => cause.words(),
             _ => return Ok(()),
@@ -137,6 +139,7 @@ impl Spawner {
             },
             grace: None,
         };
-        system.command(child, Command::Agent(stop)).await.map(drop)
+        let stopped = system.command_after(cause, child, Command::Agent(stop));
+        stopped.await.map(drop)
     }
 }

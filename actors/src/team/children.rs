@@ -6,6 +6,7 @@ use worknode_core::{
     command::Command,
     error::Error,
     event::{Event, Record},
+    hlc::Hlc,
     ids::NodeId,
     run::{RunStatus, StopCause},
 };
@@ -23,7 +24,7 @@ impl State {
         }
         for (child, parent) in self.living_children() {
             if parent == record.node {
-                self.stop_with(child, parent);
+                self.stop_with(child, parent, record.at);
             }
         }
     }
@@ -36,10 +37,11 @@ impl State {
                 continue;
             }
             let last = self.system.reader().runs_of(parent, 1)?.pop();
-            if let Some(RunStatus::Exited { receipt }) = last.map(|stored| stored.run.status)
+            if let Some(last) = last
+                && let RunStatus::Exited { receipt } = &last.run.status
                 && !receipt.is_clean()
             {
-                self.stop_with(child, parent);
+                self.stop_with(child, parent, last.updated);
             }
         }
         Ok(())
@@ -58,7 +60,7 @@ impl State {
         living.collect()
     }
 
-    fn stop_with(&mut self, child: NodeId, parent: NodeId) {
+    fn stop_with(&mut self, child: NodeId, parent: NodeId, ended: Hlc) {
         let name = self.view.agents.get(&parent).map(|node| node.name.clone());
         let stop = AgentCommand::StopRun {
             cause: StopCause::Parent {
@@ -68,7 +70,8 @@ impl State {
         };
         let system = self.system.clone();
         self.jobs.spawn(async move {
-            if let Err(error) = system.command(child, Command::Agent(stop)).await {
+            let stopped = system.command_after(Some(ended), child, Command::Agent(stop));
+            if let Err(error) = stopped.await {
                 tracing::error!(%error, %child, "a child could not be stopped with its parent");
             }
         });

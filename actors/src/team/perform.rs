@@ -7,6 +7,7 @@ use worknode_core::{
     error::{Code, Error},
     event::Event,
     git::CommitId,
+    hlc::Hlc,
     ids::NodeId,
     run::{Ending, Purpose, Receipt, RunStatus, StopCause},
     task::{Claim, ReleaseCause, TaskCommand},
@@ -19,23 +20,13 @@ use crate::{submit::submit, system::System};
 /// view and is decided again.
 pub(super) async fn perform(system: &System, step: &Step) {
     let outcome = match step {
-        Step::MarkReady { task } => ask_task(system, *task, TaskCommand::MarkReady).await,
+        Step::MarkReady { task } => mark_ready(system, *task).await,
         Step::Work { task, agent } => work(system, *task, *agent).await,
         Step::Review { task, agent } => start(system, *agent, Purpose::Review { task: *task }).await,
         Step::Duty { agent } => start(system, *agent, Purpose::Standing).await,
-        Step::Wake { agent } => ask_agent(system, *agent, AgentCommand::BackoffOver).await,
+        Step::Wake { agent } => ask_agent(system, None, *agent, AgentCommand::BackoffOver).await,
         Step::Settle { task } => settle(system, *task).await,
-        Step::StopRun { agent } => {
-            ask_agent(
-                system,
-                *agent,
-                AgentCommand::StopRun {
-                    cause: StopCause::TaskGone,
-                    grace: None,
-                },
-            )
-            .await
-        }
+        Step::StopRun { agent } => stop_run(system, *agent).await,
         Step::Finish {
             team,
             completed,
@@ -57,12 +48,56 @@ pub(super) async fn perform(system: &System, step: &Step) {
     }
 }
 
-async fn ask_task(system: &System, task: NodeId, command: TaskCommand) -> Result<(), Error> {
-    system.command(task, Command::Task(command)).await.map(drop)
+async fn ask_task(
+    system: &System,
+    cause: Option<Hlc>,
+    task: NodeId,
+    command: TaskCommand,
+) -> Result<(), Error> {
+    let asked = system.command_after(cause, task, Command::Task(command));
+    asked.await.map(drop)
 }
 
-async fn ask_agent(system: &System, agent: NodeId, command: AgentCommand) -> Result<(), Error> {
-    system.command(agent, Command::Agent(command)).await.map(drop)
+async fn ask_agent(
+    system: &System,
+    cause: Option<Hlc>,
+    agent: NodeId,
+    command: AgentCommand,
+) -> Result<(), Error> {
+    let asked = system.command_after(cause, agent, Command::Agent(command));
+    asked.await.map(drop)
+}
+
+/// A task is ready because of the last that it waited for.
+async fn mark_ready(system: &System, task: NodeId) -> Result<(), Error> {
+    let node = system.reader().node(task)?;
+    let depends_on = node.as_ref().and_then(|node| node.task());
+    let mut last = None;
+    for id in depends_on.map_or(&[][..], |task| &task.spec.depends_on) {
+        last = last.max(updated(system, *id)?);
+    }
+    let cause = last.or(node.map(|node| node.created));
+    ask_task(system, cause, task, TaskCommand::MarkReady).await
+}
+
+/// A run is stopped because of what became of its task.
+async fn stop_run(system: &System, agent: NodeId) -> Result<(), Error> {
+    let node = system.reader().node(agent)?;
+    let run = node.as_ref().and_then(|node| node.agent()?.status.run());
+    let cause = match run.and_then(|run| run.spec.purpose.task()) {
+        Some(task) => updated(system, task)?,
+        None => None,
+    };
+    let stop = AgentCommand::StopRun {
+        cause: StopCause::TaskGone,
+        grace: None,
+    };
+    ask_agent(system, cause, agent, stop).await
+}
+
+/// The last event of a Worknode.
+fn updated(system: &System, node: NodeId) -> Result<Option<Hlc>, Error> {
+    Ok(system.reader().node(node)?.map(|node| node.updated))
 }
 
 async fn start(system: &System, agent: NodeId, purpose: Purpose) -> Result<(), Error> {
@@ -71,7 +106,7 @@ async fn start(system: &System, agent: NodeId, purpose: Purpose) -> Result<(), E
         purpose,
         share: Share::default(),
     };
-    ask_agent(system, agent, start).await
+    ask_agent(system, None, agent, start).await
 }
 
 /// Claims the task for a run of the agent, then starts the run.
@@ -82,7 +117,8 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
         run,
         lease: bounds::LEASE,
     };
-    let node = system.command(task, Command::Task(claim)).await?.node()?;
+    let reply = system.command(task, Command::Task(claim)).await?;
+    let (claim, node) = (reply.stamp(), reply.node()?);
     let Some(claimed) = node.task() else { return Ok(()) };
     let epoch = claimed.epoch;
     let start = AgentCommand::Start {
@@ -90,13 +126,13 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
         purpose: Purpose::Work { task, epoch },
         share: Share::time(claimed.spec.max_duration),
     };
-    if let Err(error) = ask_agent(system, agent, start).await {
+    if let Err(error) = ask_agent(system, claim, agent, start).await {
         let release = TaskCommand::Release {
             epoch,
             cause: ReleaseCause::NotStarted,
             detail: error.message.clone(),
         };
-        ask_task(system, task, release).await?;
+        ask_task(system, claim, task, release).await?;
         return Err(error);
     }
     Ok(())
@@ -112,11 +148,15 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
     let Some(claim) = node.task().and_then(|task| task.status.claim().cloned()) else {
         return Ok(());
     };
-    let settled = match reader.run(claim.run)?.map(|stored| stored.run.status) {
-        Some(RunStatus::Exited { receipt }) if receipt.is_clean() => submit_for(system, task, &claim).await,
+    let run = reader.run(claim.run)?;
+    let end = run.as_ref().map(|stored| stored.updated);
+    let settled = match run.map(|stored| stored.run.status) {
+        Some(RunStatus::Exited { receipt }) if receipt.is_clean() => {
+            submit_for(system, end, task, &claim).await
+        }
         Some(RunStatus::Exited { receipt }) => {
             let release = release(&claim, release_cause(&receipt), ended(&receipt));
-            ask_task(system, task, release).await
+            ask_task(system, end, task, release).await
         }
         Some(_) => return Ok(()),
         None => {
@@ -125,7 +165,7 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
                 ReleaseCause::NotStarted,
                 "the run was never started".to_owned(),
             );
-            ask_task(system, task, never).await
+            ask_task(system, None, task, never).await
         }
     };
     match settled {
@@ -136,7 +176,7 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
 }
 
 /// An agent that finished without a word hands in what is at the head of its clone.
-async fn submit_for(system: &System, task: NodeId, claim: &Claim) -> Result<(), Error> {
+async fn submit_for(system: &System, end: Option<Hlc>, task: NodeId, claim: &Claim) -> Result<(), Error> {
     let detail = match left_behind(system, claim).await? {
         None => "it finished without a commit".to_owned(),
         Some(commit) => match submit(system, system.authority(), task, claim.epoch, commit).await {
@@ -147,6 +187,7 @@ async fn submit_for(system: &System, task: NodeId, claim: &Claim) -> Result<(), 
     };
     ask_task(
         system,
+        end,
         task,
         release(claim, ReleaseCause::NothingSubmitted, detail),
     )

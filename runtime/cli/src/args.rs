@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Show what happened.
     Events(Events),
+    /// Tell what led to something: the causes of a run, an agent, a task, a firing or an event.
+    Why(Why),
     /// Record an event of your own, on which triggers may act.
     Emit(Emit),
     /// Approve a submission.
@@ -294,6 +296,13 @@ pub(crate) enum Agent {
         #[arg(long, conflicts_with = "agents")]
         all: bool,
     },
+}
+
+/// `why`
+#[derive(Args, Debug)]
+pub(crate) struct Why {
+    /// An agent, a task, a run, a trigger, a firing as TRIGGER@OCCURRENCE, or the stamp of an event.
+    pub(crate) of: String,
 }
 
 /// `spawn`

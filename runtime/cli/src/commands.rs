@@ -21,6 +21,7 @@ pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod tree;
 pub(crate) mod up;
+pub(crate) mod why;
 
 use std::future::Future;
 

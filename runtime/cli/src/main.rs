@@ -93,6 +93,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Unpanic(args) => commands::hold::unpanic(&place, args, form).await,
         Command::Logs(args) => commands::logs::logs(&place, &args).await,
         Command::Events(args) => commands::events::events(&place, &args, form).await,
+        Command::Why(args) => commands::why::why(&place, &args, form).await,
         Command::Emit(args) => commands::emit::emit(&place, args, form).await,
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,

@@ -27,7 +27,7 @@ pub(crate) use self::auth::{Door, Origin, Peer};
 use self::{auth::Caller, error::ApiError};
 use crate::{
     daemon::Departure,
-    view::{self, NodeView, RunRef, StatusView},
+    view::{self, NodeView, RunRef, StatusView, WhyView},
 };
 
 /// Bytes of a request body; a prompt of a task is the largest thing that is sent.
@@ -75,6 +75,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/nodes/{id}", get(node))
         .route("/nodes/{id}/children", get(children))
         .route("/events", get(events::list).post(events::emit))
+        .route("/why/{of}", get(why))
         .route("/kill", post(kill::targets))
         .route("/panic", post(hold::panic))
         .route("/unpanic", post(hold::unpanic))
@@ -129,6 +130,15 @@ async fn run(
 ) -> Result<Json<RunRef>, ApiError> {
     caller.may_read()?;
     Ok(Json(view::last_run(api.reader(), &of)?))
+}
+
+async fn why(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    axum::extract::Path(of): axum::extract::Path<String>,
+) -> Result<Json<WhyView>, ApiError> {
+    caller.may_read()?;
+    Ok(Json(view::why(api.reader(), &of)?))
 }
 
 async fn children(

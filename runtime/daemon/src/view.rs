@@ -22,10 +22,14 @@ use worknode_journal::{EventFilter, Reader, StoredRun};
 use worknode_process::Resources;
 
 mod run;
+mod why;
 
 use self::run::run_view;
-pub use self::run::{RunView, UseView};
 pub(crate) use self::run::{budget_view, pool_view};
+pub use self::{
+    run::{RunView, UseView},
+    why::{WhyView, why},
+};
 
 /// How many events are looked through for the last start of a daemon.
 const RECENT: usize = 500;

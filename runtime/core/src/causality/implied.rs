@@ -9,7 +9,7 @@ use crate::{
     event::{Event, Principal, Record},
     hlc::Hlc,
     ids::{NodeId, RunId},
-    run::{Purpose, StopCause},
+    run::{Hold, Purpose, StopCause},
     task::Claim,
     verdict::Outcome,
 };
@@ -76,15 +76,29 @@ impl<H: History> Look<'_, H> {
             Event::RunStopping {
                 cause: StopCause::Requested { by, .. },
                 ..
-            } if *by != Principal::Runtime => self.asked_by(by),
+            } if *by != Principal::Runtime => self.of_request(by),
             Event::RunStopping {
                 cause: StopCause::Stuck { .. },
                 ..
+            } => of_it(&["run_stuck"]),
+            Event::RunFrozen {
+                hold: Hold::Stuck, ..
             } => of_it(&["run_stuck"]),
             Event::RunExited { .. } => of_it(&["run_stopping", "run_started", "run_queued"]),
             Event::RunThawed { .. } => of_it(&["run_frozen"]),
             _ => of_it(&["run_started", "run_queued"]),
         }
+    }
+
+    /// A kill says first that no other run is to follow; that event names what led to it.
+    fn of_request(&self, by: &Principal) -> Found<H> {
+        let first = self.history.previous(self.record.at)?.filter(|record| {
+            record.node == self.record.node && matches!(record.event, Event::AgentStopRequested { .. })
+        });
+        if first.is_some() {
+            return Ok(first);
+        }
+        self.asked_by(by)
     }
 
     /// Why a run was queued.
@@ -141,9 +155,11 @@ impl<H: History> Look<'_, H> {
             Event::TaskStarted { epoch }
             | Event::TaskProgressed { epoch, .. }
             | Event::ClaimRenewed { epoch, .. }
-            | Event::TaskBlocked { epoch, .. }
-            | Event::TaskSubmitted { epoch, .. } => of_claim(*epoch),
-            Event::TaskReleased { epoch, .. } => match of_claim(*epoch)? {
+            | Event::TaskBlocked { epoch, .. } => of_claim(*epoch),
+            Event::TaskSubmitted { epoch, .. } if self.record.by != Principal::Runtime => of_claim(*epoch),
+            // Its run is over: what it left is handed in for it, or it is taken back.
+            Event::TaskSubmitted { epoch, .. } | Event::TaskReleased { epoch, .. } => match of_claim(*epoch)?
+            {
                 Some(claimed) => Ok(Some(self.end_of(claim(&claimed.event))?.unwrap_or(claimed))),
                 None => Ok(None),
             },
