@@ -12,7 +12,7 @@ use worknode_core::{
     node::{Kind, Node},
     run::Purpose,
 };
-use worknode_journal::{EventFilter, ReadError, Reader, StoredRun};
+use worknode_journal::{EventFilter, Firing, ReadError, Reader, StoredRun};
 
 use super::{find_among, find_run};
 
@@ -28,6 +28,8 @@ pub struct WhyView {
     pub names: BTreeMap<NodeId, String>,
 }
 
+/// What can be asked about by name, beside triggers.
+const NAMED: [Kind; 2] = [Kind::Agent, Kind::Task];
 /// What changes a task. The rest is only said of it.
 const OF_TASKS: [&str; 17] = [
     "node_created",
@@ -113,17 +115,28 @@ fn asked_about(reader: &Reader, of: &str) -> Result<Option<Record>, Error> {
         let firing = reader.firing(trigger, occurrence)?;
         return Ok(event_at(reader, firing.map(|firing| firing.recorded))?);
     }
-    match find_among(reader, &[Kind::Agent, Kind::Task], of) {
+    // Before what only begins so: the tasks of a trigger do.
+    if let Some(firing) = last_firing(reader, of)? {
+        return Ok(reader.event(firing.recorded)?);
+    }
+    match find_among(reader, &NAMED, of) {
         Ok(node) => Ok(last_of(reader, &node)?),
         Err(error) if error.code == Code::NotFound => match find_run(reader, of)? {
             Some(stored) => Ok(last_of_run(reader, &stored)?),
-            None => {
-                let last = reader.firings_of(of, 1)?.pop();
-                Ok(event_at(reader, last.map(|firing| firing.recorded))?)
-            }
+            None => Ok(None),
         },
         Err(error) => Err(error),
     }
+}
+
+/// Of the trigger that has this name, when no Worknode has it.
+fn last_firing(reader: &Reader, name: &str) -> Result<Option<Firing>, ReadError> {
+    for kind in NAMED {
+        if !reader.named(kind, name, 1)?.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(reader.firings_of(name, 1)?.pop())
 }
 
 fn event_at(reader: &Reader, at: Option<Hlc>) -> Result<Option<Record>, ReadError> {
