@@ -35,6 +35,16 @@ event = "go"
 notify = { to = "operator", message = "it went" }
 "#;
 
+/// A trigger that makes tasks which begin with its name.
+const TASKS: &str = r#"
+[[trigger]]
+name = "make"
+event = "make"
+[trigger.spawn]
+agent = "worker"
+task = { title = "Make", files = ["x"] }
+"#;
+
 /// Each link of the chain: how it was found, and what happened.
 fn chain(scene: &Scene, of: &str) -> Vec<(String, String)> {
     let told = scene.worknode(&["why", of, "--json"]).ok().json();
@@ -124,6 +134,19 @@ fn p10_a_task_that_was_sent_back_leads_to_the_verdict_and_to_who_submitted() {
     let failed = types(&failed);
     assert_eq!(failed[..3], ["task_failed", "task_released", "run_exited"]);
     assert_eq!(from(&failed, "task_rejected"), expected);
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
+fn a_trigger_s_name_is_the_trigger_and_its_task_leads_to_its_firing() {
+    let scene = Scene::with_team(&format!("{TEAM}{TASKS}"));
+    scene.worknode(&["up", "-d"]).ok();
+    scene.worknode(&["emit", "make"]).ok();
+    let made = scene.wait_for_event("the task", |event| event["data"]["node"]["kind"] == "task");
+    let expected = ["trigger_fired", "emitted"];
+    assert_eq!(types(&chain(&scene, "make")), expected);
+    let of_task = chain(&scene, made["at"].as_str().unwrap());
+    assert_eq!(types(&of_task), ["node_created", "trigger_fired", "emitted"]);
     scene.worknode(&["down"]).ok();
 }
 

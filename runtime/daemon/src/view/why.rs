@@ -132,7 +132,7 @@ fn asked_about(reader: &Reader, of: &str) -> Result<Option<Record>, Error> {
 /// Of the trigger that has this name, when no Worknode has it.
 fn last_firing(reader: &Reader, name: &str) -> Result<Option<Firing>, ReadError> {
     for kind in NAMED {
-        if !reader.named(kind, name, 1)?.is_empty() {
+        if !reader.named(&kind, name, 1)?.is_empty() {
             return Ok(None);
         }
     }
