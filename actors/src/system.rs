@@ -289,7 +289,8 @@ impl System {
         self.record_after(None, by, node, events).await
     }
 
-    /// The same because of the event `cause`: see [`drafts`].
+    /// The same because of the event `cause`. The first of them names it; the others follow from the
+    /// first.
     ///
     /// # Errors
     /// Whatever the journal refuses.
