@@ -8,7 +8,6 @@ use worknode_core::{
     ids::NodeId,
     node::{Detail, Kind, NodeSpec},
     restart::Strategy,
-    usage::Usd,
 };
 use worknode_profiles::{
     Driver,
@@ -27,10 +26,10 @@ pub struct TeamDefinition {
     pub base: String,
     /// How many agents may be alive at once.
     pub live_agents: usize,
-    /// Money that all runs of the team together may take; `None`: not limited.
-    pub usd: Option<Usd>,
-    /// Tokens that all runs of the team together may take; `None`: not limited.
-    pub tokens: Option<u64>,
+    /// What all runs of the team together may take, or hold at the same time.
+    pub budget: Budget,
+    /// How often a task is tried that does not say.
+    pub attempts: u32,
     /// How many agents may spawn each other, one below the other.
     pub spawn_depth: usize,
     /// How many agents one agent may have spawned that live.
@@ -104,7 +103,8 @@ pub struct AgentDefinition {
     pub resume: bool,
     /// What is done about a run that lives and gets nowhere.
     pub on_stuck: StuckPolicy,
-    /// What all its runs together may take; `None`: as much as the team.
+    /// What all its runs and those of agents that it spawns may take together, or hold at the same
+    /// time; `None`: as much as the team.
     pub budget: Option<Budget>,
 }
 
@@ -127,15 +127,6 @@ impl TeamDefinition {
         self.agents
             .iter()
             .find(|agent| self.agent_node(&agent.name) == node)
-    }
-
-    /// What all runs of the team together may take.
-    #[must_use]
-    pub const fn budget(&self) -> Budget {
-        Budget {
-            tokens: self.tokens,
-            usd: self.usd,
-        }
     }
 
     /// How far its agents may spawn.

@@ -20,6 +20,7 @@ use worknode_core::{
     event::{Event, PanicStage},
     governor::{Effect, PoolState},
     ids::{NodeId, RunId},
+    run::Receipt,
     time::Timestamp,
     usage::{Stuck, Usage},
 };
@@ -105,7 +106,7 @@ impl Guard {
     /// A run that was admitted does not start after all.
     pub(crate) fn withdrawn(&self, run: RunId, now: Timestamp) {
         // Whoever waits for its turn on the pool is thawed at the next look at the clock.
-        let _ = self.books().ended(run, &Usage::default(), now);
+        let _ = self.books().withdrawn(run, now);
     }
 
     /// What a run has used so far.
@@ -114,8 +115,8 @@ impl Guard {
     }
 
     /// A run is over.
-    pub(crate) fn ended(&self, run: RunId, usage: &Usage, now: Timestamp) -> Vec<Effect> {
-        self.books().ended(run, usage, now)
+    pub(crate) fn ended(&self, run: RunId, receipt: &Receipt, now: Timestamp) -> Vec<Effect> {
+        self.books().ended(run, receipt, now)
     }
 
     /// A run says that it gets nowhere.
@@ -152,6 +153,12 @@ impl Guard {
     #[must_use]
     pub fn standing(&self, account: NodeId) -> Option<Standing> {
         self.books().standing(account)
+    }
+
+    /// The live runs whose shares come out of this account.
+    #[must_use]
+    pub fn runs_of(&self, account: NodeId) -> Vec<RunId> {
+        self.books().runs_of(account)
     }
 
     /// The pools of credentials, and where each stands.

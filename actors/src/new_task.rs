@@ -117,7 +117,7 @@ fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
         deadline: new.deadline,
         gates,
         approval: new.approval.unwrap_or(approval),
-        max_attempts: bounds::ATTEMPTS,
+        max_attempts: team.attempts,
         priority: new.priority,
         max_duration: new.max_duration.map(|span| span.0),
     })

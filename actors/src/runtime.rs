@@ -153,12 +153,23 @@ impl Runtime {
     /// What the processes of the live runs take of the machine. A shim that does not answer in
     /// time is left out.
     pub async fn resources(&self) -> HashMap<RunId, Resources> {
+        self.ask_shims(|_| true).await
+    }
+
+    /// The same of these runs only: no other shim is asked.
+    pub async fn resources_of(&self, runs: &[RunId]) -> HashMap<RunId, Resources> {
+        self.ask_shims(|run| runs.contains(run)).await
+    }
+
+    async fn ask_shims(&self, which: impl Fn(&RunId) -> bool) -> HashMap<RunId, Resources> {
         let (reply, answer) = oneshot::channel();
         if self.system.keeper().tell(KeeperMsg::Shims(reply)).is_err() {
             return HashMap::new();
         }
         let mut asking = JoinSet::new();
-        for (run, shim) in answer.await.unwrap_or_default() {
+        let mut shims = answer.await.unwrap_or_default();
+        shims.retain(|(run, _)| which(run));
+        for (run, shim) in shims {
             asking.spawn(async move {
                 let resources = tokio::time::timeout(SHIM_ANSWER, shim.resources()).await;
                 Some((run, resources.ok()?.ok()?))

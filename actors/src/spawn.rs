@@ -225,6 +225,7 @@ fn describe(
     let spec = AgentSpec {
         start: StartWhen::Trigger,
         limits: wanted.share.of(base.spec.limits),
+        asks: wanted.share.and(base.spec.asks),
         like: Some(base.name.clone()),
         ..base.spec.clone()
     };

@@ -198,7 +198,7 @@ impl Active {
     fn settle(&self, event: &Event) {
         let (guard, now) = (self.system.guard(), self.system.now());
         let effects = match event {
-            Event::RunExited { run, receipt } => guard.ended(*run, &receipt.usage, now),
+            Event::RunExited { run, receipt } => guard.ended(*run, receipt, now),
             Event::RunFrozen { run, hold, .. } if *hold != Hold::Pool => guard.held(*run, true, now),
             Event::RunThawed { run } => guard.held(*run, false, now),
             _ => return,

@@ -11,7 +11,7 @@ mod limits;
 mod place;
 mod stuck;
 
-pub use limits::LimitsSpec;
+pub use limits::{LimitsSpec, inherited_mistakes, share_mistakes};
 pub use place::{Nowhere, Place};
 pub use stuck::{StuckAction, StuckPolicy};
 

@@ -260,6 +260,7 @@ fn permit(run: RunId) -> Result<SpawnPermit, Failure> {
         start: StartWhen::Task,
         restart: RestartPolicy::default(),
         limits: RunLimits::default(),
+        asks: Share::default(),
         like: None,
     });
     let start = AgentCommand::Start {

@@ -15,6 +15,7 @@ mod idle;
 mod kill;
 mod landing;
 mod layering;
+mod limits;
 mod mailbox;
 mod operator;
 mod output;

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use worknode_core::{
     agent::{AgentSpec, Share},
-    budget::{Budget, Fact, Ledger, Standing, Terms},
+    budget::{Amount, Budget, Fact, Ledger, Standing, Terms, Wish},
     error::{Code, Error},
     governor::{Admission, Effect, Governor, Patience, PoolState},
     hlc::Hlc,
     ids::{NodeId, RunId},
-    run::{Hold, Run, RunStatus},
+    run::{Hold, Receipt, Run, RunStatus},
     time::Timestamp,
     usage::{Stuck, Usage},
 };
@@ -67,12 +67,7 @@ impl Books {
         let broken = |error: &dyn std::fmt::Display| Error::new(Code::Failed, error.to_string());
         let root = team.node();
         self.ledger
-            .open(
-                root,
-                &team.name,
-                None,
-                terms(team.budget(), Some(team.live_agents)),
-            )
+            .open(root, &team.name, None, terms(team.budget, Some(team.live_agents)))
             .map_err(|error| broken(&error))?;
         for agent in &team.agents {
             let node = team.agent_node(&agent.name);
@@ -158,17 +153,17 @@ impl Books {
                 } else {
                     team
                 };
-                let usage = stored.run.usage;
-                let fact = if let RunStatus::Exited { .. } = stored.run.status {
-                    Fact::Ended { account, usage }
+                let share = Budget::from(&stored.run.spec.limits);
+                let fact = if let RunStatus::Exited { receipt } = &stored.run.status {
+                    let taken = Amount::taken(share, receipt);
+                    Fact::Ended { account, taken }
                 } else {
                     self.rejoin_pool(stored.agent, &stored.run);
-                    let share = Budget::from(&stored.run.spec.limits);
                     Fact::Live {
                         run,
                         account,
                         share,
-                        usage,
+                        usage: stored.run.usage,
                     }
                 };
                 // The account is open: it was looked for just now.
@@ -219,33 +214,37 @@ impl Books {
         share: Share,
         now: Timestamp,
     ) -> Result<Share, Error> {
-        let limits = share.of(spec.limits);
-        let wanted = Share {
-            tokens: limits.tokens,
-            usd: limits.usd,
-            ..share
-        };
-        let granted = self.ledger.reserve(run, agent, wanted)?;
+        let granted = self.ledger.reserve(run, agent, Wish::of(spec, share))?;
         if let Some(name) = self.pool_of.get(&agent)
             && let Some(pool) = self.pools.get_mut(name)
         {
             if let Admission::Wait { until, reason } = pool.admit(run, now) {
-                self.ledger.settle(run, &Usage::default());
+                self.ledger.settle(run, Amount::default());
                 let message = format!("its credentials (`{name}`) pause until {until}: {reason}");
                 return Err(Error::new(Code::Refused, message)
                     .hint("it starts by itself then; `worknode status` shows the pause"));
             }
             self.live.insert(run, name.clone());
         }
-        Ok(granted)
+        Ok(Share::from(granted))
     }
 
     pub(super) fn used(&mut self, run: RunId, usage: &Usage) {
         self.ledger.used(run, usage);
     }
 
-    pub(super) fn ended(&mut self, run: RunId, usage: &Usage, now: Timestamp) -> Vec<Effect> {
-        self.ledger.settle(run, usage);
+    /// It has not begun, and has taken nothing.
+    pub(super) fn withdrawn(&mut self, run: RunId, now: Timestamp) -> Vec<Effect> {
+        self.over(run, Amount::default(), now)
+    }
+
+    pub(super) fn ended(&mut self, run: RunId, receipt: &Receipt, now: Timestamp) -> Vec<Effect> {
+        let share = self.ledger.share(run).unwrap_or_default();
+        self.over(run, Amount::taken(share, receipt), now)
+    }
+
+    fn over(&mut self, run: RunId, taken: Amount, now: Timestamp) -> Vec<Effect> {
+        self.ledger.settle(run, taken);
         let pool = self.live.remove(&run).and_then(|name| self.pools.get_mut(&name));
         pool.map_or_else(Vec::new, |pool| pool.gone(run, now))
     }
@@ -279,7 +278,7 @@ impl Books {
 
     /// May this agent start a run? Asked at every turn of the team: nothing is kept for it.
     pub(super) fn readiness(&self, agent: NodeId, spec: &AgentSpec, now: Timestamp) -> Readiness {
-        match self.ledger.offer(agent, Budget::from(&spec.limits)) {
+        match self.ledger.offer(agent, Wish::of(spec, Share::default())) {
             Err(refusal) if refusal.may_pass() => return Readiness::Later,
             Err(_) => return Readiness::Never,
             Ok(_) => {}
@@ -294,6 +293,10 @@ impl Books {
 
     pub(super) fn standing(&self, account: NodeId) -> Option<Standing> {
         self.ledger.standing(account)
+    }
+
+    pub(super) fn runs_of(&self, account: NodeId) -> Vec<RunId> {
+        self.ledger.live(account)
     }
 
     pub(super) fn pools(&self) -> Vec<(String, PoolState)> {

@@ -16,6 +16,7 @@ use worknode_core::{
     ids::{NodeId, RunId},
     run::{Ending, Purpose, Receipt, RunSpec, RunStatus, SpawnPermit, StopCause},
     task::TaskCommand,
+    time::Span,
 };
 use worknode_process::{Exit, Notice, Shim, Stopper};
 
@@ -83,7 +84,8 @@ struct Job {
 impl Job {
     /// Everything up to the living process, within the start limit.
     async fn start(&self, permit: SpawnPermit) -> Result<Shim, Error> {
-        let begun = tokio::time::timeout(bounds::START_TIME, async {
+        let limit = self.spec.limits.start;
+        let begun = tokio::time::timeout(limit, async {
             let request = prepare(&self.system, self.agent, &self.spec).await?;
             if self.orders.borrow().stop.is_some() {
                 return Err(Error::new(Code::Refused, "it was stopped before it started"));
@@ -94,10 +96,8 @@ impl Job {
                 .map_err(|error| Error::new(Code::Failed, error.to_string()))
         });
         let shim = begun.await.map_err(|_| {
-            Error::new(
-                Code::TimedOut,
-                format!("it did not start within {:?}", bounds::START_TIME),
-            )
+            Error::new(Code::TimedOut, format!("it did not start within {}", Span(limit)))
+                .hint("`limits.start` gives it longer")
         })??;
         tracing::info!(pid = shim.identity().pid, "started");
         Ok(shim)

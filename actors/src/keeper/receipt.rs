@@ -47,6 +47,7 @@ fn of(system: &System, started_at: Option<Timestamp>, exit: &Exit) -> Receipt {
         output_bytes: exit.output.stdout.bytes + exit.output.stderr.bytes,
         output_dropped: exit.output.stdout.dropped + exit.output.stderr.dropped,
         resources: Resources {
+            time_ms: exit.resources.time_ms,
             cpu_ms: exit.resources.cpu_ms,
             memory_peak: exit.resources.memory_peak,
             processes_peak: u32::try_from(exit.resources.processes_peak).unwrap_or(u32::MAX),

@@ -34,7 +34,7 @@ pub(super) fn scratch(system: &System, spec: &RunSpec) -> PathBuf {
 }
 
 /// The sandbox of one run; `None` when its agent is to have none.
-pub(super) fn of_run(
+pub(super) async fn of_run(
     system: &System,
     agent: &AgentDefinition,
     spec: &RunSpec,
@@ -79,7 +79,10 @@ pub(super) fn of_run(
             None => sandbox.write.push(clone),
             Some(task) => {
                 sandbox.write.push(clone.join(".git"));
-                sandbox.modify = strict(&clone, &task.spec.files)?;
+                let files = task.spec.files.clone();
+                // A walk through a large clone takes as long as the disk likes.
+                let walk = tokio::task::spawn_blocking(move || strict(&clone, &files));
+                sandbox.modify = walk.await.map_err(failed)??;
             }
         }
     } else {

@@ -136,7 +136,7 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
     env.insert("WORKNODE_BRIEF".into(), brief_file.into());
     env.insert("WORKNODE_TOKEN_FILE".into(), token_file.into());
     env.insert("TMPDIR".into(), scratch.into());
-    let sandbox = sandbox::of_run(system, &definition, spec, &place, task.as_ref())?;
+    let sandbox = sandbox::of_run(system, &definition, spec, &place, task.as_ref()).await?;
     if sandbox.is_some() {
         // In the sandbox even root gives no file away; an archive is no reason to fail.
         env.insert("TAR_OPTIONS".into(), "--no-same-owner".into());

@@ -181,7 +181,7 @@ impl State {
             } else {
                 Approval::None
             },
-            max_attempts: worknode_core::bounds::ATTEMPTS,
+            max_attempts: team.attempts,
             priority: 0,
             max_duration: spec.max_duration.map(|span| span.0),
         };

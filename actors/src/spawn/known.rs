@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use worknode_core::{
-    agent::{AgentSpec, Share},
-    budget::Budget,
+    agent::AgentSpec,
+    budget::{Budget, Unit},
     error::Error,
     ids::NodeId,
     node::Kind,
@@ -36,13 +36,14 @@ impl Spawned {
         name: String,
         spec: AgentSpec,
     ) -> Self {
-        let whole = base.budget.unwrap_or_default();
-        let share = Share {
-            time: None,
-            tokens: whole.tokens,
-            usd: whole.usd,
-        };
-        let budget = Budget::from(&share.of(spec.limits));
+        // Its one run and all that it spawns share what one like it has. What it was given of tokens
+        // and money is for all of them; its other limits are only its own run's.
+        let own = Budget::from(&spec.limits);
+        let given = [Unit::Tokens, Unit::Usd].into_iter();
+        let given = given.filter_map(|unit| Some((unit, own.of(unit)?)));
+        let budget = given.fold(base.budget.unwrap_or_default(), |budget, (unit, most)| {
+            budget.at_most(unit, most)
+        });
         let definition = AgentDefinition {
             name,
             budget: (!budget.is_unlimited()).then_some(budget),

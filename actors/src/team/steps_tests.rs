@@ -49,8 +49,8 @@ fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> TeamDefinitio
         repository: std::path::PathBuf::new(),
         base: "main".to_owned(),
         live_agents,
-        usd: None,
-        tokens: None,
+        budget: worknode_core::budget::Budget::default(),
+        attempts: bounds::ATTEMPTS,
         spawn_depth: bounds::SPAWN_DEPTH,
         spawn_fan_out: bounds::SPAWN_FAN_OUT,
         strategy: Strategy::OneForOne,
@@ -71,6 +71,7 @@ fn agent_spec(tier: Tier, start: StartWhen) -> AgentSpec {
         start,
         restart: RestartPolicy::default(),
         limits: RunLimits::default(),
+        asks: worknode_core::agent::Share::default(),
         like: None,
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use worknode_core::{
-    amount::{Dollars, NotDollars},
+    amount::{Bytes, Dollars, NotDollars},
     event::PanicStage,
     git::CommitId,
     hlc::Hlc,
@@ -336,6 +336,15 @@ pub(crate) struct Spawn {
     /// How many tokens it may take at most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tokens: Option<u64>,
+    /// How much processor time its run may take at most, as in 20m.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) cpu: Option<Span>,
+    /// How much memory its run may hold at most, as in 2GiB.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory: Option<Bytes>,
+    /// How many processes its run may have at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) processes: Option<u32>,
 }
 
 fn dollars(text: &str) -> Result<Dollars, String> {

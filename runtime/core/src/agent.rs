@@ -77,6 +77,10 @@ pub struct AgentSpec {
     pub restart: RestartPolicy,
     /// Limits of each run.
     pub limits: RunLimits,
+    /// Of what runs share: what each is to have exactly, or it does not start. Of what is not named
+    /// here it gets a part, at most as much as `limits` say.
+    #[serde(default, skip_serializing_if = "Share::is_nothing")]
+    pub asks: Share,
     /// For one that was spawned: the agent of the configuration whose definition it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
@@ -304,27 +308,56 @@ pub enum AgentCommand {
     Resume,
 }
 
-/// What a run may have at most, beside its agent's own limits: what whoever starts it allows,
-/// and its share of the team's budget.
+/// A part of what runs share: what one is to have, or may have at most. `None`: nothing is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Share {
     /// Wall time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Duration>,
     /// Tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
     /// Money.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub usd: Option<Usd>,
+    /// Processor time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Duration>,
+    /// Bytes of memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Processes that live at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
 }
 
 impl Share {
     /// A share that is only a time limit.
     #[must_use]
-    pub const fn time(time: Option<Duration>) -> Self {
+    pub fn time(time: Option<Duration>) -> Self {
         Self {
             time,
-            tokens: None,
-            usd: None,
+            ..Self::default()
+        }
+    }
+
+    /// Is nothing said?
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Of each the smaller of what both say.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            time: tighter(self.time, other.time),
+            tokens: tighter(self.tokens, other.tokens),
+            usd: tighter(self.usd, other.usd),
+            cpu: tighter(self.cpu, other.cpu),
+            memory: tighter(self.memory, other.memory),
+            processes: tighter(self.processes, other.processes),
         }
     }
 
@@ -335,6 +368,9 @@ impl Share {
             time: tighter(Some(own.time), self.time).unwrap_or(own.time),
             tokens: tighter(own.tokens, self.tokens),
             usd: tighter(own.usd, self.usd),
+            cpu: tighter(own.cpu, self.cpu),
+            memory: tighter(own.memory, self.memory),
+            processes: tighter(own.processes, self.processes),
             ..own
         }
     }

@@ -26,6 +26,7 @@ fn agent(kind: RestartKind) -> Agent {
             ..RestartPolicy::default()
         },
         limits: RunLimits::default(),
+        asks: Share::default(),
         like: None,
     })
 }

@@ -1,4 +1,4 @@
-//! Budgets: tokens and money, reserved down the tree.
+//! Budgets: what all runs share, reserved down the tree.
 //!
 //! ```text
 //! team        $20 ── reserve: a run's share comes out of its account and of every one above
@@ -10,6 +10,9 @@
 //! A run that starts holds a *share*: that much is kept for it in its account and in all accounts
 //! above, so that whoever starts next cannot be promised the same. What does not fit is refused
 //! before it starts.
+//!
+//! **For good, or for a while.** Tokens, money, time and processor time are spent: what a run took
+//! never comes back. Memory and processes are only held: all of it comes back when the run ends.
 //!
 //! **What a run gets that asks for no amount.** Of each limited account on its way, what is left
 //! divided by the places that are still free in it ([`Terms::places`]): one run cannot take all,
@@ -27,7 +30,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    agent::Share,
     ids::{NodeId, RunId},
     run::RunLimits,
     usage::Usage,
@@ -39,14 +41,18 @@ mod refusal;
 mod spawn;
 #[cfg(test)]
 mod tests;
+mod unit;
 
 pub use account::{AccountError, Fact, Standing, Terms};
-pub use amount::{Amount, Budget, Quantity, Unit};
+pub use amount::{Amount, Budget, Wish};
 pub use refusal::{Lack, Refusal};
 pub use spawn::{SpawnLimits, Spawner, TooManySpawned};
+pub use unit::{Quantity, Unit};
 
 /// The least share of a run that asks for no amount, as a part of its account's limit.
 const PARTS: u64 = 100;
+/// What the runtime itself watches, by what a program says. The rest is the shim's to watch.
+const SAID: [Unit; 2] = [Unit::Tokens, Unit::Usd];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Account {
@@ -130,26 +136,19 @@ impl Ledger {
         closes
     }
 
-    /// Keeps a share for a run that is about to start. What `wanted` names it gets exactly, or it
-    /// does not start; of the rest what the rule of this module says. The time is not kept here
-    /// and comes back as it was. Asked again for a run that holds a share, it answers the same.
+    /// Keeps a share for a run that is about to start, and answers it: what it wants exactly it
+    /// gets, or it does not start; of the rest what the rule of this module says. Asked again for
+    /// a run that holds a share, it answers the same.
     ///
     /// # Errors
     /// [`Refusal`]: what is lacking, and where.
-    pub fn reserve(&mut self, run: RunId, account: NodeId, wanted: Share) -> Result<Share, Refusal> {
-        let share = match self.runs.get(&run) {
-            Some(held) => held.share,
-            None => {
-                let share = self.offer(account, Budget::from(wanted))?;
-                self.hold(run, account, share, Amount::default());
-                share
-            }
-        };
-        Ok(Share {
-            time: wanted.time,
-            tokens: share.tokens,
-            usd: share.usd,
-        })
+    pub fn reserve(&mut self, run: RunId, account: NodeId, wish: Wish) -> Result<Budget, Refusal> {
+        if let Some(held) = self.runs.get(&run) {
+            return Ok(held.share);
+        }
+        let share = self.offer(account, wish)?;
+        self.hold(run, account, share, Amount::default());
+        Ok(share)
     }
 
     /// What a run took so far, all in all. A report that is read late or twice changes nothing:
@@ -162,11 +161,11 @@ impl Ledger {
 
     /// The run is over: what it took is spent, and the rest goes back to all accounts. `false`
     /// when it holds nothing, because it was settled before or never began.
-    pub fn settle(&mut self, run: RunId, usage: &Usage) -> bool {
+    pub fn settle(&mut self, run: RunId, taken: Amount) -> bool {
         let Some(held) = self.runs.remove(&run) else {
             return false;
         };
-        let spent = held.used.larger(Amount::from(usage));
+        let spent = held.used.larger(taken).for_good();
         for id in self.chain(held.account) {
             if let Some(account) = self.accounts.get_mut(&id) {
                 account.settled = account.settled.plus(spent);
@@ -190,7 +189,7 @@ impl Ledger {
                 continue;
             }
             match fact {
-                Fact::Ended { account, usage } => self.charge(account, Amount::from(&usage)),
+                Fact::Ended { account, taken } => self.charge(account, taken.for_good()),
                 Fact::Live {
                     run,
                     account,
@@ -232,12 +231,18 @@ impl Ledger {
         self.runs.get(&run).map(|held| held.share)
     }
 
-    /// Which cap a run has reached; it is to be stopped then, during the run.
+    /// The runs that live in an account and below it.
+    #[must_use]
+    pub fn live(&self, account: NodeId) -> Vec<RunId> {
+        let open = self.accounts.get(&account);
+        open.map_or_else(Vec::new, |open| open.live.iter().copied().collect())
+    }
+
+    /// Which cap of tokens or money a run has reached; it is to be stopped then, during the run.
     #[must_use]
     pub fn reached(limits: &RunLimits, usage: &Usage) -> Option<Unit> {
         let (most, used) = (Budget::from(limits), Amount::from(usage));
-        Unit::ALL
-            .into_iter()
+        SAID.into_iter()
             .find(|unit| most.of(*unit).is_some_and(|most| used.of(*unit) >= most))
     }
 
@@ -245,11 +250,11 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Self::reserve`].
-    pub fn offer(&self, account: NodeId, wanted: Budget) -> Result<Budget, Refusal> {
+    pub fn offer(&self, account: NodeId, wish: Wish) -> Result<Budget, Refusal> {
         if !self.accounts.contains_key(&account) {
             return Err(Refusal::NoAccount { account });
         }
-        let (mut share, mut lacks) = (wanted, Vec::new());
+        let (mut share, mut lacks) = (wish.start(), Vec::new());
         for id in self.chain(account) {
             let Some(account) = self.accounts.get(&id) else {
                 continue;
@@ -259,9 +264,10 @@ impl Ledger {
                 let (Some(limit), Some(left)) = (standing.limit.of(unit), standing.left.of(unit)) else {
                     continue;
                 };
-                if left < wanted.of(unit).unwrap_or(1) {
+                let wanted = wish.exactly.of(unit);
+                if left < wanted.unwrap_or_else(|| least(unit, limit)) {
                     lacks.push(Lack::new(id, &account.name, &standing, unit, wanted));
-                } else if wanted.of(unit).is_none() {
+                } else if wanted.is_none() {
                     let fair = fair(limit, left, free(account.terms.places, standing.live));
                     share = share.at_most(unit, fair);
                 }
@@ -324,6 +330,15 @@ impl Ledger {
 fn free(places: Option<usize>, live: usize) -> u64 {
     let free = places.map_or(1, |places| places.saturating_sub(live).max(1));
     u64::try_from(free).unwrap_or(u64::MAX)
+}
+
+/// With less than this no run starts that asks for no amount.
+fn least(unit: Unit, limit: u64) -> u64 {
+    if unit.is_held() {
+        limit.div_ceil(PARTS).max(1)
+    } else {
+        1
+    }
 }
 
 /// What a run gets that asks for no amount; see the head of this module.

@@ -81,7 +81,9 @@ impl Purpose {
 }
 
 /// Limits of one run. Each is watched while the run lives: tokens and money by the daemon, which
-/// reads what the program says, all others by the run's shim, daemon or not.
+/// reads what the program says, and the time of the start, all others by the run's shim, daemon or
+/// not. Time, processor time, memory, processes, tokens and money are the run's share of its
+/// agent's and its team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunLimits {
@@ -89,6 +91,8 @@ pub struct RunLimits {
     pub time: Duration,
     /// Time without output, call or change of a file.
     pub silence: Duration,
+    /// Time from the decision to start until the process is there.
+    pub start: Duration,
     /// Time between TERM and KILL.
     pub grace: Duration,
     /// Bytes kept of each output stream.
@@ -99,9 +103,9 @@ pub struct RunLimits {
     pub processes: Option<u32>,
     /// Processor time, all its processes together.
     pub cpu: Option<Duration>,
-    /// Tokens, as [`Usage::tokens`] counts them: the run's share of its team's.
+    /// Tokens, as [`Usage::tokens`] counts them.
     pub tokens: Option<u64>,
-    /// Money: the run's share of its team's.
+    /// Money.
     pub usd: Option<Usd>,
     /// How long it goes on when no daemon watches over it.
     pub orphan_grace: Duration,
@@ -113,6 +117,7 @@ impl Default for RunLimits {
         Self {
             time: bounds::RUN_TIME,
             silence: bounds::SILENCE,
+            start: bounds::START_TIME,
             grace: bounds::STOP_GRACE,
             output: bounds::OUTPUT,
             memory: None,
@@ -330,6 +335,8 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
+    /// Milliseconds of wall time, without those that it was frozen.
+    pub time_ms: u64,
     /// Milliseconds of processor time.
     pub cpu_ms: u64,
     /// Most bytes of memory at once, as far as was measured.

@@ -95,15 +95,11 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
     let system = api.runtime.system();
     let mut status = view::status(api.reader(), system.now(), Some(&live))?;
     for agent in &mut status.agents {
-        agents::note_sandbox(&api, agent);
+        agents::complete(&api, agent, &live);
     }
     let guard = system.guard();
     status.pools = guard.pools().iter().filter_map(view::pool_view).collect();
-    status.uses = guard
-        .standing(system.team().node())
-        .map_or_else(Vec::new, |standing| {
-            view::budget_view(&standing, system.team().live_agents)
-        });
+    status.uses = agents::of_team(&api, &live);
     Ok(Json(status))
 }
 

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use worknode_actors::{guard::blocked_by, store::all_of_kind};
+use worknode_actors::{
+    guard::blocked_by,
+    store::{all_of_kind, ancestors},
+};
 use worknode_core::{
     agent::{Agent, AgentStatus, Tier},
     bounds,
@@ -22,14 +25,17 @@ use worknode_journal::{EventFilter, Reader, StoredRun};
 use worknode_process::Resources;
 
 mod run;
+mod spawns;
+pub(crate) mod uses;
 mod why;
 
-use self::run::run_view;
-pub(crate) use self::run::{budget_view, pool_view};
+pub(crate) use self::run::pool_view;
 pub use self::{
-    run::{RunView, UseView},
+    run::RunView,
+    uses::UseView,
     why::{WhyView, why},
 };
+use self::{run::run_view, spawns::Spawns};
 
 /// How many events are looked through for the last start of a daemon.
 const RECENT: usize = 500;
@@ -139,6 +145,16 @@ pub struct AgentView {
     /// How its runs are kept in their box, while a daemon says so: `enforce`, `best-effort`, `off`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<String>,
+    /// How many agents led to it by spawning, itself included; none for one of the configuration.
+    #[serde(default)]
+    pub depth: usize,
+    /// How many agents it has spawned that live.
+    #[serde(default)]
+    pub spawned: usize,
+    /// What its runs and those of agents that it spawned use of what they may, while a daemon says
+    /// so.
+    #[serde(default, rename = "use", skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<UseView>,
     /// Its live run.
     pub run: Option<RunView>,
 }
@@ -383,14 +399,45 @@ pub fn agents(reader: &Reader, now: Timestamp, live: &Live) -> Result<Vec<AgentV
     let nodes = all_of_kind(reader, Kind::Agent)?;
     let mut parents = keys(&nodes);
     parents.extend(keys(&all_of_kind(reader, Kind::Team)?));
-    let view = |node: &Node| {
-        let agent = node.agent()?;
-        let mut view = agent_view(node, agent, &names, live, now);
-        let spawned = node.parent.filter(|_| agent.spec.like.is_some());
-        view.parent = spawned.and_then(|parent| parents.get(&parent).cloned());
-        Some(view)
+    let known = Known {
+        tasks: names,
+        parents,
+        spawns: Spawns::among(&nodes),
     };
+    let view = |node: &Node| Some(agent_view(node, node.agent()?, &known, live, now));
     Ok(nodes.iter().filter_map(view).collect())
+}
+
+/// One agent. Nothing is read beside what it is about.
+///
+/// # Errors
+/// When the store cannot be read, or the Worknode is no agent.
+pub fn agent(reader: &Reader, node: &Node, now: Timestamp, live: &Live) -> Result<AgentView, Error> {
+    let Some(agent) = node.agent() else {
+        let message = format!("`{}` is of kind {}, not an agent", node.name, node.kind.name());
+        return Err(Error::new(Code::Usage, message));
+    };
+    let task = agent.status.run().and_then(|run| run.spec.purpose.task());
+    let task = task.map(|id| reader.node(id)).transpose()?.flatten();
+    let mut above = Vec::new();
+    for id in ancestors(reader, node)? {
+        above.extend(reader.node(id)?);
+    }
+    let beneath = children(reader, node.id)?;
+    let known = Known {
+        tasks: keys(task.as_slice()),
+        parents: keys(&above),
+        spawns: Spawns::among(beneath.iter().chain(&above).chain([node])),
+    };
+    Ok(agent_view(node, agent, &known, live, now))
+}
+
+/// What else is known of the tree when an agent is shown.
+struct Known<'a> {
+    tasks: HashMap<NodeId, String>,
+    /// Names of whoever may have spawned it.
+    parents: HashMap<NodeId, String>,
+    spawns: Spawns<'a>,
 }
 
 /// The tasks, in the order of the plan.
@@ -586,13 +633,7 @@ fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
     list
 }
 
-fn agent_view(
-    node: &Node,
-    agent: &Agent,
-    tasks: &HashMap<NodeId, String>,
-    live: &Live,
-    now: Timestamp,
-) -> AgentView {
+fn agent_view(node: &Node, agent: &Agent, known: &Known<'_>, live: &Live, now: Timestamp) -> AgentView {
     let reason = match &agent.status {
         AgentStatus::Quarantined { reason } | AgentStatus::Stopped { reason } => Some(reason.clone()),
         AgentStatus::Backoff { until } => Some(format!("starts again at {until}")),
@@ -604,16 +645,22 @@ fn agent_view(
         tier: agent.spec.tier,
         profile: agent.spec.profile.clone(),
         driver: agent.spec.driver.clone(),
-        parent: None,
+        parent: node
+            .parent
+            .filter(|_| agent.spec.like.is_some())
+            .and_then(|parent| known.parents.get(&parent).cloned()),
         status: agent.status.name().to_owned(),
         since: node.updated.wall,
         reason,
         restarts: agent.restarts.count(&agent.spec.restart, now),
         sandbox: None,
+        depth: known.spawns.depth(node.id),
+        spawned: known.spawns.live(node.id),
+        uses: Vec::new(),
         run: agent
             .status
             .run()
-            .map(|run| run_view(run, tasks, live.get(&run.spec.id), now)),
+            .map(|run| run_view(run, &known.tasks, live.get(&run.spec.id), now)),
     }
 }
 

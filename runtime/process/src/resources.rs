@@ -27,6 +27,9 @@ pub struct Resources {
     pub silent_ms: u64,
     /// Milliseconds since its start; frozen time counts.
     pub ran_ms: u64,
+    /// The same without frozen time: what counts against the limit.
+    #[serde(default)]
+    pub time_ms: u64,
     /// Whether it is held still.
     pub frozen: bool,
 }

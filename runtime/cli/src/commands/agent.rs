@@ -24,14 +24,7 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     let path = format!("/agents/{}", escaped(name));
     let agent: AgentView = ask_or_read(place, client.get(&path), |reader| {
         let node = view::find(reader, Kind::Agent, name)?;
-        let agents = view::agents(reader, now(), &view::Live::new())?;
-        let found = agents.into_iter().find(|agent| agent.id == node.id);
-        found.ok_or_else(|| {
-            Error::new(
-                worknode_core::error::Code::NotFound,
-                format!("there is no agent `{name}`"),
-            )
-        })
+        view::agent(reader, &node, now(), &view::Live::new())
     })
     .await?;
     match form {
@@ -40,7 +33,11 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
             ps::print(std::slice::from_ref(&agent), now());
             if let Some(run) = &agent.run {
                 output::line("");
-                ps::print_uses(&run.uses);
+                ps::print_uses("THE RUN USES", &run.uses);
+            }
+            if !agent.uses.is_empty() {
+                output::line("");
+                ps::print_uses("IT USES IN ALL", &agent.uses);
             }
             Ok(())
         }

@@ -98,9 +98,9 @@ fn note(agent: &AgentView) -> String {
     }
 }
 
-/// What a run uses, of what it may, one line each.
-pub(crate) fn print_uses(uses: &[UseView]) {
-    let mut table = table(&["USES", "NOW", "LIMIT"]);
+/// What a run or an agent uses, of what it may, one line each.
+pub(crate) fn print_uses(title: &str, uses: &[UseView]) {
+    let mut table = table(&[title, "NOW", "LIMIT"]);
     for entry in uses {
         let amount = |value| amount(value, &entry.unit);
         table.add_row([

@@ -21,6 +21,9 @@ pub(crate) async fn spawn(place: &Place, args: Spawn, form: Form) -> Result<(), 
         "max_duration": args.max_duration,
         "tokens": args.tokens,
         "usd": args.usd,
+        "cpu": args.cpu,
+        "memory": args.memory,
+        "processes": args.processes,
     });
     let agent: AgentView = place.client()?.post("/agents", &body).await?;
     match form {

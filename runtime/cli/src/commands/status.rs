@@ -1,7 +1,7 @@
 //! `worknode status`: the team at a glance.
 
 use worknode_core::error::Error;
-use worknode_daemon::view::{self, StatusView, TaskCounts};
+use worknode_daemon::view::{self, AgentView, StatusView, TaskCounts, UseView};
 
 use super::{ask_or_read, now, ps};
 use crate::{
@@ -60,6 +60,19 @@ fn print(status: &StatusView) {
     }
     output::line("");
     ps::print(&status.agents, status.at);
+    for agent in &status.agents {
+        print_limited(agent);
+    }
+}
+
+/// What an agent uses of what is limited for it alone, when anything is.
+fn print_limited(agent: &AgentView) {
+    let of_budget = |entry: &&UseView| entry.limit.is_some() && !matches!(&*entry.what, "spawned" | "depth");
+    let uses = agent.uses.iter().filter(of_budget);
+    let uses: Vec<_> = uses.filter_map(ps::used_of).collect();
+    if !uses.is_empty() {
+        output::line(format!("{} uses: {}", agent.name, uses.join(", ")));
+    }
 }
 
 /// `3 of 7 completed, 2 in_progress, 2 pending`

@@ -9,7 +9,7 @@ use crate::{
 /// What holds for an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// How much all runs in it and below it may take, ever.
+    /// How much all runs in it and below it may take, ever; of what is only held, at the same time.
     pub limit: Budget,
     /// How many runs may be live in it and below it at the same time; at least one. `None`: as
     /// many as are live, and one more, which then gets all that is left when it asks for no
@@ -20,9 +20,9 @@ pub struct Terms {
 /// An account as it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// How much it may give, ever.
+    /// How much it may give.
     pub limit: Budget,
-    /// What runs took, live ones included.
+    /// What runs took for good; of live ones only what they say themselves, tokens and money.
     pub spent: Amount,
     /// What is kept for live runs beyond what they took so far.
     pub reserved: Amount,
@@ -59,7 +59,7 @@ pub enum Fact {
         /// Whose it was.
         account: NodeId,
         /// What it took, as its receipt says.
-        usage: Usage,
+        taken: Amount,
     },
     /// It is live.
     Live {

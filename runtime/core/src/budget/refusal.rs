@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Budget, Quantity, Standing, Unit};
+use super::{Quantity, Standing, Unit};
 use crate::{
     error::{Code, Error},
     ids::NodeId,
@@ -72,12 +72,18 @@ pub struct Lack {
 }
 
 impl Lack {
-    pub(super) fn new(account: NodeId, name: &str, standing: &Standing, unit: Unit, wanted: Budget) -> Self {
+    pub(super) fn new(
+        account: NodeId,
+        name: &str,
+        standing: &Standing,
+        unit: Unit,
+        wanted: Option<u64>,
+    ) -> Self {
         Self {
             account,
             name: name.to_owned(),
             unit,
-            wanted: wanted.of(unit),
+            wanted,
             left: standing.left.of(unit).unwrap_or_default(),
             spent: standing.spent.of(unit),
             reserved: standing.reserved.of(unit),

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::{
+    agent::Share,
     error::{Code, Error},
     usage::Usd,
 };
 
 mod properties;
+mod shares;
 
 fn node(n: usize) -> NodeId {
     NodeId::derived(NodeId::ROOT, &format!("node-{n}"))
@@ -18,19 +20,20 @@ fn run(n: usize) -> RunId {
 
 fn tokens(tokens: u64) -> Terms {
     Terms {
-        limit: Budget {
-            tokens: Some(tokens),
-            usd: None,
-        },
+        limit: Budget::default().with(Unit::Tokens, Some(tokens)),
         places: None,
     }
 }
 
-fn want(tokens: u64) -> Share {
-    Share {
-        tokens: Some(tokens),
-        ..Share::default()
+fn exactly(unit: Unit, amount: u64) -> Wish {
+    Wish {
+        exactly: Budget::default().with(unit, Some(amount)),
+        at_most: Budget::default(),
     }
+}
+
+fn want(tokens: u64) -> Wish {
+    exactly(Unit::Tokens, tokens)
 }
 
 fn took(tokens: u64) -> Usage {
@@ -52,18 +55,20 @@ fn team() -> Ledger {
 }
 
 fn left(ledger: &Ledger, account: usize) -> Option<u64> {
-    ledger.left(node(account)).unwrap().tokens
+    ledger.left(node(account)).unwrap().of(Unit::Tokens)
 }
 
 #[test]
 fn p8_a_share_comes_out_of_all_accounts_and_the_rest_goes_back() {
     let mut ledger = team();
-    assert_eq!(ledger.reserve(run(0), node(1), want(200)).unwrap(), want(200));
+    let share = ledger.reserve(run(0), node(1), want(200)).unwrap();
+    assert_eq!(share, want(200).exactly);
     assert_eq!((left(&ledger, 0), left(&ledger, 1)), (Some(800), Some(100)));
     ledger.used(run(0), &took(50));
     let standing = ledger.standing(node(0)).unwrap();
-    assert_eq!((standing.spent.tokens, standing.reserved.tokens), (50, 150));
-    assert!(ledger.settle(run(0), &took(60)));
+    let of = |amount: Amount| amount.of(Unit::Tokens);
+    assert_eq!((of(standing.spent), of(standing.reserved)), (50, 150));
+    assert!(ledger.settle(run(0), Amount::from(&took(60))));
     assert_eq!((left(&ledger, 0), left(&ledger, 1)), (Some(940), Some(240)));
     assert_eq!(ledger.reserved(node(0)), Some(Amount::default()));
 }
@@ -103,22 +108,22 @@ fn p8_who_asks_for_no_amount_gets_a_part() {
     ledger.open(node(0), "web", None, terms).unwrap();
     let mut granted = |n| {
         ledger
-            .reserve(run(n), node(2), Share::default())
-            .map(|share| share.tokens)
+            .reserve(run(n), node(2), Wish::default())
+            .map(|share| share.of(Unit::Tokens))
     };
     assert_eq!(
         [granted(0), granted(1), granted(2)],
         [Ok(Some(250)), Ok(Some(250)), Ok(Some(250))]
     );
     assert_eq!(granted(0), Ok(Some(250)), "asked again, it answers the same");
-    ledger.settle(run(0), &took(250));
-    ledger.settle(run(1), &took(250));
-    ledger.settle(run(2), &took(480));
+    ledger.settle(run(0), Amount::from(&took(250)));
+    ledger.settle(run(1), Amount::from(&took(250)));
+    ledger.settle(run(2), Amount::from(&took(480)));
     // 20 are left: a fourth of it is less than a hundredth of the limit.
     let mut granted = |n| {
         ledger
-            .reserve(run(n), node(2), Share::default())
-            .map(|share| share.tokens)
+            .reserve(run(n), node(2), Wish::default())
+            .map(|share| share.of(Unit::Tokens))
     };
     assert_eq!([granted(3), granted(4)], [Ok(Some(10)), Ok(Some(10))]);
     assert!(granted(5).is_err(), "nothing is left");
@@ -128,11 +133,11 @@ fn p8_who_asks_for_no_amount_gets_a_part() {
 fn where_nothing_is_limited_nothing_is_kept() {
     let mut ledger = Ledger::default();
     ledger.open(node(0), "web", None, Terms::default()).unwrap();
-    let time = Share::time(Some(std::time::Duration::from_secs(5)));
-    assert_eq!(ledger.reserve(run(0), node(0), time), Ok(time));
+    let wish = exactly(Unit::Time, 5_000);
+    assert_eq!(ledger.reserve(run(0), node(0), wish), Ok(wish.exactly));
     ledger.used(run(0), &took(u64::MAX));
     assert_eq!(ledger.left(node(0)), Some(Budget::default()));
-    assert_eq!(ledger.spent(node(0)).unwrap().tokens, u64::MAX);
+    assert_eq!(ledger.spent(node(0)).unwrap().of(Unit::Tokens), u64::MAX);
 }
 
 #[test]
@@ -140,16 +145,16 @@ fn p8_an_overrun_is_shown_and_nothing_more_is_granted() {
     let mut ledger = team();
     ledger.reserve(run(0), node(1), want(300)).unwrap();
     ledger.used(run(0), &took(1_500));
-    assert_eq!(ledger.spent(node(0)).unwrap().tokens, 1_500);
-    assert_eq!(ledger.reserved(node(0)).unwrap().tokens, 0);
+    assert_eq!(ledger.spent(node(0)).unwrap().of(Unit::Tokens), 1_500);
+    assert_eq!(ledger.reserved(node(0)).unwrap().of(Unit::Tokens), 0);
     assert!(ledger.reserve(run(1), node(2), want(1)).is_err());
-    ledger.settle(run(0), &took(1_200));
+    ledger.settle(run(0), Amount::from(&took(1_200)));
     assert_eq!(
-        ledger.spent(node(0)).unwrap().tokens,
+        ledger.spent(node(0)).unwrap().of(Unit::Tokens),
         1_500,
         "what was spent stays spent"
     );
-    assert!(ledger.reserve(run(1), node(2), Share::default()).is_err());
+    assert!(ledger.reserve(run(1), node(2), Wish::default()).is_err());
 }
 
 #[test]
@@ -179,7 +184,7 @@ fn accounts_do_not_move_and_close_only_when_nobody_needs_them() {
     assert!(!ledger.close(node(0)), "it has accounts below it");
     ledger.reserve(run(0), node(1), want(100)).unwrap();
     assert!(!ledger.close(node(1)), "it has a live run");
-    ledger.settle(run(0), &took(100));
+    ledger.settle(run(0), Amount::from(&took(100)));
     assert!(ledger.close(node(1)) && !ledger.close(node(1)));
     assert_eq!(left(&ledger, 0), Some(900), "what was spent stays counted above");
 }
@@ -188,7 +193,7 @@ fn accounts_do_not_move_and_close_only_when_nobody_needs_them() {
 fn facts_without_an_account_are_answered() {
     let fact = Fact::Ended {
         account: node(7),
-        usage: took(1),
+        taken: Amount::from(&took(1)),
     };
     assert_eq!(team().restore([fact]), [fact]);
 }

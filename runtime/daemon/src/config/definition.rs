@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use worknode_actors::definition::{AgentDefinition, TeamDefinition, TestsDefinition};
-use worknode_core::{task::Approval, usage::Usd};
+use worknode_core::{agent::Share, bounds, budget::Budget, task::Approval};
 use worknode_policies::{
     gate,
     plan::{self, Defaults, Plan},
@@ -31,8 +31,8 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
         repository: parts.repository,
         base: team.base.clone(),
         live_agents: number(config.limits.agents),
-        usd: config.limits.usd.map(Usd::from),
-        tokens: config.limits.tokens,
+        budget: Budget::from(Share::from(&config.limits)),
+        attempts: config.limits.attempts.unwrap_or(bounds::ATTEMPTS),
         spawn_depth: number(config.limits.spawn_depth),
         spawn_fan_out: number(config.limits.spawn_fan_out),
         strategy: team.strategy,
@@ -59,7 +59,7 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
     let defaults = Defaults {
         gates: definition.default_gates.clone(),
         approval: team.approval.unwrap_or(by_default),
-        ..Defaults::default()
+        max_attempts: definition.attempts,
     };
     let planned = plan::resolve(&parts.plan, definition.node(), &defaults);
     definition.plan = planned

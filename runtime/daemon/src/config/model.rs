@@ -1,8 +1,19 @@
 //! What `worknode.toml` may say. The comments on fields are what the JSON Schema shows.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use worknode_core::{amount::Dollars, bounds, restart::Strategy, task::Approval, time::Span};
+use worknode_core::{
+    agent::Share,
+    amount::{Bytes, Dollars},
+    bounds,
+    restart::Strategy,
+    run::RunLimits,
+    task::Approval,
+    time::Span,
+    usage::Usd,
+};
 use worknode_policies::plan::PhaseSpec;
 use worknode_profiles::profile::{Place, SandboxMode};
 use worknode_triggers::TriggerSpec;
@@ -73,7 +84,7 @@ impl Default for TeamSection {
     }
 }
 
-/// Limits of the whole team.
+/// Limits of the whole team: what all its runs share, and what each of them may at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsSection {
@@ -89,6 +100,40 @@ pub struct LimitsSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub tokens: Option<u64>,
+    /// Wall time of all runs together, without frozen time: two side by side for an hour take two.
+    /// A run that does not fit any more does not start. Default: not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Span>,
+    /// Processor time of all runs together. A run that does not fit any more does not start.
+    /// Default: not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Span>,
+    /// Memory of all live runs together, as in "8GiB". A run that does not fit waits until another
+    /// ends. Default: not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+    /// Processes of all live runs together. A run that does not fit waits until another ends.
+    /// Default: not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub processes: Option<u32>,
+    /// The longest silence of any run, whatever its agent may. Default: as each agent says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Span>,
+    /// The longest start of any run, whatever its agent may. Default: as each agent says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Span>,
+    /// The longest time between TERM and KILL, whatever an agent may. Default: as each agent says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Span>,
+    /// The most bytes kept of each output stream of any run, whatever its agent may. Default: as
+    /// each agent says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Bytes>,
+    /// How often a task is tried that does not say so itself; then it fails. Default: 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub attempts: Option<u32>,
     /// Agents that may spawn each other, one below the other; a deeper spawn is refused. At 0
     /// nobody spawns. Default: 3.
     pub spawn_depth: u32,
@@ -103,8 +148,46 @@ impl Default for LimitsSection {
             agents: number(bounds::AGENTS),
             usd: None,
             tokens: None,
+            time: None,
+            cpu: None,
+            memory: None,
+            processes: None,
+            silence: None,
+            start: None,
+            grace: None,
+            output: None,
+            attempts: None,
             spawn_depth: number(bounds::SPAWN_DEPTH),
             spawn_fan_out: number(bounds::SPAWN_FAN_OUT),
+        }
+    }
+}
+
+impl From<&LimitsSection> for Share {
+    /// What all runs share.
+    fn from(section: &LimitsSection) -> Self {
+        Self {
+            time: section.time.map(|time| time.0),
+            tokens: section.tokens,
+            usd: section.usd.map(Usd::from),
+            cpu: section.cpu.map(|cpu| cpu.0),
+            memory: section.memory.map(|memory| memory.0),
+            processes: section.processes,
+        }
+    }
+}
+
+impl LimitsSection {
+    /// The limits of a run where they are stricter than those that each may have at most.
+    #[must_use]
+    pub fn strictest(&self, own: RunLimits) -> RunLimits {
+        let span = |own: Duration, most: Option<Span>| most.map_or(own, |most| most.0.min(own));
+        RunLimits {
+            silence: span(own.silence, self.silence),
+            start: span(own.start, self.start),
+            grace: span(own.grace, self.grace),
+            output: self.output.map_or(own.output, |most| most.0.min(own.output)),
+            ..own
         }
     }
 }

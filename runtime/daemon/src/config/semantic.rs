@@ -12,14 +12,14 @@ use std::{
 use worknode_actors::definition::TeamDefinition;
 use worknode_core::bounds;
 use worknode_policies::{gate, names::Suggestions, plan, plan::Plan};
-use worknode_profiles::profile::SandboxMode;
+use worknode_profiles::profile::{SandboxMode, inherited_mistakes, share_mistakes};
 
 use super::{
     Sources,
     check::PLACEHOLDER,
     definition::{self, Parts},
     mistake::KEPT,
-    model::{Config, DEFAULT_PROFILE},
+    model::{Config, DEFAULT_PROFILE, LimitsSection},
     path::shown,
     profiles::{Named, Profiles},
 };
@@ -112,6 +112,7 @@ pub(super) struct World<'a> {
 pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Problems) -> TeamDefinition {
     let repository = repository(config, world, problems);
     team(config, problems);
+    limits(&config.limits, problems);
     listen(config, problems);
     let mut programs = Programs::new(&repository, world.search);
     let places = Places::new(world, &repository);
@@ -173,6 +174,14 @@ fn team(config: &Config, problems: &mut Problems) {
             format!("`{}` is not the name of a branch", shown(base)),
             None,
         );
+    }
+}
+
+fn limits(limits: &LimitsSection, problems: &mut Problems) {
+    let shared = share_mistakes(&limits.into());
+    let of_each = inherited_mistakes(limits.silence, limits.start, limits.output);
+    for (key, why) in shared.into_iter().chain(of_each) {
+        problems.say(format!("limits.{key}"), why, None);
     }
 }
 

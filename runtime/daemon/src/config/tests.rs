@@ -8,8 +8,8 @@ use std::{
 };
 
 use worknode_core::{
-    agent::{StartWhen, Tier},
-    budget::SpawnLimits,
+    agent::{Share, StartWhen, Tier},
+    budget::{Budget, SpawnLimits},
     error::{Code, Error},
     node::Detail,
     restart::{RestartKind, Strategy},
@@ -237,8 +237,15 @@ fn everything_means_what_it_says() {
         (coder.spec.restart.kind, coder.spec.restart.max_restarts),
         (RestartKind::Permanent, 5)
     );
-    assert_eq!(definition.budget().usd, Usd::from_dollars(20.0));
-    assert_eq!(definition.budget().tokens, Some(5_000_000));
+    let budget = Share {
+        time: Some(Duration::from_secs(100 * 3_600)),
+        tokens: Some(5_000_000),
+        usd: Usd::from_dollars(20.0),
+        cpu: Some(Duration::from_secs(50 * 3_600)),
+        memory: Some(16 << 30),
+        processes: Some(4_000),
+    };
+    assert_eq!(definition.budget, Budget::from(budget));
     assert_eq!(definition.spawn_limits(), SpawnLimits { depth: 2, fan_out: 4 });
     let of_trigger = &definition.agents[2];
     assert_eq!(
@@ -281,9 +288,10 @@ fn p8_every_limit_of_an_agent_reaches_its_runs() {
     let coder = &definition.agents[0];
     let expected = RunLimits {
         time: Duration::from_secs(45 * 60),
-        silence: Duration::from_secs(600),
-        grace: Duration::from_secs(10),
-        output: 1 << 20,
+        silence: Duration::from_secs(480),
+        start: Duration::from_secs(20),
+        grace: Duration::from_secs(7),
+        output: 1 << 19,
         memory: Some(2 << 30),
         processes: Some(200),
         cpu: Some(Duration::from_secs(3_600)),
@@ -291,13 +299,37 @@ fn p8_every_limit_of_an_agent_reaches_its_runs() {
         usd: Usd::from_dollars(1.5),
         orphan_grace: Duration::from_secs(120),
     };
-    assert_eq!(coder.spec.limits, expected);
-    let budget = coder.budget.unwrap();
     assert_eq!(
-        (budget.usd, budget.tokens),
-        (Usd::from_dollars(8.0), Some(2_000_000))
+        coder.spec.limits, expected,
+        "the team's silence, grace and output are stricter"
     );
-    assert_eq!(definition.agents[2].budget, None);
+    let asks = Share {
+        time: Some(expected.time),
+        tokens: expected.tokens,
+        usd: expected.usd,
+        cpu: expected.cpu,
+        memory: expected.memory,
+        processes: expected.processes,
+    };
+    assert_eq!(coder.spec.asks, asks);
+    let budget = Share {
+        time: Some(Duration::from_secs(20 * 3_600)),
+        tokens: Some(2_000_000),
+        usd: Usd::from_dollars(8.0),
+        cpu: Some(Duration::from_secs(10 * 3_600)),
+        memory: Some(6 << 30),
+        processes: Some(600),
+    };
+    assert_eq!(coder.budget, Some(Budget::from(budget)));
+    let reviewer = &definition.agents[2];
+    assert_eq!(reviewer.budget, None);
+    assert_eq!(
+        reviewer.spec.asks,
+        Share::time(Some(Duration::from_secs(15 * 60))),
+        "only what its profile says is a wish"
+    );
+    assert_eq!(reviewer.spec.limits.silence, RunLimits::default().silence);
+    assert_eq!(reviewer.spec.limits.output, 1 << 19);
 }
 
 #[test]

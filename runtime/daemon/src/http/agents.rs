@@ -9,7 +9,7 @@ use axum::{
 use worknode_core::{agent::AgentCommand, command::Command, node::Kind};
 
 use super::{Api, auth::Caller, error::ApiError};
-use crate::view::{self, AgentView};
+use crate::view::{self, AgentView, Live, UseView, uses};
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
@@ -46,23 +46,51 @@ async fn all(api: &Api) -> Result<Vec<AgentView>, ApiError> {
     let live = api.runtime.resources().await;
     let mut agents = view::agents(api.reader(), api.runtime.system().now(), &live)?;
     for agent in &mut agents {
-        note_sandbox(api, agent);
+        complete(api, agent, &live);
     }
     Ok(agents)
 }
 
-/// How the agent's runs are kept in their box.
-pub(super) fn note_sandbox(api: &Api, agent: &mut AgentView) {
-    let definition = api.runtime.system().agent(agent.id);
+/// Adds what is not in the store: how the agent's runs are kept in their box, and how much is used
+/// of what they may.
+pub(super) fn complete(api: &Api, agent: &mut AgentView, live: &Live) {
+    let system = api.runtime.system();
+    let definition = system.agent(agent.id);
     agent.sandbox = definition.map(|definition| definition.sandbox.name().to_owned());
+    let Some(standing) = system.guard().standing(agent.id) else {
+        return;
+    };
+    agent.uses = uses::of_account(&standing, &system.guard().runs_of(agent.id), live);
+    let limits = system.team().spawn_limits();
+    agent.uses.extend([
+        UseView::count("spawned", agent.spawned, limits.fan_out),
+        UseView::count("depth", agent.depth, limits.depth),
+    ]);
 }
 
-/// One agent, as it is now.
+/// What the team uses of what it may.
+pub(super) fn of_team(api: &Api, live: &Live) -> Vec<UseView> {
+    let system = api.runtime.system();
+    let (team, guard) = (system.team(), system.guard());
+    let Some(standing) = guard.standing(team.node()) else {
+        return Vec::new();
+    };
+    let mut uses = vec![UseView::count("agents", standing.live, team.live_agents)];
+    uses.extend(uses::of_account(&standing, &guard.runs_of(team.node()), live));
+    uses
+}
+
+/// One agent, as it is now. Only its own shim is asked, and those of the agents beneath it.
 pub(super) async fn one(api: &Api, id: &str) -> Result<Json<AgentView>, ApiError> {
-    let node = view::find(api.reader(), Kind::Agent, id)?;
-    let agents = all(api).await?;
-    let found = agents.into_iter().find(|agent| agent.id == node.id);
-    found
-        .map(Json)
-        .ok_or_else(|| super::error::not_found(format!("there is no agent `{id}`")))
+    let found = view::find(api.reader(), Kind::Agent, id)?;
+    let system = api.runtime.system();
+    let mut runs = system.guard().runs_of(found.id);
+    let own = found.agent().and_then(|agent| agent.status.run());
+    runs.extend(own.map(|run| run.spec.id));
+    let live = api.runtime.resources_of(&runs).await;
+    // It may have changed while its shim was asked.
+    let node = api.reader().node(found.id)?.unwrap_or(found);
+    let mut agent = view::agent(api.reader(), &node, system.now(), &live)?;
+    complete(api, &mut agent, &live);
+    Ok(Json(agent))
 }

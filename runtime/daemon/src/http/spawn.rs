@@ -11,7 +11,7 @@ use serde::Deserialize;
 use worknode_actors::spawn::{Duty, Wanted, spawn};
 use worknode_core::{
     agent::Share,
-    amount::Dollars,
+    amount::{Bytes, Dollars},
     error::{Code, Error},
     node::Kind,
     time::Span,
@@ -47,6 +47,12 @@ pub(super) struct NewAgent {
     tokens: Option<u64>,
     #[serde(default)]
     usd: Option<Dollars>,
+    #[serde(default)]
+    cpu: Option<Span>,
+    #[serde(default)]
+    memory: Option<Bytes>,
+    #[serde(default)]
+    processes: Option<u32>,
 }
 
 pub(super) async fn add(
@@ -62,6 +68,9 @@ pub(super) async fn add(
             time: new.max_duration.map(|span| span.0),
             tokens: new.tokens,
             usd: new.usd.map(Usd::from),
+            cpu: new.cpu.map(|span| span.0),
+            memory: new.memory.map(|bytes| bytes.0),
+            processes: new.processes,
         },
         like: new.like,
         name: new.name,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use worknode_core::{
-    budget::{Standing, Unit},
     governor::PoolState,
     ids::{NodeId, RunId},
     run::{Purpose, Run, RunStatus},
@@ -13,7 +12,7 @@ use worknode_core::{
 };
 use worknode_process::{Identify, Liveness, Resources};
 
-use super::PoolView;
+use super::{PoolView, UseView, uses};
 
 /// One live run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,32 +47,6 @@ pub struct RunView {
     /// What it uses, of what it may.
     #[serde(default, rename = "use")]
     pub uses: Vec<UseView>,
-}
-
-/// How much is used of one thing that has a limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UseView {
-    /// Of what: `time`, `silence`, `memory`, `processes`, `cpu`, `tokens`, `usd`.
-    pub what: String,
-    /// In which unit: `ms`, `bytes`, `micro_usd`, or empty for a number of things.
-    pub unit: String,
-    /// How much is used.
-    pub used: u64,
-    /// How much may be; `None` when that is not limited.
-    pub limit: Option<u64>,
-}
-
-impl UseView {
-    /// One line of it.
-    #[must_use]
-    pub fn new(what: &str, unit: &str, used: u64, limit: Option<u64>) -> Self {
-        Self {
-            what: what.to_owned(),
-            unit: unit.to_owned(),
-            used,
-            limit,
-        }
-    }
 }
 
 pub(super) fn run_view(
@@ -118,47 +91,8 @@ pub(super) fn run_view(
         stuck: run.stuck.clone(),
         session: run.session.clone(),
         usage: run.usage,
-        uses: uses(run, live, running_ms),
+        uses: uses::of_run(run, live, running_ms),
     }
-}
-
-/// What can be said without its shim comes from the journal; the rest is there while it answers.
-fn uses(run: &Run, live: Option<&Resources>, running_ms: Option<u64>) -> Vec<UseView> {
-    let limits = &run.spec.limits;
-    let ran = live.map(|live| live.ran_ms).or(running_ms).unwrap_or_default();
-    let mut uses = vec![
-        UseView::new("time", "ms", ran, Some(millis(limits.time))),
-        UseView::new("tokens", "", run.usage.tokens(), limits.tokens),
-        UseView::new(
-            "usd",
-            "micro_usd",
-            run.usage.cost.micros(),
-            limits.usd.map(|usd| usd.micros()),
-        ),
-    ];
-    if let Some(live) = live {
-        let processes = u64::try_from(live.processes).unwrap_or(u64::MAX);
-        uses.extend([
-            UseView::new("silence", "ms", live.silent_ms, Some(millis(limits.silence))),
-            UseView::new("memory", "bytes", live.memory, limits.memory),
-            UseView::new("processes", "", processes, limits.processes.map(u64::from)),
-            UseView::new("cpu", "ms", live.cpu_ms, limits.cpu.map(millis)),
-        ]);
-    }
-    uses
-}
-
-/// What the team uses of its budget. What is promised to live runs counts as used: nobody else
-/// can have it.
-pub(crate) fn budget_view(standing: &Standing, places: usize) -> Vec<UseView> {
-    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let taken = |unit| standing.spent.of(unit).saturating_add(standing.reserved.of(unit));
-    let limit = |unit| standing.limit.of(unit);
-    vec![
-        UseView::new("agents", "", number(standing.live), Some(number(places))),
-        UseView::new("tokens", "", taken(Unit::Tokens), limit(Unit::Tokens)),
-        UseView::new("usd", "micro_usd", taken(Unit::Usd), limit(Unit::Usd)),
-    ]
 }
 
 /// A pool that does not give at the moment.

@@ -137,6 +137,7 @@ pub(super) fn agent_spec() -> AgentSpec {
         start: StartWhen::Task,
         restart: RestartPolicy::default(),
         limits: RunLimits::default(),
+        asks: worknode_core::agent::Share::default(),
         like: None,
     }
 }

@@ -179,6 +179,7 @@ impl Watch {
         Resources {
             silent_ms: since(self.active),
             ran_ms: millis(now.saturating_duration_since(self.begun)),
+            time_ms: since(self.time_from),
             frozen: self.is_frozen(),
             ..self.meter.resources()
         }

@@ -65,10 +65,14 @@ async fn p8_a_frozen_run_does_not_reach_its_time() {
     shim.freeze().await.unwrap();
     // Longer than it may run, and it is there.
     while shim.resources().await.unwrap().ran_ms < 1500 {}
+    let seen = shim.resources().await.unwrap();
+    assert!(seen.time_ms < 1000, "{seen:?}");
     drop(shim);
     let shim = adopted_live(&request).await;
     assert!(shim.is_frozen());
     shim.thaw().await.unwrap();
     let exit = shim.wait().await;
     assert_eq!(exit.reached, Some(worknode_process::Reached::Time));
+    let (time, ran) = (exit.resources.time_ms, exit.ran_ms);
+    assert!((1000..ran).contains(&time), "{time} of {ran}");
 }

@@ -197,6 +197,7 @@ fn permit(run: RunId) -> SpawnPermit {
         start: StartWhen::Task,
         restart: RestartPolicy::default(),
         limits: RunLimits::default(),
+        asks: worknode_core::agent::Share::default(),
         like: None,
     });
     let start = AgentCommand::Start {

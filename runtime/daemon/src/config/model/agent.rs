@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use worknode_core::{
-    agent::StartWhen,
+    agent::{Share, StartWhen},
     amount::{Bytes, Dollars},
-    budget::Budget,
     restart::{RestartKind, RestartPolicy},
     time::Span,
     usage::Usd,
@@ -84,7 +83,8 @@ pub struct AgentEntry {
     /// Limits of each run, where they are not the profile's.
     #[serde(default)]
     pub limits: AgentLimits,
-    /// What all its runs together may take; with `count`, each of them.
+    /// What all its runs and those of agents that it spawns may take together, or hold at the same
+    /// time; with `count`, each of them.
     #[serde(default)]
     pub budget: AgentBudget,
     /// What is done about a run that lives and gets nowhere, where that is not as the profile says.
@@ -137,14 +137,18 @@ const fn one() -> u32 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentLimits {
-    /// Wall time, without the time that the run is held still. At the limit it is stopped.
-    /// Default: the profile's.
+    /// Wall time, without the time that the run is held still. At the limit it is stopped; it does
+    /// not start where less is left. Default: the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Span>,
     /// Time without output, call or change of a file. At the limit the run is stopped. Default:
     /// the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Span>,
+    /// Time from the decision to start until its process is there. At the limit the start has
+    /// failed. Default: the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Span>,
     /// Time between TERM and KILL when it is stopped. Default: the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<Span>,
@@ -152,17 +156,17 @@ pub struct AgentLimits {
     /// profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Bytes>,
-    /// Memory of all its processes together, as in "2GiB". At the limit the run is stopped.
-    /// Default: the profile's.
+    /// Memory of all its processes together, as in "2GiB". At the limit the run is stopped; it
+    /// does not start where less is left. Default: the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
-    /// Processes that live at the same time. At the limit the run is stopped. Default: the
-    /// profile's.
+    /// Processes that live at the same time. At the limit the run is stopped; it does not start
+    /// where less is left. Default: the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub processes: Option<u32>,
-    /// Processor time of all its processes together. At the limit the run is stopped. Default:
-    /// the profile's.
+    /// Processor time of all its processes together. At the limit the run is stopped; it does not
+    /// start where less is left. Default: the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Span>,
     /// Tokens, without those that a cache supplied. At the limit the run is stopped; it does not
@@ -185,12 +189,13 @@ impl AgentLimits {
     #[must_use]
     pub fn over(self, profile: LimitsSpec) -> LimitsSpec {
         LimitsSpec {
-            time: self.time.unwrap_or(profile.time),
+            time: self.time.or(profile.time),
             silence: self.silence.unwrap_or(profile.silence),
+            start: self.start.unwrap_or(profile.start),
             grace: self.grace.unwrap_or(profile.grace),
             output: self.output.unwrap_or(profile.output),
             memory: self.memory.or(profile.memory),
-            processes: self.processes.unwrap_or(profile.processes),
+            processes: self.processes.or(profile.processes),
             cpu: self.cpu.or(profile.cpu),
             tokens: self.tokens.or(profile.tokens),
             usd: self.usd.or(profile.usd),
@@ -199,7 +204,8 @@ impl AgentLimits {
     }
 }
 
-/// What all runs of an agent together may take.
+/// What all runs of an agent and of those that it spawns may take together, or hold at the same
+/// time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentBudget {
@@ -212,13 +218,34 @@ pub struct AgentBudget {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub tokens: Option<u64>,
+    /// Wall time of all runs together, without frozen time: two side by side for an hour take two.
+    /// A run that does not fit any more does not start. Default: as much as the team has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Span>,
+    /// Processor time of all runs together. A run that does not fit any more does not start.
+    /// Default: as much as the team has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Span>,
+    /// Memory of all its live runs together, as in "4GiB". A run that does not fit waits until
+    /// another ends. Default: as much as the team has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+    /// Processes of all its live runs together. A run that does not fit waits until another ends.
+    /// Default: as many as the team has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub processes: Option<u32>,
 }
 
-impl From<AgentBudget> for Budget {
+impl From<AgentBudget> for Share {
     fn from(section: AgentBudget) -> Self {
         Self {
+            time: section.time.map(|time| time.0),
             tokens: section.tokens,
             usd: section.usd.map(Usd::from),
+            cpu: section.cpu.map(|cpu| cpu.0),
+            memory: section.memory.map(|memory| memory.0),
+            processes: section.processes,
         }
     }
 }

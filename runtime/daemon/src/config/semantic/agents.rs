@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use worknode_actors::definition::AgentDefinition;
 use worknode_actors::definition::trigger_agent;
-use worknode_core::{agent::StartWhen, bounds, budget::Budget, usage::Usd};
+use worknode_core::{
+    agent::{Share, StartWhen},
+    bounds,
+    budget::Budget,
+};
 use worknode_policies::names::Suggestions;
 use worknode_profiles::{Driver, Profile};
 use worknode_triggers::TriggerSpec;
@@ -15,7 +19,7 @@ mod shares;
 
 use super::{NAME, Problems, World, did_you_mean, places::Places, programs::Programs};
 use crate::config::{
-    model::{AgentEntry, Config},
+    model::{AgentEntry, Config, LimitsSection},
     path::shown,
     profiles::{Named, Profiles},
 };
@@ -35,10 +39,8 @@ pub(super) fn staff(
     let mut staff = Staff {
         profiles: world.profiles,
         places,
-        of_team: Budget {
-            tokens: config.limits.tokens,
-            usd: config.limits.usd.map(Usd::from),
-        },
+        of_team: Budget::from(Share::from(&config.limits)),
+        limits: config.limits,
         programs,
         problems,
         suggestions: Suggestions::default(),
@@ -59,6 +61,8 @@ struct Staff<'a, 'p> {
     places: Places<'a>,
     /// What the whole team may take.
     of_team: Budget,
+    /// What it says of each run.
+    limits: LimitsSection,
     programs: &'a mut Programs<'p>,
     problems: &'a mut Problems,
     suggestions: Suggestions,
@@ -235,7 +239,7 @@ impl<'a> Staff<'a, '_> {
             return;
         }
         self.names.insert(name.clone(), path.to_owned());
-        self.agents.push(build::definition(name, wanted));
+        self.agents.push(build::definition(name, wanted, &self.limits));
     }
 
     fn profile(&mut self, path: &str, name: &str) -> Option<&'a Profile> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use worknode_actors::definition::AgentDefinition;
 use worknode_core::{
-    agent::{AgentSpec, Tier},
+    agent::{AgentSpec, Share, Tier},
     budget::Budget,
     restart::RestartPolicy,
 };
@@ -15,7 +15,7 @@ use worknode_profiles::{
 
 use super::{Staff, Wanted};
 use crate::config::{
-    model::{AgentEntry, DEFAULT_PROFILE},
+    model::{AgentEntry, DEFAULT_PROFILE, LimitsSection},
     semantic::places::Access,
 };
 
@@ -59,7 +59,7 @@ impl Staff<'_, '_> {
 
 /// What the entry says over what the profile says. Where one is unknown, which was told, a
 /// stand-in takes its place.
-pub(super) fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
+pub(super) fn definition(name: String, wanted: &Wanted<'_>, of_team: &LimitsSection) -> AgentDefinition {
     let stand_in = stand_in();
     let profile = wanted.profile.unwrap_or(&stand_in);
     let driver = wanted.driver.cloned().unwrap_or_default();
@@ -69,7 +69,8 @@ pub(super) fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
         .as_ref()
         .or(profile.pool.as_ref())
         .or(driver.pool.as_ref());
-    let budget = Budget::from(entry.budget);
+    let budget = Budget::from(Share::from(entry.budget));
+    let limits = entry.limits.over(profile.limits);
     AgentDefinition {
         name,
         spec: AgentSpec {
@@ -78,7 +79,8 @@ pub(super) fn definition(name: String, wanted: &Wanted<'_>) -> AgentDefinition {
             tier: profile.tier,
             start: wanted.start.unwrap_or_else(|| profile.start_when()),
             restart: entry.restart.over(profile.restart),
-            limits: entry.limits.over(profile.limits).into(),
+            limits: of_team.strictest(limits.into()),
+            asks: limits.asks(),
             like: None,
         },
         command: entry.command.clone().unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use worknode_core::time::Span;
 use worknode_profiles::{
     Driver, Launch, Profile,
-    profile::{LimitsSpec, SandboxMode, pool_mistake, ports_mistake},
+    profile::{LimitsSpec, SandboxMode, pool_mistake, ports_mistake, share_mistakes},
 };
 
 use super::Staff;
@@ -144,6 +144,9 @@ impl<'a> Staff<'a, '_> {
         let of_profile = profile.map_or_else(LimitsSpec::default, |profile| profile.limits);
         for (key, why) in entry.limits.over(of_profile).mistakes() {
             self.problems.say(format!("{path}.limits.{key}"), why, None);
+        }
+        for (key, why) in share_mistakes(&entry.budget.into()) {
+            self.problems.say(format!("{path}.budget.{key}"), why, None);
         }
         let AgentRestart {
             period, max_restarts, ..

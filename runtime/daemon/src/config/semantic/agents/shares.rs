@@ -1,8 +1,8 @@
 //! Do the shares of runs fit into what there is? One that never can would never start.
 
 use worknode_core::{
+    agent::Share,
     budget::{Budget, Quantity, Unit},
-    run::RunLimits,
 };
 use worknode_profiles::{Profile, profile::LimitsSpec};
 
@@ -12,8 +12,9 @@ use crate::config::model::AgentEntry;
 impl Staff<'_, '_> {
     /// Those of an agent of the configuration.
     pub(super) fn shares(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) {
-        let (run, all) = (of_run(entry, profile), Budget::from(entry.budget));
-        for (unit, key) in UNITS {
+        let (run, all) = (of_run(entry, profile), Budget::from(Share::from(entry.budget)));
+        for unit in Unit::ALL {
+            let key = unit.name();
             if let Some(wanted) = too_much(run, all, unit) {
                 let message =
                     format!("each run may take {wanted}, all of them together less: none would start");
@@ -35,7 +36,8 @@ impl Staff<'_, '_> {
     /// Those of an agent that a trigger brings: there is only its profile.
     pub(super) fn shares_of_profile(&mut self, path: &str, entry: &AgentEntry, profile: Option<&Profile>) {
         let run = of_run(entry, profile);
-        for (unit, key) in UNITS {
+        for unit in Unit::ALL {
+            let key = unit.name();
             if let Some(wanted) = too_much(run, self.of_team, unit) {
                 let message = format!("a run of it may take {wanted}, more than the whole team");
                 let hint =
@@ -46,11 +48,10 @@ impl Staff<'_, '_> {
     }
 }
 
-const UNITS: [(Unit, &str); 2] = [(Unit::Tokens, "tokens"), (Unit::Usd, "usd")];
-
+/// What a run is to have. A default yields to what there is.
 fn of_run(entry: &AgentEntry, profile: Option<&Profile>) -> Budget {
     let of_profile = profile.map_or_else(LimitsSpec::default, |profile| profile.limits);
-    Budget::from(&RunLimits::from(entry.limits.over(of_profile)))
+    Budget::from(entry.limits.over(of_profile).asks())
 }
 
 /// What is wanted, when that is more than there is.
