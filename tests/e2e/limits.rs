@@ -134,7 +134,7 @@ fn p8_when_the_time_of_a_team_is_used_up_nothing_more_starts() {
     scene
         .worknode(&["status"])
         .ok()
-        .says(&["of 1s", "0 of 1 completed"]);
+        .says(&["of 1.0s", "0 of 1 completed"]);
     let spawned = scene.worknode(&["spawn", "worker", "--task", "one"]);
     spawned
         .fails(4)
