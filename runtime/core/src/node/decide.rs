@@ -147,6 +147,16 @@ fn move_below(node: &Node, to: NodeId) -> Result<Option<Event>, Error> {
             format!("`{}` cannot hang below itself", node.name),
         ));
     }
+    // Elsewhere it would draw on another's limits, and no longer end with whoever spawned it.
+    if node.agent().is_some_and(|agent| agent.spec.like.is_some()) {
+        return Err(Error::new(
+            Code::Refused,
+            format!(
+                "`{}` stays beneath whoever spawned it: its limits come out of theirs",
+                node.name
+            ),
+        ));
+    }
     Ok((node.parent != Some(to)).then_some(Event::NodeMoved { parent: to }))
 }
 

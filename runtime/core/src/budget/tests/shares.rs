@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    agent::{AgentSpec, StartWhen, Tier},
+    agent::{Agent, AgentSpec, StartWhen, Tier},
+    body::Body,
+    hlc::Hlc,
+    node::{self, Kind, Node, NodeChange, NodeState, Times},
     restart::RestartPolicy,
     run::{Ending, Receipt, Resources},
     time::Timestamp,
@@ -148,4 +151,27 @@ fn p8_what_was_measured_is_what_was_taken() {
         Timestamp::from_millis(61_000),
     );
     assert_eq!(Amount::taken(share, &never), Amount::default());
+}
+
+#[test]
+fn p8_a_spawned_agent_does_not_move_to_another_s_limits() {
+    let mut spec = agent(Share::default());
+    let (id, parent) = (node(1), Some(node(0)));
+    let moved = |spec: &AgentSpec| {
+        let hand = Node {
+            id,
+            parent,
+            kind: Kind::Agent,
+            name: "hand".into(),
+            state: NodeState::Agent(Box::new(Agent::new(spec.clone()))),
+            body: Body::default(),
+            times: Times::default(),
+            created: Hlc::ZERO,
+            updated: Hlc::ZERO,
+        };
+        node::decide(&hand, &NodeChange::Move { to: NodeId::ROOT })
+    };
+    assert_eq!(moved(&spec).unwrap().len(), 1);
+    spec.like = Some("coder".into());
+    assert_eq!(moved(&spec).unwrap_err().code, Code::Refused);
 }
