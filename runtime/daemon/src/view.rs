@@ -151,12 +151,12 @@ pub struct AgentView {
     /// How many agents it has spawned that live.
     #[serde(default)]
     pub spawned: usize,
+    /// Its live run.
+    pub run: Option<RunView>,
     /// What its runs and those of agents that it spawned use of what they may, while a daemon says
     /// so.
     #[serde(default, rename = "use", skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<UseView>,
-    /// Its live run.
-    pub run: Option<RunView>,
 }
 
 /// One task.
