@@ -63,7 +63,8 @@ SCRIPT
 const TALK: &str = "while :; do echo on; sleep 0.1; done";
 const SPIN: &str = "while :; do :; done";
 const FORK: &str = "for i in $(seq 60); do sleep 600 & done; wait";
-const GROW: &str = "x=$(head -c 2000000 /dev/zero | tr '\\\\0' x); for i in $(seq 12); do y=$y$x; sleep 0.4; done; sleep 600";
+/// Many that each hold a little: no process alone comes near its own limit.
+const GROW: &str = r"for i in $(seq 12); do (x=$(head -c 3000000 /dev/zero | tr '\\0' x); sleep 600; :) & sleep 0.2; done; wait";
 
 fn team(limits: &str, script: &str) -> Scene {
     Scene::with_team(&TEAM.replace("LIMITS", limits).replace("SCRIPT", script))
