@@ -12,6 +12,8 @@ use crate::{
 };
 
 const ASKED: usize = 10;
+/// Most memory that a shim may have in view, in bytes.
+const SHIM_RSS: f64 = 4e6;
 
 /// What a keeper and what is above its agents come to.
 struct Cost {
@@ -31,6 +33,8 @@ struct Memory {
     /// Its share of what it shares, and what it has alone.
     proportional: f64,
     private: f64,
+    /// What the largest of them has in view.
+    largest: f64,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
@@ -117,6 +121,13 @@ fn figures(count: usize, idle: Duration, ours: &Cost, baseline: &Cost) -> Vec<Fi
             &shims,
         ),
         figure(
+            "memory of the largest shim, RSS",
+            Unit::Bytes,
+            above.largest,
+            SHIM_RSS,
+            &format!("{count} runs that sleep; baseline: the 4 MB that it may have at most"),
+        ),
+        figure(
             "memory of the daemon for a live run",
             Unit::Bytes,
             ours.keeper,
@@ -172,13 +183,18 @@ fn memory(pids: &[u32]) -> Result<Memory, Failure> {
         let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
         for line in rollup.lines() {
             let mut words = line.split_ascii_whitespace();
-            let field = match words.next() {
-                Some("Rss:") => &mut sum.resident,
-                Some("Pss:") => &mut sum.proportional,
-                Some("Private_Clean:" | "Private_Dirty:") => &mut sum.private,
-                _ => continue,
-            };
-            *field += words.next().unwrap_or_default().parse::<f64>()? * 1024.0;
+            let field = words.next().unwrap_or_default();
+            let mut bytes = || Ok::<_, Failure>(words.next().unwrap_or_default().parse::<f64>()? * 1024.0);
+            match field {
+                "Rss:" => {
+                    let resident = bytes()?;
+                    sum.resident += resident;
+                    sum.largest = sum.largest.max(resident);
+                }
+                "Pss:" => sum.proportional += bytes()?,
+                "Private_Clean:" | "Private_Dirty:" => sum.private += bytes()?,
+                _ => {}
+            }
         }
     }
     let count = pids.len() as f64;
@@ -186,5 +202,6 @@ fn memory(pids: &[u32]) -> Result<Memory, Failure> {
         resident: sum.resident / count,
         proportional: sum.proportional / count,
         private: sum.private / count,
+        largest: sum.largest,
     })
 }
