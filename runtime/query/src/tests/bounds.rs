@@ -50,6 +50,27 @@ fn p8_size_and_depth_are_limited_when_an_expression_is_compiled() {
     }
 }
 
+/// As long as what the parser is still given, on a test's small stack.
+#[test]
+fn p8_the_longest_chains_do_not_exhaust_the_stack() {
+    for chain in [
+        format!("{}true", "!".repeat(512)),
+        format!("{}1 == 1", "- ".repeat(512)),
+        format!("attributes{} == 1", ".a".repeat(511)),
+        format!("{}true{}", "true ? ".repeat(250), " : true".repeat(250)),
+        format!("name{} == 1", ".size()".repeat(300)),
+        format!(
+            "{}true{}",
+            "(".repeat(bounds::EXPRESSION_DEPTH),
+            ")".repeat(bounds::EXPRESSION_DEPTH)
+        ),
+    ] {
+        if let Ok(predicate) = Predicate::compile(&chain, &Scope::node()) {
+            assert_eq!(predicate.matches(&rich()), Ok(true), "{chain}");
+        }
+    }
+}
+
 #[test]
 fn p8_values_cannot_be_made_to_grow() {
     for bomb in [

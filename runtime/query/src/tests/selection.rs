@@ -199,7 +199,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn what_matches_is_selected_and_exact_selections_need_nothing_else(source in condition(), node in worknode()) {
