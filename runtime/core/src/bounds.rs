@@ -70,12 +70,14 @@ pub const MERGED_ENTRIES: usize = CHILDREN;
 /// remembered as one stamp.
 pub const REMEMBERED_REMOVALS: usize = 64;
 /// Bytes of an expression. A longer one is refused when it is compiled, as is one past any of
-/// the next four.
+/// the next five.
 pub const EXPRESSION: usize = 4 * 1024;
 /// Parts of an expression: names, constants, operators, calls.
 pub const EXPRESSION_PARTS: usize = 512;
 /// How deep the parts of an expression nest.
 pub const EXPRESSION_DEPTH: usize = 40;
+/// How deep its brackets nest.
+pub const EXPRESSION_BRACKETS: usize = 16;
 /// How deep its loops (`exists`, `all`, `filter`, `map`) nest.
 pub const EXPRESSION_LOOPS: usize = 3;
 /// Patterns of `matches` in an expression.

@@ -77,15 +77,42 @@ fn parse(source: &str) -> Result<(IdedExpr, SourceInfo), QueryError> {
     if source.trim().is_empty() {
         return Err(QueryError::new(QueryCode::Syntax, "the expression is empty"));
     }
-    shallow(source)?;
-    let parsed = functions::environment().parser().parse_with_source_info(source);
+    let read = || functions::environment().parser().parse_with_source_info(source);
+    let parsed = if brackets(source)? <= FEW_BRACKETS {
+        read()
+    } else {
+        on_a_stack_of_its_own(read)?
+    };
     parsed.map_err(|errors| syntax_error(source, &errors))
 }
 
-/// Refuses what nests so deeply, or is a chain so long, that the parser would need more of the
-/// stack than a thread may have: it goes one level down for every sign counted here.
-fn shallow(source: &str) -> Result<(), QueryError> {
+/// So many brackets in each other are read on the caller's stack.
+const FEW_BRACKETS: usize = 2;
+/// The parser takes up to 200 KiB for each bracket within brackets, unoptimised. What is not
+/// touched costs nothing.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// Does `work` where no depth that is allowed exhausts the stack, whoever asks.
+fn on_a_stack_of_its_own<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, QueryError> {
+    let failed = |why: String| {
+        let message = format!("the expression cannot be read: {why}");
+        QueryError::new(QueryCode::TooComplex, message).hint("use fewer brackets within brackets")
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work)
+            .map_err(|error| failed(error.to_string()))?;
+        thread.join().map_err(|_| failed("the parser gave up".to_owned()))
+    })
+}
+
+/// How deep brackets nest. Refuses what nests so deeply, or is a chain so long, that the parser
+/// would need more of the stack than there is: it goes some levels down for every bracket, and
+/// one for every other sign counted here.
+fn brackets(source: &str) -> Result<usize, QueryError> {
     let mut depth = 0_usize;
+    let mut deepest = 0_usize;
     let mut run = 0_usize;
     let mut quote = None;
     let mut escaped = false;
@@ -106,13 +133,21 @@ fn shallow(source: &str) -> Result<(), QueryError> {
             '!' | '-' | '.' | '?' => run = run.saturating_add(1),
             _ => {}
         }
-        let too_deep = depth > bounds::EXPRESSION_DEPTH || run > bounds::EXPRESSION_PARTS;
-        if too_deep {
-            let place = Place::of_bytes(source, at, at.saturating_add(1));
-            return Err(too_deeply_nested().at(Some(place)));
-        }
+        deepest = deepest.max(depth);
+        let message = if depth > bounds::EXPRESSION_BRACKETS {
+            format!(
+                "brackets nest too deeply; at most {} levels are allowed",
+                bounds::EXPRESSION_BRACKETS
+            )
+        } else if run > bounds::EXPRESSION_PARTS {
+            "the expression has too many parts".to_owned()
+        } else {
+            continue;
+        };
+        let place = Place::of_bytes(source, at, at.saturating_add(1));
+        return Err(QueryError::new(QueryCode::TooComplex, message).at(Some(place)));
     }
-    Ok(())
+    Ok(deepest)
 }
 
 fn too_deeply_nested() -> QueryError {
