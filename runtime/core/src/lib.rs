@@ -19,6 +19,7 @@
 //! | [`node`] | a Worknode's state, folded from its events |
 //! | [`kind`], [`body`], [`membrane`] | what sort of thing it is, what it carries, what stands in front of it |
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
+//! | [`firing`] | one occurrence of a trigger, which acts once |
 //! | [`verdict`] | what a gate found on a named tree |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
 //! | [`usage`] | what a run has used, and why one gets nowhere |
@@ -37,6 +38,7 @@ pub mod causality;
 pub mod command;
 pub mod error;
 pub mod event;
+pub mod firing;
 pub mod git;
 pub mod governor;
 pub mod hlc;

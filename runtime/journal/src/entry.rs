@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 use worknode_core::{
     event::Event,
+    firing::Firing,
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::Node,
@@ -12,7 +13,7 @@ use worknode_core::{
 
 use crate::{
     error::StoreError,
-    rows::{self, Firing, StoredRun, node_key, run_key},
+    rows::{self, StoredRun, node_key, run_key},
 };
 
 /// A Worknode while the writer works on it.

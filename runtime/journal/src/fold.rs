@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use worknode_core::{
     bounds,
     event::{Event, Record},
+    firing::{self, Firing, FiringError},
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Detail, Kind, Node, NodeSpec},
@@ -25,7 +26,7 @@ use crate::{
     error::{AppendError, StoreError},
     limits,
     pending::Pending,
-    rows::{Firing, StoredRun, node_key},
+    rows::{StoredRun, node_key},
 };
 
 type Name = (Kind, String, Option<NodeId>);
@@ -225,53 +226,17 @@ impl Fold {
         Ok(())
     }
 
-    /// P6: an occurrence is recorded once, and has one outcome.
+    /// P6 is decided by [`firing::apply`].
     fn apply_to_firing(&mut self, conn: &Connection, record: &Record) -> Result<(), AppendError> {
-        let (trigger, occurrence, begins) = match &record.event {
-            Event::TriggerFired {
-                trigger,
-                occurrence,
-                due,
-            } => (trigger, occurrence, Some((*due, None))),
-            Event::TriggerSkipped {
-                trigger,
-                occurrence,
-                due,
-                reason,
-            } => (
-                trigger,
-                occurrence,
-                Some((*due, Some(format!("skipped: {reason}")))),
-            ),
-            Event::TriggerActed {
-                trigger, occurrence, ..
-            } => (trigger, occurrence, None),
-            _ => return Ok(()),
+        let Some((trigger, occurrence)) = firing::occurrence_of(&record.event) else {
+            return Ok(());
         };
-        let key = (trigger.clone(), occurrence.clone());
+        let key = (trigger.to_owned(), occurrence.to_owned());
         let known = match self.firings.get(&key) {
             Some(firing) => Some(firing.clone()),
             None => entry::firing(conn, trigger, occurrence, self.origin)?,
         };
-        let firing = match (known, begins, &record.event) {
-            (None, Some((due, outcome)), _) => Firing {
-                trigger: trigger.clone(),
-                occurrence: occurrence.clone(),
-                node: record.node,
-                recorded: record.at,
-                due,
-                outcome,
-            },
-            (Some(known), None, Event::TriggerActed { outcome, .. }) if known.outcome.is_none() => Firing {
-                outcome: Some(outcome.clone()),
-                ..known
-            },
-            (Some(_), None, _) => {
-                return Err(exists(format!("an outcome of firing `{trigger}@{occurrence}`")));
-            }
-            (Some(_), Some(_), _) => return Err(exists(format!("firing `{trigger}@{occurrence}`"))),
-            (None, None, _) => return Err(missing(format!("firing `{trigger}@{occurrence}`"))),
-        };
+        let firing = firing::apply(known.as_ref(), record).map_err(refused)?;
         self.firings.put(key, firing);
         Ok(())
     }
@@ -303,6 +268,15 @@ fn check_shape(id: NodeId, spec: &NodeSpec) -> Result<(), AppendError> {
             Err(malformed("its kind and its detail do not belong together"))
         }
         (_, Detail::Plain) => Ok(()),
+    }
+}
+
+fn refused(error: FiringError) -> AppendError {
+    match error {
+        FiringError::Again { occurrence } => exists(format!("firing `{occurrence}`")),
+        FiringError::Settled { occurrence } => exists(format!("an outcome of firing `{occurrence}`")),
+        FiringError::Unknown { occurrence } => missing(format!("firing `{occurrence}`")),
+        FiringError::Other { .. } => malformed("it is about no firing"),
     }
 }
 

@@ -7,6 +7,7 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, Params, Row, params_from_iter, types::Value};
 use worknode_core::{
+    firing::Firing,
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Kind, Node},
@@ -17,7 +18,7 @@ use crate::{
     limits,
     open::{self, Access},
     pool::Pool,
-    rows::{self, Count, Firing, StoredRun, node_key, run_key},
+    rows::{self, Count, StoredRun, node_key, run_key},
     schema::{self, Identity},
     stamp::key,
 };

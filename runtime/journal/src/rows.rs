@@ -4,6 +4,7 @@ use rusqlite::Row;
 use uuid::Uuid;
 use worknode_core::{
     body::Body,
+    firing::Firing,
     hlc::Hlc,
     ids::{NodeId, RunId},
     kind::NotAKind,
@@ -25,23 +26,6 @@ pub struct StoredRun {
     pub begun: Hlc,
     /// The event that made it what it is now.
     pub updated: Hlc,
-}
-
-/// One occurrence of a trigger, acted on at most once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Firing {
-    /// Name of the trigger.
-    pub trigger: String,
-    /// Which occurrence of it.
-    pub occurrence: String,
-    /// Whose event it is.
-    pub node: NodeId,
-    /// The event that recorded it.
-    pub recorded: Hlc,
-    /// When it was due.
-    pub due: Timestamp,
-    /// What came of it; `None` until that is recorded, `skipped: …` of one that was skipped.
-    pub outcome: Option<String>,
 }
 
 /// How many Worknodes of one kind are in one status.
