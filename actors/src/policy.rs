@@ -5,7 +5,7 @@
 //! landing happens one at a time, on top of whatever has landed meanwhile.
 
 mod gates;
-mod land;
+pub(crate) mod land;
 
 use std::{
     collections::{HashMap, HashSet},

@@ -7,8 +7,9 @@
 
 mod children;
 mod perform;
-mod steps;
-mod view;
+pub(crate) mod settlement;
+pub(crate) mod steps;
+pub(crate) mod view;
 
 use std::{collections::HashSet, sync::Arc};
 

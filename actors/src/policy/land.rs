@@ -185,7 +185,12 @@ pub(super) async fn settle(system: &System, landing: &Landing) -> Result<TaskCom
         .contains(&context.team.base, &landing.commit)
         .await
         .map_err(failed)?;
-    Ok(if landed {
+    Ok(settlement(landing, landed))
+}
+
+/// What became of a landing whose end nobody saw: the base branch has its commit, or never will.
+pub(crate) fn settlement(landing: &Landing, landed: bool) -> TaskCommand {
+    if landed {
         TaskCommand::Complete {
             tree: landing.tree.clone(),
             commit: landing.commit.clone(),
@@ -194,5 +199,5 @@ pub(super) async fn settle(system: &System, landing: &Landing) -> Result<TaskCom
         TaskCommand::AbandonLanding {
             reason: "the daemon ended before it landed".to_owned(),
         }
-    })
+    }
 }

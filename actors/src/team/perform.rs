@@ -1,7 +1,7 @@
 //! Carrying out a step.
 
 use worknode_core::{
-    agent::{AgentCommand, Share, ended},
+    agent::{AgentCommand, Share},
     bounds,
     command::Command,
     error::{Code, Error},
@@ -9,11 +9,15 @@ use worknode_core::{
     git::CommitId,
     hlc::Hlc,
     ids::NodeId,
-    run::{Ending, Purpose, Receipt, RunStatus, StopCause},
+    run::{Purpose, StopCause},
     task::{Claim, ReleaseCause, TaskCommand},
 };
 
-use super::{RUNTIME, steps::Step};
+use super::{
+    RUNTIME,
+    settlement::{Settlement, settlement},
+    steps::Step,
+};
 use crate::{submit::submit, system::System};
 
 /// Does it, and says in the log when it could not be done. What is left undone shows in the
@@ -150,22 +154,11 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
     };
     let run = reader.run(claim.run)?;
     let end = run.as_ref().map(|stored| stored.updated);
-    let settled = match run.map(|stored| stored.run.status) {
-        Some(RunStatus::Exited { receipt }) if receipt.is_clean() => {
-            submit_for(system, end, task, &claim).await
-        }
-        Some(RunStatus::Exited { receipt }) => {
-            let release = release(&claim, release_cause(&receipt), ended(&receipt));
-            ask_task(system, end, task, release).await
-        }
-        Some(_) => return Ok(()),
-        None => {
-            let never = release(
-                &claim,
-                ReleaseCause::NotStarted,
-                "the run was never started".to_owned(),
-            );
-            ask_task(system, None, task, never).await
+    let settled = match settlement(run.as_ref().map(|stored| &stored.run.status)) {
+        Settlement::Keep => return Ok(()),
+        Settlement::HandIn => submit_for(system, end, task, &claim).await,
+        Settlement::Release(cause, detail) => {
+            ask_task(system, end, task, release(&claim, cause, detail)).await
         }
     };
     match settled {
@@ -199,18 +192,6 @@ fn release(claim: &Claim, cause: ReleaseCause, detail: String) -> TaskCommand {
         epoch: claim.epoch,
         cause,
         detail,
-    }
-}
-
-fn release_cause(receipt: &Receipt) -> ReleaseCause {
-    if receipt.blameless {
-        return ReleaseCause::Provider;
-    }
-    match (&receipt.cause, &receipt.ending) {
-        (Some(cause), _) if cause.is_limit() => ReleaseCause::Limit,
-        (Some(_), _) => ReleaseCause::Stopped,
-        (None, Ending::NotStarted { .. }) => ReleaseCause::NotStarted,
-        (None, _) => ReleaseCause::Crashed,
     }
 }
 
