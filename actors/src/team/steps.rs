@@ -110,7 +110,10 @@ fn task_steps(view: &View, busy: &HashSet<NodeId>) -> Vec<Step> {
     let step = |node: &Node| {
         let task = node.task()?;
         match &task.status {
-            TaskStatus::Pending if dependencies_met(view, task) => Some(Step::MarkReady { task: node.id }),
+            // Cancelled and wanted again, it may still have the run that worked on it before (P2).
+            TaskStatus::Pending if dependencies_met(view, task) && !is_worked_on(view, node.id) => {
+                Some(Step::MarkReady { task: node.id })
+            }
             TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
                 let held = view
                     .run_of(claim.agent)
@@ -121,6 +124,14 @@ fn task_steps(view: &View, busy: &HashSet<NodeId>) -> Vec<Step> {
         }
     };
     tasks.filter_map(|node| step(node)).collect()
+}
+
+/// Does a run that works on the task still live?
+fn is_worked_on(view: &View, id: NodeId) -> bool {
+    view.agents.values().any(|node| {
+        let run = node.agent().and_then(|agent| agent.status.run());
+        run.is_some_and(|run| matches!(run.spec.purpose, Purpose::Work { task, .. } if task == id))
+    })
 }
 
 fn dependencies_met(view: &View, task: &Task) -> bool {
@@ -374,4 +385,4 @@ fn waits_for_nobody(view: &View, team: &TeamDefinition, node: &Node) -> bool {
 
 #[cfg(test)]
 #[path = "steps_tests.rs"]
-mod tests;
+pub(crate) mod tests;

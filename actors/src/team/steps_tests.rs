@@ -22,7 +22,8 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
 }
 
-fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> TeamDefinition {
+/// A team of these agents, of which so many may live.
+pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> TeamDefinition {
     let agent = |(name, tier, start): &(&str, Tier, StartWhen)| AgentDefinition {
         name: (*name).to_owned(),
         spec: agent_spec(*tier, *start),
@@ -284,6 +285,23 @@ fn p2_a_task_whose_run_is_over_is_settled_and_one_whose_run_lives_is_left_alone(
         settle
     );
     assert!(steps(&team, vec![agent(&team, "a", working_on("one")), held()]).is_empty());
+}
+
+#[test]
+fn p2_a_task_that_is_wanted_again_waits_for_the_end_of_its_old_run() {
+    let team = coders();
+    let again = || task("one", &[], TaskStatus::Pending);
+    let stop = Step::StopRun {
+        agent: team.agent_node("a"),
+    };
+    assert_eq!(
+        steps(&team, vec![agent(&team, "a", working_on("one")), again()]),
+        vec![stop]
+    );
+    assert_eq!(
+        steps(&team, vec![agent(&team, "a", working_on("two")), again()])[0],
+        Step::MarkReady { task: id("one") }
+    );
 }
 
 #[test]
