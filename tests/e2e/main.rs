@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod capability;
+mod contention;
 mod crash;
 mod demo;
 mod escape;
