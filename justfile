@@ -15,6 +15,14 @@ test *ARGS:
 test-clients *ARGS:
     cargo test --package worknode --features clients --test clients -- --nocapture {{ARGS}}
 
+# Explores the rules in every order of crashes, losses and lapses, further than the tests do; MODEL_STEPS=N per scene.
+model *ARGS:
+    cargo test --release --package worknode-actors --lib model:: -- --include-ignored --nocapture --test-threads 1 {{ARGS}}
+
+# A million claims on a few tasks, none given twice.
+contention *ARGS:
+    cargo test --release --package worknode --test e2e contention -- --include-ignored --nocapture {{ARGS}}
+
 # Kills daemon, shims and agents at every step and at random; prints what held. --seed N, --only STEP.
 faults *ARGS:
     cargo test --package worknode --features faults --test faults -- {{ARGS}}

@@ -58,6 +58,8 @@ pub mod guard;
 pub mod keeper;
 pub mod membrane;
 mod messages;
+#[cfg(test)]
+mod model;
 pub mod new_task;
 mod outside;
 mod policy;
