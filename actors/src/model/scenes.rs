@@ -16,7 +16,14 @@ pub(crate) struct Scene {
     pub(crate) open: usize,
     /// Is what happens after the last misfortune told in one order only?
     pub(crate) hurried: bool,
+    /// How many steps every run of the tests takes in it: seconds, without optimisation.
+    pub(crate) steps: usize,
 }
+
+/// More than the smallest worlds have.
+const ALL: usize = 400_000;
+/// The beginning of one that has more.
+const SOME: usize = 100_000;
 
 /// Nothing goes wrong.
 pub(crate) const NONE: Chances = Chances {
@@ -45,6 +52,15 @@ pub(crate) const fn small(name: &'static str, chances: Chances) -> Scene {
         attempts: 2,
         open: 1,
         hurried: false,
+        steps: ALL,
+    }
+}
+
+/// The same, and only its beginning.
+const fn larger(name: &'static str, chances: Chances) -> Scene {
+    Scene {
+        steps: SOME,
+        ..small(name, chances)
     }
 }
 
@@ -53,7 +69,7 @@ const fn both(name: &'static str, chances: Chances) -> Scene {
     Scene {
         open: 2,
         hurried: true,
-        ..small(name, chances)
+        ..larger(name, chances)
     }
 }
 
@@ -84,7 +100,7 @@ pub(crate) const DEFAULT: &[Scene] = &[
             ..NONE
         },
     ),
-    small(
+    larger(
         "one task; others push, its gate fails",
         Chances {
             pushes: 1,
@@ -92,7 +108,7 @@ pub(crate) const DEFAULT: &[Scene] = &[
             ..NONE
         },
     ),
-    small(
+    larger(
         "one task; the operator cancels it and wants it again",
         Chances {
             cancels: 1,
@@ -100,7 +116,7 @@ pub(crate) const DEFAULT: &[Scene] = &[
             ..NONE
         },
     ),
-    small(
+    larger(
         "one task, two firings; the daemon dies",
         Chances {
             crashes: 1,
@@ -189,7 +205,7 @@ pub(crate) const DEEP: &[Scene] = &[
             ..NONE
         },
     ),
-    small(
+    larger(
         "one task; the daemon dies twice, and whatever messages and agents may do",
         Chances {
             crashes: 2,
@@ -200,7 +216,7 @@ pub(crate) const DEEP: &[Scene] = &[
             ..NONE
         },
     ),
-    small(
+    larger(
         "one task; the daemon dies, others push, gates fail, reviewers reject and say nothing",
         Chances {
             crashes: 1,
@@ -211,7 +227,7 @@ pub(crate) const DEEP: &[Scene] = &[
             ..NONE
         },
     ),
-    small(
+    larger(
         "one task; the daemon dies, operators cancel, want it again and kill, news is late",
         Chances {
             crashes: 1,

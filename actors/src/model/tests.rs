@@ -14,9 +14,6 @@ use super::{
     scenes::{self, Scene},
 };
 
-/// Steps of one scene that every run of the tests takes: seconds, without optimisation.
-const STEPS: usize = 150_000;
-
 /// What an exploration came to.
 struct Outcome {
     /// The name of the promise that broke, and how, step by step.
@@ -96,9 +93,15 @@ fn told(history: &[String]) -> String {
         })
 }
 
-fn holds(scenes: &[Scene], bounds: Bounds) {
+/// Explores each scene, in as many steps as are given or its own.
+fn holds(scenes: &[Scene], steps: Option<usize>, threads: usize) {
     let mut possible = HashSet::new();
     for scene in scenes {
+        let bounds = Bounds {
+            steps: steps.unwrap_or(scene.steps),
+            depth: usize::MAX,
+            threads,
+        };
         let outcome = explore(SHIPPED, scene, bounds);
         let (whole, seconds) = (outcome.steps < bounds.steps, outcome.took.as_secs_f64());
         println!(
@@ -121,12 +124,7 @@ fn holds(scenes: &[Scene], bounds: Bounds) {
 
 #[test]
 fn p1_p2_p3_p6_hold_in_every_history() {
-    let bounds = Bounds {
-        steps: STEPS,
-        depth: usize::MAX,
-        threads: 2,
-    };
-    holds(scenes::DEFAULT, bounds);
+    holds(scenes::DEFAULT, None, 2);
 }
 
 /// `just model`: many more steps of each scene, as `MODEL_STEPS` says.
@@ -136,12 +134,9 @@ fn p1_p2_p3_p6_hold_as_far_as_anybody_waits() {
     let steps = std::env::var("MODEL_STEPS")
         .ok()
         .and_then(|steps| steps.parse().ok());
-    let bounds = Bounds {
-        steps: steps.unwrap_or(5_000_000),
-        depth: usize::MAX,
-        threads: std::thread::available_parallelism().map_or(1, Into::into),
-    };
-    holds(&[scenes::DEFAULT, scenes::DEEP].concat(), bounds);
+    let threads = std::thread::available_parallelism().map_or(1, Into::into);
+    let all = [scenes::DEFAULT, scenes::DEEP].concat();
+    holds(&all, Some(steps.unwrap_or(5_000_000)), threads);
 }
 
 #[test]
