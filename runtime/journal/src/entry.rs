@@ -66,6 +66,8 @@ impl Unsaved {
     pub(crate) fn after(mut self, event: &Event, before: &str, node: &Node) -> Self {
         match event {
             Event::NodeMoved { .. } | Event::NodeRenamed { .. } => self.place = true,
+            // What a task depends on and is found by stands beside what it carries.
+            Event::NodeUpdated { .. } => (self.state, self.body) = (true, true),
             event if event.changes_body() => self.body = true,
             _ => self.state = true,
         }

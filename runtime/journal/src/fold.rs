@@ -118,6 +118,7 @@ impl Fold {
             Event::NodeMoved { parent } => self.hang_below(conn, record.node, *parent)?,
             Event::NodeRenamed { name } => self.rename(conn, record.node, name)?,
             Event::Linked { link } => self.check_link(conn, record.node, *link)?,
+            Event::Assigned { to } => _ = self.existing(conn, *to)?,
             _ => {}
         }
         let mut entry = self.existing(conn, record.node)?;
@@ -147,6 +148,11 @@ impl Fold {
             Some(parent) => self.adopt(conn, parent, spec)?,
             None => 0,
         };
+        // Nobody links to what is not there yet, so no circle can begin here.
+        let named = spec.body.links.iter().map(|link| link.to);
+        for other in named.chain(spec.body.assignees.iter().copied()) {
+            self.existing(conn, other)?;
+        }
         self.claim_name(conn, (spec.kind.clone(), spec.name.clone(), spec.parent))?;
         self.last_num.1 = self.last_num.1.saturating_add(1);
         let entry = Entry {

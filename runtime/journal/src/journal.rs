@@ -1,6 +1,12 @@
 //! The handle through which everybody appends.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use worknode_core::{
@@ -30,6 +36,7 @@ pub struct Journal {
     queue: mpsc::Sender<Message>,
     room: Arc<Semaphore>,
     committed: watch::Receiver<Hlc>,
+    moves: Arc<AtomicU64>,
     reader: Reader,
 }
 
@@ -45,6 +52,7 @@ impl Journal {
         let (committed, watch) = watch::channel(Hlc::ZERO);
         let writer = Writer::new(path.clone(), opened, clock, committed)
             .map_err(|reason| OpenError::store(&path, reason))?;
+        let moves = writer.moves();
         let (queue, inbox) = mpsc::channel(limits::QUEUE);
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -54,6 +62,7 @@ impl Journal {
             queue,
             room: Arc::new(Semaphore::new(limits::QUEUE_BYTES)),
             committed: watch,
+            moves,
             reader,
         })
     }
@@ -151,6 +160,13 @@ impl Journal {
     #[must_use]
     pub const fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// A number that is another one after anything was hung elsewhere. Who remembers what is above
+    /// a Worknode takes the number first, and looks again when it has changed. Costs nothing.
+    #[must_use]
+    pub fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Acquire)
     }
 
     /// The stamp of the last committed event; [`Hlc::ZERO`] before the first. Costs nothing.

@@ -301,7 +301,9 @@ fn conditions(selector: &Selector) -> Conditions {
 /// Every word as itself, whatever signs are in it, each the beginning of a word in the text.
 fn full_text_query(words: &str) -> String {
     let quoted = |word: &str| format!("\"{}\"*", word.replace('"', "\"\""));
-    let query: Vec<String> = words.split_whitespace().take(limits::WORDS).map(quoted).collect();
+    let ends = |c: char| c.is_whitespace() || c.is_control();
+    let words = words.split(ends).filter(|word| !word.is_empty());
+    let query: Vec<String> = words.take(limits::WORDS).map(quoted).collect();
     if query.is_empty() {
         // No word at all is in no text.
         "\"\"".to_owned()

@@ -4,7 +4,15 @@
 //! waits for the disk, the next group gathers by itself: the slower the disk, the larger the
 //! groups.
 
-use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
@@ -24,6 +32,10 @@ use crate::{
     stamp,
     tables::{self, EventRow},
 };
+
+/// The topic of what hangs a Worknode elsewhere. An event of the user's own may have the same name;
+/// then somebody looks again at what has not changed.
+const MOVED: &str = "node_moved";
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +91,8 @@ pub(crate) struct Writer {
     /// Commits since its length was looked at.
     unwatched: u32,
     committed: watch::Sender<Hlc>,
+    /// Commits in which something was hung elsewhere.
+    moves: Arc<AtomicU64>,
     _lock: File,
 }
 
@@ -109,8 +123,14 @@ impl Writer {
             cut_log_at: limits::WAL_BYTES,
             unwatched: 0,
             committed,
+            moves: Arc::default(),
             _lock: lock,
         })
+    }
+
+    /// Counts the commits in which something was hung elsewhere.
+    pub(crate) fn moves(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.moves)
     }
 
     /// Works until it is told to close, or until nobody is left who could ask for anything.
@@ -206,6 +226,9 @@ impl Writer {
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         self.head = head;
         self.fold.committed();
+        if rows.iter().any(|row| row.topic == MOVED) {
+            self.moves.fetch_add(1, Ordering::Release);
+        }
         Ok(())
     }
 

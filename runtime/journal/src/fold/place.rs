@@ -68,6 +68,8 @@ impl Fold {
 
     /// Gives `id` another name.
     pub(super) fn rename(&mut self, conn: &Connection, id: NodeId, name: &str) -> Result<(), AppendError> {
+        // The name may be one that the group set free, in a row that would be written after this.
+        tables::flush(conn, self)?;
         let entry = self.existing(conn, id)?;
         let (kind, parent) = (entry.node.kind.clone(), entry.node.parent);
         self.claim_name(conn, (kind.clone(), name.to_owned(), parent))?;
