@@ -1,6 +1,6 @@
 //! What a team is made of: configuration, read and checked, in the terms of the runtime.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use worknode_core::{
     agent::{AgentSpec, StartWhen, Tier},
@@ -9,6 +9,7 @@ use worknode_core::{
     node::{Detail, Kind, NodeSpec},
     restart::Strategy,
 };
+use worknode_policies::kinds::Kinds;
 use worknode_profiles::{
     Driver,
     profile::{SandboxMode, StuckPolicy},
@@ -48,6 +49,8 @@ pub struct TeamDefinition {
     pub tests: Option<TestsDefinition>,
     /// Gates of a task that names none.
     pub default_gates: Vec<String>,
+    /// The kinds of Worknodes that the configuration declares.
+    pub kinds: Arc<Kinds>,
 }
 
 /// The command of the `tests` gate.

@@ -19,9 +19,9 @@ use worknode_core::{
 };
 
 use crate::{
+    ancestry::Ancestry,
     membrane::{Admission, Ask, Membrane},
     messages::DirectoryMsg,
-    store::ancestors,
     system::System,
     worknode::{Active, NodeMsg, WorknodeActor},
 };
@@ -129,7 +129,8 @@ impl State {
         let node = reader
             .node(id)?
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no Worknode {id}")))?;
-        let membrane = Arc::new(Membrane::new(id, ancestors(reader, &node)?));
+        let ancestry = Ancestry::of(id, self.system.journal().clone());
+        let membrane = Arc::new(Membrane::new(id, ancestry));
         let active = Active {
             node: Arc::new(node),
             membrane: Arc::clone(&membrane),

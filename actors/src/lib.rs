@@ -49,6 +49,7 @@
 //! | the next task is free | `team/steps.rs` | next | `node_created` `task_ready` |
 
 pub mod address;
+mod ancestry;
 pub mod clock;
 pub mod definition;
 pub mod directory;
@@ -61,6 +62,7 @@ mod messages;
 #[cfg(test)]
 mod model;
 pub mod new_task;
+pub mod nodes;
 mod outside;
 mod policy;
 mod pools;

@@ -20,6 +20,8 @@ use worknode_core::{
 };
 use worknode_policies::authority::{Authority, Target, authorise};
 
+use crate::ancestry::Ancestry;
+
 /// What came of a command.
 #[derive(Debug)]
 pub enum Reply {
@@ -78,17 +80,17 @@ pub(crate) enum Admission {
 #[derive(Debug)]
 pub(crate) struct Membrane {
     node: NodeId,
-    ancestors: Box<[NodeId]>,
+    ancestry: Ancestry,
     places: Arc<Semaphore>,
     progress: Mutex<Option<Ask>>,
 }
 
 impl Membrane {
-    /// In front of `node`, whose ancestors are given from its parent upwards.
-    pub(crate) fn new(node: NodeId, ancestors: Vec<NodeId>) -> Self {
+    /// In front of `node`.
+    pub(crate) fn new(node: NodeId, ancestry: Ancestry) -> Self {
         Self {
             node,
-            ancestors: ancestors.into(),
+            ancestry,
             places: Arc::new(Semaphore::new(bounds::MAILBOX)),
             progress: Mutex::new(None),
         }
@@ -116,7 +118,7 @@ impl Membrane {
     pub(crate) fn authorise(&self, ask: &Ask, submitted_by: Option<NodeId>) -> Result<(), Error> {
         let target = Target {
             node: self.node,
-            ancestors: &self.ancestors,
+            ancestors: &self.ancestry.now()?,
             submitted_by,
         };
         authorise(&ask.authority, &ask.command, &target)

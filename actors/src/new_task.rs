@@ -71,7 +71,8 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
     Ok(id)
 }
 
-fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
+/// The task that `new` describes, checked.
+pub(crate) fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
     let usage = |message: &str| Error::new(Code::Usage, message);
     if new.title.trim().is_empty() {
         return Err(usage("a task needs a title"));

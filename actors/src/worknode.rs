@@ -21,7 +21,7 @@ use crate::{
     fault,
     membrane::{Admitted, Ask, Membrane, Reply},
     messages::KeeperMsg,
-    pools,
+    nodes, pools,
     system::{System, drafts},
 };
 
@@ -96,6 +96,7 @@ impl Active {
     #[tracing::instrument(level = "debug", skip_all, fields(node = %self.node.id, name = %self.node.name, by = %ask.authority.principal))]
     async fn execute(&mut self, ask: &Ask) -> Result<Reply, Error> {
         self.membrane.authorise(ask, self.submitted_by())?;
+        nodes::check_reach(&self.system, &ask.authority, &ask.command, self.node.id)?;
         let outcome = self.decide(ask)?;
         let durability = durability_of(&ask.command);
         let drafts = drafts(self.node.id, &ask.authority.principal, ask.cause, outcome.events);
@@ -141,8 +142,9 @@ impl Active {
                 unless_changed_since,
             } => {
                 self.check_unchanged(*unless_changed_since)?;
+                let change = nodes::prepared(&self.system, &self.node, change)?;
                 Ok(Outcome {
-                    events: node::decide(&self.node, change)?,
+                    events: node::decide(&self.node, &change)?,
                     ..Outcome::default()
                 })
             }
@@ -225,7 +227,8 @@ impl Active {
     }
 
     fn check_unchanged(&self, since: Option<Hlc>) -> Result<(), Error> {
-        if since.is_none_or(|since| since == self.node.updated) {
+        // What others remember of a Worknode has later stamps, and changes nothing of it.
+        if since.is_none_or(|since| since >= self.node.updated) {
             return Ok(());
         }
         let what = format!("`{}` was changed at {}", self.node.name, self.node.updated);

@@ -11,6 +11,8 @@
 //! | `own_task` | an agent reports on the task that its run holds, under the epoch that it holds |
 //! | `own_review` | a reviewer that was started for one task decides on no other |
 //! | `submitter` | nobody reviews their own submission |
+//!
+//! Changes of the tree are asked more, in [`reach`].
 
 use std::collections::BTreeSet;
 
@@ -23,6 +25,8 @@ use worknode_core::{
 };
 
 use crate::capability::{Claims, TaskHold, most_of};
+
+pub mod reach;
 
 /// What a caller may do, once its capability has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

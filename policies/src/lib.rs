@@ -14,6 +14,7 @@
 //! | [`verdict`] | is this verdict the runtime's own, unchanged |
 //! | [`capability`] | what does this token allow, and is it genuine |
 //! | [`authority`] | may this caller ask this of that Worknode |
+//! | [`kinds`] | what may a Worknode of this kind carry, and what did an older version of it mean |
 //! | [`dispatch`] | which agent gets which task or review |
 //! | [`landing`] | what comes next for a task in review |
 
@@ -22,6 +23,7 @@ pub mod capability;
 pub mod change;
 pub mod dispatch;
 pub mod gate;
+pub mod kinds;
 pub mod landing;
 pub mod names;
 pub mod pattern;

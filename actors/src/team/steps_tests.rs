@@ -61,6 +61,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         plan_digest: String::new(),
         tests: None,
         default_gates: Vec::new(),
+        kinds: std::sync::Arc::default(),
     }
 }
 

@@ -68,6 +68,9 @@ pub fn decide(node: &Node, change: &NodeChange) -> Result<Vec<Event>, Error> {
         NodeChange::Set { attributes, version } => return set(node, attributes, *version),
         NodeChange::Rename { name } => {
             check_name(name)?;
+            if node.name != *name && node.kind == Kind::Agent {
+                return Err(named_elsewhere(node));
+            }
             (node.name != *name).then(|| Event::NodeRenamed { name: name.clone() })
         }
         NodeChange::Move { to } => move_below(node, *to)?,
@@ -158,6 +161,12 @@ fn move_below(node: &Node, to: NodeId) -> Result<Option<Event>, Error> {
         ));
     }
     Ok((node.parent != Some(to)).then_some(Event::NodeMoved { parent: to }))
+}
+
+/// An agent's workspace and its configuration have its name too.
+fn named_elsewhere(node: &Node) -> Error {
+    let message = format!("agent `{}` keeps its name: its workspace has it too", node.name);
+    Error::new(Code::Refused, message).hint("give it a tag or an attribute instead")
 }
 
 /// What still works is not put away: it would go on unseen.

@@ -1,11 +1,12 @@
 //! From configuration, checked, to the terms of the runtime.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use worknode_actors::definition::{AgentDefinition, TeamDefinition, TestsDefinition};
 use worknode_core::{agent::Share, bounds, budget::Budget, task::Approval};
 use worknode_policies::{
     gate,
+    kinds::Kinds,
     plan::{self, Defaults, Plan},
 };
 use worknode_triggers::Trigger;
@@ -20,6 +21,7 @@ pub(super) struct Parts {
     pub triggers: Vec<Trigger>,
     pub plan: Plan,
     pub tests_writes: Vec<PathBuf>,
+    pub kinds: Kinds,
 }
 
 /// The team that `config` means.
@@ -50,6 +52,7 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
             .gates
             .clone()
             .unwrap_or_else(|| default_gates(tests.is_some())),
+        kinds: Arc::new(parts.kinds),
     };
     let by_default = if definition.has_reviewer() {
         Approval::Validation

@@ -19,8 +19,10 @@ use worknode_profiles::profile::{Place, SandboxMode};
 use worknode_triggers::TriggerSpec;
 
 mod agent;
+mod kind;
 
 pub use agent::{AgentBudget, AgentEntry, AgentLimits, AgentOnStuck, AgentRestart, DEFAULT_PROFILE};
+pub use kind::{KindEntry, SchemaSource};
 
 /// How long the `tests` gate may take, when nobody says otherwise. As long as a run of an agent
 /// would be too long: a gate answers while somebody waits.
@@ -41,6 +43,9 @@ pub struct Config {
     /// The agents, in the order of their start. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agent: Vec<AgentEntry>,
+    /// Kinds of Worknodes beside the product's own. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kind: Vec<KindEntry>,
     /// The triggers. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trigger: Vec<TriggerSpec>,

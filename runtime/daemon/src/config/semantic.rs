@@ -25,6 +25,7 @@ use super::{
 };
 
 mod agents;
+mod kinds;
 mod places;
 mod programs;
 mod triggers;
@@ -137,6 +138,7 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
             triggers,
             plan,
             tests_writes,
+            kinds: kinds::declared(config, world, problems),
         },
     )
 }
