@@ -4,13 +4,17 @@
 //! capability is who it names, and without either there is no answer.
 
 mod agents;
+mod analytics;
 mod auth;
 mod error;
 mod events;
 mod hold;
 mod kill;
+mod nodes;
+mod search;
 mod spawn;
 mod tasks;
+mod tree;
 
 use std::sync::Arc;
 
@@ -21,19 +25,17 @@ use axum::{
 };
 use tokio::sync::watch;
 use worknode_actors::runtime::Runtime;
-use worknode_core::ids::NodeId;
+use worknode_policies::kinds::Kinds;
 
 pub(crate) use self::auth::{Door, Origin, Peer};
 use self::{auth::Caller, error::ApiError};
 use crate::{
     daemon::Departure,
-    view::{self, NodeView, RunRef, StatusView, WhyView},
+    view::{self, RunRef, StatusView, WhyView},
 };
 
 /// Bytes of a request body; a prompt of a task is the largest thing that is sent.
 const BODY: usize = worknode_core::bounds::PROMPT + 64 * 1024;
-/// Children in one answer at the most.
-const CHILDREN: usize = 1_000;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -46,6 +48,10 @@ pub(crate) struct Api {
 impl Api {
     fn reader(&self) -> &worknode_journal::Reader {
         self.runtime.system().reader()
+    }
+
+    fn kinds(&self) -> &Arc<Kinds> {
+        &self.runtime.system().team().kinds
     }
 }
 
@@ -71,9 +77,10 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/tasks/{id}/approve", post(tasks::approve))
         .route("/tasks/{id}/reject", post(tasks::reject))
         .route("/runs/{of}", get(run))
-        .route("/nodes", get(tree))
-        .route("/nodes/{id}", get(node))
-        .route("/nodes/{id}/children", get(children))
+        .merge(nodes::routes())
+        .merge(tree::routes())
+        .merge(search::routes())
+        .merge(analytics::routes())
         .route("/events", get(events::list).post(events::emit))
         .route("/why/{of}", get(why))
         .route("/kill", post(kill::targets))
@@ -103,22 +110,6 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
     Ok(Json(status))
 }
 
-async fn node(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    axum::extract::Path(id): axum::extract::Path<NodeId>,
-) -> Result<Json<NodeView>, ApiError> {
-    caller.may_read()?;
-    let found = api.reader().node(id)?;
-    let node = found.ok_or_else(|| error::not_found(format!("there is no Worknode {id}")))?;
-    Ok(Json(NodeView::from(&node)))
-}
-
-async fn tree(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Vec<NodeView>>, ApiError> {
-    caller.may_read()?;
-    Ok(Json(view::tree(api.reader())?))
-}
-
 async fn run(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -135,16 +126,6 @@ async fn why(
 ) -> Result<Json<WhyView>, ApiError> {
     caller.may_read()?;
     Ok(Json(view::why(api.reader(), &of)?))
-}
-
-async fn children(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    axum::extract::Path(id): axum::extract::Path<NodeId>,
-) -> Result<Json<Vec<NodeView>>, ApiError> {
-    caller.may_read()?;
-    let children = api.reader().children(id, None, CHILDREN)?;
-    Ok(Json(children.iter().map(NodeView::from).collect()))
 }
 
 /// Why the daemon should stop.

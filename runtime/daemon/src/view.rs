@@ -13,7 +13,6 @@ use worknode_core::{
     bounds,
     error::{Code, Error},
     event::{Event, PanicStage},
-    hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Kind, Node},
     run::{Receipt, RunStatus},
@@ -24,6 +23,9 @@ use worknode_core::{
 use worknode_journal::{EventFilter, Reader, StoredRun};
 use worknode_process::Resources;
 
+mod analytics;
+mod find;
+mod node;
 mod run;
 mod spawns;
 pub(crate) mod uses;
@@ -31,6 +33,9 @@ mod why;
 
 pub(crate) use self::run::pool_view;
 pub use self::{
+    analytics::{AgentNumbers, AgentsView, Latency, PipelineView, ProgressView, agents as agents_view},
+    find::find_node,
+    node::{AggregateView, FailedView, LinkView, NodePage, NodeView},
     run::RunView,
     uses::UseView,
     why::{WhyView, why},
@@ -239,36 +244,6 @@ pub struct PanicView {
     pub stopped: Vec<KilledView>,
 }
 
-/// One Worknode of the tree.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NodeView {
-    /// Its identity.
-    pub id: NodeId,
-    /// The Worknode above.
-    pub parent: Option<NodeId>,
-    /// What sort of thing it is.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
-    /// Where it stands; empty for kinds that have no state.
-    pub status: String,
-    /// The event that made it what it is now.
-    pub updated: Hlc,
-}
-
-impl From<&Node> for NodeView {
-    fn from(node: &Node) -> Self {
-        Self {
-            id: node.id,
-            parent: node.parent,
-            kind: node.kind.clone(),
-            name: node.name.clone(),
-            status: node.status().to_owned(),
-            updated: node.updated,
-        }
-    }
-}
-
 /// Which run something refers to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRef {
@@ -278,25 +253,6 @@ pub struct RunRef {
     pub agent: NodeId,
     /// Whether it is over.
     pub over: bool,
-}
-
-/// All Worknodes of the tree, parents before children of the same kind.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn tree(reader: &Reader) -> Result<Vec<NodeView>, Error> {
-    let mut nodes = Vec::new();
-    for kind in [
-        Kind::Organisation,
-        Kind::Team,
-        Kind::Project,
-        Kind::Phase,
-        Kind::Task,
-        Kind::Agent,
-    ] {
-        nodes.extend(all_of_kind(reader, kind)?.iter().map(NodeView::from));
-    }
-    Ok(nodes)
 }
 
 /// All Worknodes below `top`, parents before children.
@@ -370,7 +326,7 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
     let tasks = all_of_kind(reader, Kind::Task)?;
     let nothing = Live::new();
     let agents = agents(reader, now, live.unwrap_or(&nothing))?;
-    let team = all_of_kind(reader, Kind::Team)?.pop();
+    let team = configured_team(reader)?;
     let panic = match &team {
         Some(team) => blocked_by(reader, team.id)?.into_iter().collect(),
         None => Vec::new(),
@@ -388,6 +344,16 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         attention: attention(&tasks, &agents),
         agents,
     })
+}
+
+/// People may have made teams of their own; the configuration's has its name in its identity, unless
+/// somebody renamed it: then it is the first.
+fn configured_team(reader: &Reader) -> Result<Option<Node>, Error> {
+    let teams = all_of_kind(reader, Kind::Team)?;
+    let is_configured =
+        |team: &&Node| team.id == NodeId::derived(NodeId::ROOT, &format!("team:{}", team.name));
+    let team = teams.iter().rfind(is_configured).or_else(|| teams.first());
+    Ok(team.cloned())
 }
 
 /// The agents, in the order of the configuration; those that were spawned come last.
@@ -599,8 +565,7 @@ fn count(tasks: &[Node]) -> TaskCounts {
 /// What waits for a person, with what to do about it.
 fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
     let mut list = Vec::new();
-    for task in tasks.iter().filter_map(Node::task) {
-        let key = &task.spec.key;
+    for (key, task) in tasks.iter().filter_map(|node| Some((&node.name, node.task()?))) {
         match &task.status {
             TaskStatus::Blocked { reason } => {
                 list.push(format!(
@@ -674,7 +639,7 @@ fn task_view(
     let name = |id: &NodeId| names.get(id).cloned().unwrap_or_else(|| id.to_string());
     let mut view = TaskView {
         id: node.id,
-        key: task.spec.key.clone(),
+        key: node.name.clone(),
         title: task.spec.title.clone(),
         phase: node
             .parent

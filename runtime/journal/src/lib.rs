@@ -14,7 +14,7 @@
 //! | `chain` | the stored text of an event, and the hash that ties it to the one before |
 //! | `stamp` | stamps as row ids |
 //! | `open`, `pool` | connections: the writer's, and the readers' |
-//! | `reader`, `select`, `events` | questions about what is, over any subtree, and about what happened |
+//! | `reader`, `lookup`, `select`, `events` | questions about what is, over any subtree, and about what happened |
 //! | `follow` | every event once, in order |
 //! | `verify` | chain and projections, checked against each other |
 //! | [`limits`] | the bounds of all this |
@@ -39,6 +39,7 @@ mod fold;
 mod follow;
 mod journal;
 pub mod limits;
+mod lookup;
 mod open;
 mod pending;
 mod pool;

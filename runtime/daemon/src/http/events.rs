@@ -18,6 +18,7 @@ use worknode_core::{
     error::{Code, Error},
     event::Record,
     hlc::Hlc,
+    ids::NodeId,
     node::Kind,
 };
 use worknode_journal::EventFilter;
@@ -119,7 +120,7 @@ fn matches(filter: &EventFilter, record: &Record) -> bool {
     of_node && of_type
 }
 
-fn sse(record: &Record) -> SseEvent {
+pub(super) fn sse(record: &Record) -> SseEvent {
     let event = SseEvent::default()
         .id(record.at.to_string())
         .event(record.event.topic());
@@ -141,14 +142,24 @@ pub(super) async fn emit(
     caller: Caller,
     Json(body): Json<Emit>,
 ) -> Result<StatusCode, ApiError> {
+    let team = api.runtime.system().team().node();
+    emit_on(&api, &caller, team, body).await
+}
+
+/// Records an event of one Worknode.
+pub(super) async fn emit_on(
+    api: &Api,
+    caller: &Caller,
+    node: NodeId,
+    body: Emit,
+) -> Result<StatusCode, ApiError> {
     if body.name.is_empty() || body.name.len() > 128 {
         return Err(Error::new(Code::Usage, "an event needs a name of 1 to 128 bytes").into());
     }
-    let system = api.runtime.system();
     let emit = Command::Emit {
         name: body.name,
         data: body.data,
     };
-    system.ask(&caller.0, system.team().node(), emit, None).await?;
+    api.runtime.system().ask(&caller.0, node, emit, None).await?;
     Ok(StatusCode::CREATED)
 }

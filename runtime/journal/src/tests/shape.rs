@@ -312,3 +312,27 @@ async fn moves_are_counted_for_those_who_remember_where_things_hang() {
     store.append(vec![moved(node(2), NodeId::ROOT)]).await.unwrap();
     assert_ne!(store.journal.moves(), before);
 }
+
+#[tokio::test]
+async fn worknodes_are_found_by_what_people_call_them() {
+    let store = Store::new().await;
+    chain(&store, 0x10, 0x11, NodeId::ROOT).await;
+    for (n, kind) in [(0x20, Kind::Issue), (0x21, Kind::Document)] {
+        store
+            .append(vec![child(node(n), node(0x10), kind, "same")])
+            .await
+            .unwrap();
+    }
+    let reader = store.journal.reader();
+    let ids = |nodes: Vec<worknode_core::node::Node>| nodes.iter().map(|node| node.id).collect::<Vec<_>>();
+    let named = |parent, name| ids(reader.children_named(parent, name).unwrap());
+    assert_eq!(named(node(0x10), "same"), [node(0x20), node(0x21)]);
+    assert_eq!(named(NodeId::ROOT, "same"), []);
+    let beginning = |text: &str| ids(reader.beginning_with(text, 10).unwrap());
+    assert_eq!(beginning(&node(0x11).to_string()), [node(0x11)]);
+    assert_eq!(beginning("00000000-0000-7"), [NodeId::ROOT]);
+    assert_eq!(beginning("0").len(), 5);
+    assert_eq!(beginning("same"), []);
+    assert_eq!(reader.place_of(NodeId::ROOT).unwrap(), Some(1));
+    assert_eq!(reader.place_of(node(99)).unwrap(), None);
+}
