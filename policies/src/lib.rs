@@ -10,6 +10,7 @@
 //! | [`names`] | does an agent's name fit; which name was probably meant |
 //! | [`change`] | one path that differs between two trees |
 //! | [`gate`] | what do the gates `plan` and `tests` object to |
+//! | [`schema`] | does a value have the form that somebody declared |
 //! | [`signing`] | the runtime's keys |
 //! | [`verdict`] | is this verdict the runtime's own, unchanged |
 //! | [`capability`] | what does this token allow, and is it genuine |
@@ -28,6 +29,7 @@ pub mod landing;
 pub mod names;
 pub mod pattern;
 pub mod plan;
+pub mod schema;
 pub mod signing;
 #[cfg(test)]
 mod testing;
