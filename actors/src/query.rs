@@ -149,8 +149,7 @@ impl Scan {
             .transpose()?;
         let mut selector = indexed::selector(query, predicate.as_ref(), now);
         if let (Some(selector), Some(cursor)) = (&mut selector, cursor) {
-            let (_, last) = cursor.last();
-            selector.after = Some(reader.place_of(last)?.ok_or_else(|| gone(last))?);
+            selector.after = Some(cursor.place());
         }
         let top = reader.ancestors(query.under)?.len();
         if top == 0 && query.under != NodeId::ROOT {
@@ -183,13 +182,12 @@ impl Scan {
         let Some(selector) = &mut self.selector else {
             return Ok(None);
         };
-        let Selected { nodes, next, last } = reader.select(selector)?;
+        let Selected { nodes, next } = reader.select(selector)?;
         match next {
             Some(next) => selector.after = Some(next),
             None => self.selector = None,
         }
-        let last = last.filter(|_| self.selector.is_some());
-        let last = last.map(|(created, id)| Cursor::behind(&self.text, self.now, created, id));
+        let last = next.map(|place| self.behind(place));
         let mut matching = Vec::new();
         for (node, depth) in nodes {
             if self.deepest.is_some_and(|deepest| depth > deepest) {
@@ -203,9 +201,16 @@ impl Scan {
         Ok(Some(Batch { matching, last }))
     }
 
+    /// Where a page begins that comes behind this place in the order of creation.
+    fn behind(&self, place: u64) -> Cursor {
+        Cursor::behind(&self.text, self.now, place)
+    }
+
     /// Does anybody ask for this of a Worknode?
     fn uses(&self, name: &str) -> bool {
-        self.predicate.as_ref().is_some_and(|predicate| predicate.uses(name))
+        self.predicate
+            .as_ref()
+            .is_some_and(|predicate| predicate.uses(name))
             || self.aggregates.iter().any(|aggregate| aggregate.uses(name))
     }
 
@@ -244,11 +249,10 @@ pub fn page(
         let all = batch.matching.len();
         let taken = batch.matching.into_iter().take(room);
         found.nodes.extend(taken.map(|(node, depth, _)| (node, depth)));
-        let behind = |(node, _): &(Node, usize)| Cursor::behind(&scan.text, scan.now, node.created, node.id);
-        let last = if all > room {
-            found.nodes.last().map(behind)
-        } else {
-            batch.last
+        let last = match found.nodes.last() {
+            // Those that had no room come first on the next page.
+            Some((node, _)) if all > room => reader.place_of(node.id)?.map(|place| scan.behind(place)),
+            _ => batch.last,
         };
         found.next = last.map(|cursor| cursor.to_string());
         if found.nodes.len() >= scan.limit {
@@ -315,7 +319,10 @@ fn facts_of(node: &Node, depth: usize, kinds: &Kinds, now: Timestamp, uses: &dyn
         && let Ok((attributes, _)) = kinds.read(node)
     {
         let readable = |(name, value)| Some((name, Fact::json(&value).ok()?));
-        facts.set("attributes", Fact::map(attributes.into_iter().filter_map(readable)));
+        facts.set(
+            "attributes",
+            Fact::map(attributes.into_iter().filter_map(readable)),
+        );
     }
     facts
 }

@@ -18,7 +18,10 @@ use worknode_core::{
     node::Node,
 };
 
-use crate::names;
+use crate::{
+    names,
+    schema::{Schema, in_words},
+};
 
 mod engine;
 #[cfg(test)]
@@ -105,7 +108,7 @@ pub struct Kinds(BTreeMap<Kind, Declared>);
 #[derive(Clone, Debug)]
 struct Declared {
     version: u32,
-    schema: Option<engine::Schema>,
+    schema: Option<Schema>,
     upcasts: BTreeMap<u32, Translation>,
 }
 
@@ -280,23 +283,17 @@ impl Declared {
                 );
             }
         }
-        let schema = spec
-            .schema
-            .as_ref()
-            .and_then(|schema| match engine::compile(schema) {
-                Ok(schema) => Some(schema),
-                Err(mistakes) => {
-                    for (path, message) in mistakes {
-                        let key = if path.is_empty() {
-                            "schema".to_owned()
-                        } else {
-                            format!("schema.{path}")
-                        };
-                        wrong(&key, message);
-                    }
-                    None
-                }
-            });
+        let schema = spec.schema.as_ref().map(Schema::compile).transpose();
+        let schema = schema.unwrap_or_else(|mistakes| {
+            for mistake in mistakes {
+                let key = match mistake.path.as_str() {
+                    "" => "schema".to_owned(),
+                    path => format!("schema.{path}"),
+                };
+                wrong(&key, mistake.message);
+            }
+            None
+        });
         Self {
             version: spec.version,
             schema,
@@ -308,8 +305,8 @@ impl Declared {
         let Some(schema) = &self.schema else { return Ok(()) };
         let there = attributes.iter().filter(|(_, value)| !value.is_null());
         let value = Value::Object(there.map(|(name, value)| (name.clone(), value.clone())).collect());
-        engine::check(schema, &value).map_err(|violations| {
-            let message = format!("these are no attributes of a `{kind}`: {violations}");
+        schema.check(&value).map_err(|violations| {
+            let message = format!("these are no attributes of a `{kind}`: {}", in_words(&violations));
             Error::new(Code::Usage, message).hint(format!(
                 "its schema (version {}) is in worknode.toml",
                 self.version

@@ -18,6 +18,7 @@ mod landing;
 mod layering;
 mod limits;
 mod mailbox;
+mod nodes;
 mod operator;
 mod output;
 mod processes;

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    io::{Read, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -148,6 +149,21 @@ impl Scene {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
+    }
+
+    /// What the daemon answers at its socket, as the owner of it asks.
+    #[track_caller]
+    pub fn http(&self, path: &str) -> serde_json::Value {
+        let mut socket = UnixStream::connect(self.file(".worknode/worknode.sock")).unwrap();
+        write!(
+            socket,
+            "GET {path} HTTP/1.1\r\nHost: worknode\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }
 
     /// How many events of this type there are.

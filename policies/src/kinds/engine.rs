@@ -1,28 +1,7 @@
-//! The way to what checks and what translates.
+//! What translates: renames, leaves out, adds.
 
 use serde_json::{Map, Value};
 use worknode_core::membrane::Translation;
-
-#[derive(Clone, Debug)]
-pub(super) struct Schema(Value);
-
-pub(super) fn compile(schema: &Value) -> Result<Schema, Vec<(String, String)>> {
-    if schema.is_object() {
-        Ok(Schema(schema.clone()))
-    } else {
-        Err(vec![(String::new(), "a schema is an object".to_owned())])
-    }
-}
-
-pub(super) fn check(schema: &Schema, value: &Value) -> Result<(), String> {
-    let required = schema.0.get("required").and_then(Value::as_array);
-    for name in required.into_iter().flatten().filter_map(Value::as_str) {
-        if value.get(name).is_none() {
-            return Err(format!("`{name}` is missing"));
-        }
-    }
-    Ok(())
-}
 
 pub(super) fn apply(translation: &Translation, value: Value) -> Result<Value, String> {
     let Value::Object(mut object) = value else {

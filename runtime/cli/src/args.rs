@@ -11,6 +11,8 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
+pub(crate) mod tree;
+
 /// Runs teams of AI coding agents as supervised processes.
 #[derive(Debug, Parser)]
 #[command(name = "worknode", version, about, max_term_width = 100)]
@@ -60,7 +62,14 @@ pub(crate) enum Command {
     /// List the agents and what each is doing.
     Ps,
     /// Show the tree of Worknodes.
-    Tree,
+    Tree(tree::Tree),
+    /// Make Worknodes, look at them, change them, watch them: whatever their kind.
+    #[command(subcommand)]
+    Node(tree::Node),
+    /// Find Worknodes by words, by a condition, below one of them.
+    Search(tree::Search),
+    /// Find Worknodes by a condition.
+    Query(tree::Query),
     /// Look at tasks, add them, and report on them.
     #[command(subcommand)]
     Task(Task),

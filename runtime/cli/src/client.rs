@@ -12,7 +12,10 @@ use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::net::UnixStream;
-use worknode_core::error::{Code, Error};
+use worknode_core::{
+    error::{Code, Error},
+    hlc::Hlc,
+};
 use worknode_daemon::door::short_path;
 
 /// Bytes of one answer at the most.
@@ -33,7 +36,7 @@ impl Client {
 
     /// Asks for something.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.ask(Method::GET, path, None).await
+        self.ask(Method::GET, path, None, None).await
     }
 
     /// Asks for something to be done.
@@ -42,13 +45,36 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
+        self.post_if(path, body, None).await
+    }
+
+    /// The same, only if the Worknode has not changed since.
+    pub(crate) async fn post_if<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        if_match: Option<Hlc>,
+    ) -> Result<T, Error> {
         let body = serde_json::to_vec(body).map_err(failed)?;
-        self.ask(Method::POST, path, Some(body)).await
+        self.ask(Method::POST, path, Some(body), if_match).await
+    }
+
+    /// Asks for something to be different.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        if_match: Option<Hlc>,
+    ) -> Result<T, Error> {
+        let body = serde_json::to_vec(body).map_err(failed)?;
+        self.ask(Method::PUT, path, Some(body), if_match).await
     }
 
     /// Opens a stream of events.
     pub(crate) async fn stream(&self, path: &str) -> Result<Incoming, Error> {
-        let response = self.send(Method::GET, path, None, "text/event-stream").await?;
+        let response = self
+            .send(Method::GET, path, None, None, "text/event-stream")
+            .await?;
         if response.status().is_success() {
             return Ok(response.into_body());
         }
@@ -60,8 +86,11 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
+        if_match: Option<Hlc>,
     ) -> Result<T, Error> {
-        let response = self.send(method, path, body, "application/json").await?;
+        let response = self
+            .send(method, path, body, if_match, "application/json")
+            .await?;
         if !response.status().is_success() {
             return Err(refusal(response).await);
         }
@@ -80,6 +109,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
+        if_match: Option<Hlc>,
         accept: &str,
     ) -> Result<Response<Incoming>, Error> {
         let stream = self.connect().await?;
@@ -97,6 +127,9 @@ impl Client {
             .header(header::HOST, "worknode")
             .header(header::ACCEPT, accept)
             .header(header::CONTENT_TYPE, "application/json");
+        if let Some(stamp) = if_match {
+            request = request.header(header::IF_MATCH, format!("\"{stamp}\""));
+        }
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

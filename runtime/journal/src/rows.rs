@@ -58,8 +58,6 @@ pub(crate) const NODES: &str = "nodes JOIN marks USING (num)";
 /// The columns that [`node`] reads, in its order.
 pub(crate) const NODE: &str =
     "id, parent, kind, name, created, updated, state, body, ready, claimed, finished";
-/// Which of them is the event that created it.
-pub(crate) const CREATED: usize = 4;
 /// How many those are.
 pub(crate) const NODE_COLUMNS: usize = 11;
 

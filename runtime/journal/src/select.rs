@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter, types::Value};
 use worknode_core::{
     body::Relation,
-    hlc::Hlc,
     ids::NodeId,
     node::{Kind, Node},
     time::Timestamp,
@@ -103,8 +102,6 @@ pub struct Selected {
     pub nodes: Vec<(Node, usize)>,
     /// Where the next page goes on; nothing: this was the last.
     pub next: Option<u64>,
-    /// The last one that was looked at, and when it was created: as good a place to go on from.
-    pub last: Option<(Hlc, NodeId)>,
 }
 
 /// Another Worknode that one has something to do with.
@@ -201,7 +198,7 @@ impl Conditions {
 
 /// The first row id of an instant.
 fn first_key(at: Timestamp) -> Value {
-    let first = Hlc {
+    let first = worknode_core::hlc::Hlc {
         wall: at,
         counter: 0,
         origin: 0,
@@ -235,7 +232,6 @@ fn select(conn: &Connection, selector: &Selector, origin: u32) -> Result<Selecte
         scanned = scanned.saturating_add(1);
         let num: u64 = row.get(rows::NODE_COLUMNS)?;
         let id = node_id(row.get(0)?);
-        page.last = Some((stamp::stamp(row.get(rows::CREATED)?, origin), id));
         if within.holds(conn, id, row.get::<_, Option<[u8; 16]>>(1)?.map(node_id))? {
             let (node, size) = rows::node(row, origin)?;
             bytes = bytes.saturating_add(size);

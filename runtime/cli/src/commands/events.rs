@@ -9,12 +9,12 @@ use worknode_core::{
     hlc::Hlc,
     node::Kind,
 };
-use worknode_daemon::view::{self, NodeView};
+use worknode_daemon::view;
 use worknode_journal::{EventFilter, Reader};
 
-use super::ask_or_read;
+use super::{ask_or_read, tree};
 use crate::{
-    args::Events,
+    args::{Events, tree::Tree},
     client::{Client, escaped},
     events::Names,
     output::{self, Form},
@@ -23,11 +23,21 @@ use crate::{
 
 /// Events asked for at once.
 const PAGE: usize = 1_000;
+/// Worknodes that are called by their names. Beyond it, what is not named in the events themselves
+/// is called by the beginning of its id.
+const NAMES: usize = 10_000;
 
 pub(crate) async fn events(place: &Place, args: &Events, form: Form) -> Result<(), Error> {
     let client = place.client()?;
     let mut names = Names::default();
-    for node in ask_or_read(place, client.get::<Vec<NodeView>>("/nodes"), view::tree).await? {
+    let known = Tree {
+        under: None,
+        depth: None,
+        kind: None,
+        all: true,
+        limit: NAMES,
+    };
+    for node in tree::collect(place, &known).await?.0 {
         names.add(node.id, node.name);
     }
     let mut after = args.since.map_or(Hlc::ZERO, |since| since.0);
@@ -106,7 +116,12 @@ async fn follow(
     names: &mut Names,
     form: Form,
 ) -> Result<(), Error> {
-    let mut body = client.stream(&query(args, after, PAGE, false)).await?;
+    stream(client, &query(args, after, PAGE, false), names, form).await
+}
+
+/// Shows what a stream of events brings, until it ends or nobody reads any more.
+pub(super) async fn stream(client: &Client, path: &str, names: &mut Names, form: Form) -> Result<(), Error> {
+    let mut body = client.stream(path).await?;
     let mut pending = Vec::new();
     while let Some(frame) = body.frame().await {
         let broken = |error| {
@@ -139,7 +154,7 @@ fn record(line: &str) -> Option<Record> {
 }
 
 /// Breaks off when nobody reads any more: `worknode events -f | head` has an end.
-fn print(records: &[Record], names: &mut Names, form: Form) -> Result<ControlFlow<()>, Error> {
+pub(super) fn print(records: &[Record], names: &mut Names, form: Form) -> Result<ControlFlow<()>, Error> {
     for record in records {
         names.learn(record);
         let read_on = match form {
