@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 mod decide;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{NodeChange, check_name, decide};
 
