@@ -266,10 +266,8 @@ impl Checker<'_> {
                     }
                 }
             }
-            Rule::Contains(part) => {
-                if !list.iter().any(|value| self.holds(part, value)) {
-                    self.say("has no item of the form that one must have");
-                }
+            Rule::Contains(part) if !list.iter().any(|value| self.holds(part, value)) => {
+                self.say("has no item of the form that one must have");
             }
             Rule::Unique => {
                 let mut seen = BTreeSet::new();
