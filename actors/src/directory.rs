@@ -130,7 +130,7 @@ impl State {
             .node(id)?
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no Worknode {id}")))?;
         let ancestry = Ancestry::of(id, self.system.journal().clone());
-        let membrane = Arc::new(Membrane::new(id, ancestry));
+        let membrane = Arc::new(Membrane::new(id, ancestry, self.system.clone()));
         let active = Active {
             node: Arc::new(node),
             membrane: Arc::clone(&membrane),
@@ -153,7 +153,8 @@ impl State {
     fn sweep(&mut self, idle: Duration) {
         let now = Instant::now();
         for entry in self.active.values_mut() {
-            if entry.waiting.is_none() && now.duration_since(entry.used) >= idle {
+            let rests = entry.waiting.is_none() && !entry.membrane.is_waited_at();
+            if rests && now.duration_since(entry.used) >= idle {
                 // A mailbox that is closed already belongs to an actor that is leaving anyway.
                 let _ = entry.actor.send_message(NodeMsg::Passivate);
                 entry.waiting = Some(VecDeque::new());
@@ -180,6 +181,11 @@ impl Entry {
         let message = match self.membrane.admit(ask) {
             Admission::Message(admitted) => NodeMsg::Ask(admitted),
             Admission::ProgressWaits => NodeMsg::ProgressWaits,
+            Admission::EventWaits(wait) => {
+                // Its handle is not needed: the actor looks for itself, whenever it is told to.
+                self.actor.send_after(wait, || NodeMsg::EventsWait);
+                return;
+            }
             Admission::Settled => return,
         };
         if let Err(error) = self.actor.send_message(message) {

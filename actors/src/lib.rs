@@ -75,5 +75,6 @@ pub mod submit;
 pub mod subtree;
 mod supervisor;
 pub mod system;
+pub mod tail;
 mod team;
 mod worknode;

@@ -27,9 +27,10 @@ use crate::{
     definition::{AgentDefinition, TeamDefinition},
     fault,
     guard::Guard,
-    membrane::{Ask, Reply},
+    membrane::{Ask, Boundaries, Reply},
     messages::{DirectoryMsg, KeeperMsg},
     spawn::Known,
+    tail::Tail,
 };
 
 /// How long a command may take to be answered before the asker gives up waiting. The command
@@ -93,6 +94,8 @@ pub struct System {
     spawning: Arc<tokio::sync::Mutex<()>>,
     /// Tasks that are claimed for an agent whose run is just about to be queued.
     claiming: Arc<Mutex<HashSet<NodeId>>>,
+    boundaries: Arc<Boundaries>,
+    tail: Arc<Tail>,
 }
 
 impl System {
@@ -107,6 +110,8 @@ impl System {
             agents: Arc::new(RwLock::new(agents)),
             spawning: Arc::default(),
             claiming: Arc::default(),
+            boundaries: Arc::new(Boundaries::new(context.journal.clone())),
+            tail: Arc::new(Tail::new(context.journal.clone())),
             guard,
             context,
             directory,
@@ -208,6 +213,18 @@ impl System {
     #[must_use]
     pub fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    /// What stands in front of each Worknode.
+    #[must_use]
+    pub fn boundaries(&self) -> &Boundaries {
+        &self.boundaries
+    }
+
+    /// The end of the journal, for many who watch it.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     pub(crate) const fn keeper(&self) -> &Address<KeeperMsg> {
@@ -398,11 +415,16 @@ impl Reply {
     /// The Worknode afterwards.
     ///
     /// # Errors
-    /// `backpressure` when the message was a progress report that a newer one replaced.
+    /// `backpressure` when the message was one that a newer one replaced; `refused` when it was put
+    /// aside.
     pub fn node(self) -> Result<Arc<Node>, Error> {
         match self {
             Self::Done { node, .. } => Ok(node),
             Self::Conflated => Err(Error::backpressure("progress")),
+            Self::PutAside { letter, reason } => {
+                let message = format!("the event is kept as dead letter {letter}: {reason}");
+                Err(Error::new(Code::Refused, message))
+            }
         }
     }
 }

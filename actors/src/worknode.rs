@@ -11,7 +11,7 @@ use worknode_core::{
     event::{Event, PanicStage},
     hlc::Hlc,
     ids::{NodeId, RunId},
-    node::{self, Node},
+    node::{self, Node, NodeChange},
     run::Hold,
     task::{self, LandPermit, TaskCommand, TaskStatus},
 };
@@ -19,7 +19,10 @@ use worknode_journal::Durability;
 
 use crate::{
     fault,
-    membrane::{Admitted, Ask, Membrane, Reply},
+    membrane::{
+        Admitted, Ask, Membrane, Next, Reply,
+        arrival::{self, Aside, Taken},
+    },
     messages::KeeperMsg,
     nodes, pools,
     system::{System, drafts},
@@ -32,6 +35,8 @@ pub(crate) enum NodeMsg {
     Ask(Box<Admitted>),
     /// A progress report waits in the membrane.
     ProgressWaits,
+    /// Events wait in the membrane, and there may be room for them now.
+    EventsWait,
     /// Nobody asked for a while: give up the actor, keep the state in the store.
     Passivate,
 }
@@ -65,7 +70,16 @@ impl Actor for WorknodeActor {
         match message {
             // Boxed: an actor's task has room for the largest of its futures all its life, and this
             // one is needed only while something is asked.
-            NodeMsg::Ask(admitted) => Box::pin(active.serve(admitted.ask)).await,
+            NodeMsg::Ask(admitted) => Box::pin(active.admitted(*admitted)).await,
+            NodeMsg::EventsWait => match active.membrane.next_event() {
+                Next::Now(ask) => {
+                    Box::pin(active.serve(ask)).await;
+                    // The next one: in its turn, behind what came meanwhile.
+                    myself.send_message(NodeMsg::EventsWait)?;
+                }
+                Next::Later(wait) => drop(myself.send_after(wait, || NodeMsg::EventsWait)),
+                Next::Nothing => {}
+            },
             NodeMsg::ProgressWaits => {
                 if let Some(ask) = active.membrane.take_progress() {
                     Box::pin(active.serve(ask)).await;
@@ -85,21 +99,46 @@ struct Outcome {
     admitted: Option<RunId>,
     permit: Option<LandPermit>,
     effect: Option<AgentEffect>,
+    /// The event that led to them, when it is another one than that of the command.
+    cause: Option<Hlc>,
+    /// They keep an event that did not come in.
+    aside: Option<Aside>,
+}
+
+impl From<Taken> for Outcome {
+    fn from(taken: Taken) -> Self {
+        Self {
+            events: taken.events,
+            aside: taken.aside,
+            ..Self::default()
+        }
+    }
 }
 
 impl Active {
     async fn serve(&mut self, ask: Ask) {
-        let answer = self.execute(&ask).await;
+        let answer = self.execute(&ask, None).await;
+        ask.answer(answer);
+    }
+
+    /// The place in the mailbox is given back when it is answered.
+    async fn admitted(&mut self, admitted: Admitted) {
+        let Admitted { ask, aside, .. } = admitted;
+        let answer = self.execute(&ask, aside).await;
         ask.answer(answer);
     }
 
     #[tracing::instrument(level = "debug", skip_all, fields(node = %self.node.id, name = %self.node.name, by = %ask.authority.principal))]
-    async fn execute(&mut self, ask: &Ask) -> Result<Reply, Error> {
+    async fn execute(&mut self, ask: &Ask, aside: Option<String>) -> Result<Reply, Error> {
         self.membrane.authorise(ask, self.submitted_by())?;
         nodes::check_reach(&self.system, &ask.authority, &ask.command, self.node.id)?;
-        let outcome = self.decide(ask)?;
+        let outcome = match aside {
+            Some(why) => self.put_aside(ask, why),
+            None => self.decide(ask)?,
+        };
+        let cause = outcome.cause.or(ask.cause);
         let durability = durability_of(&ask.command);
-        let drafts = drafts(self.node.id, &ask.authority.principal, ask.cause, outcome.events);
+        let drafts = drafts(self.node.id, &ask.authority.principal, cause, outcome.events);
         let records = if drafts.is_empty() {
             Vec::new()
         } else {
@@ -118,6 +157,9 @@ impl Active {
         if let Some(effect) = outcome.effect {
             self.perform(effect)?;
         }
+        if let Some(aside) = outcome.aside {
+            return arrival::answer(aside, &records);
+        }
         Ok(Reply::Done {
             node: Arc::clone(&self.node),
             records,
@@ -130,11 +172,13 @@ impl Active {
         let by = &ask.authority.principal;
         match &ask.command {
             Command::Get => Ok(Outcome::default()),
-            Command::Emit { name, data } => Ok(Outcome {
-                events: vec![Event::Emitted {
-                    name: name.clone(),
-                    data: data.clone(),
-                }],
+            Command::Emit { name, version, data } => {
+                let event = (name.as_str(), *version, data);
+                Ok(arrival::emit(&self.system, &self.node, by, event)?.into())
+            }
+            Command::Letter { letter, action } => Ok(Outcome {
+                events: arrival::settle(&self.system, &self.node, *letter, *action)?,
+                cause: Some(*letter),
                 ..Outcome::default()
             }),
             Command::Node {
@@ -143,6 +187,9 @@ impl Active {
             } => {
                 self.check_unchanged(*unless_changed_since)?;
                 let change = nodes::prepared(&self.system, &self.node, change)?;
+                if let NodeChange::SetMembrane { membrane } = change {
+                    arrival::check(&self.node, membrane.as_deref())?;
+                }
                 Ok(Outcome {
                     events: node::decide(&self.node, &change)?,
                     ..Outcome::default()
@@ -180,11 +227,20 @@ impl Active {
                 Ok(Outcome {
                     events: decision.events,
                     admitted,
-                    permit: None,
                     effect: decision.effect,
+                    ..Outcome::default()
                 })
             }
         }
+    }
+
+    /// Keeps an event for which there was no room.
+    fn put_aside(&self, ask: &Ask, why: String) -> Outcome {
+        let Command::Emit { name, version, data } = &ask.command else {
+            return Outcome::default();
+        };
+        let event = (name.as_str(), *version, data);
+        arrival::put_aside(&self.node, &ask.authority.principal, event, why).into()
     }
 
     /// Who handed in what is in review: nobody reviews their own.
@@ -252,8 +308,11 @@ const fn durability_of(command: &Command) -> Durability {
     match command {
         Command::Task(TaskCommand::Progress { .. } | TaskCommand::Renew { .. })
         | Command::Agent(AgentCommand::Used { .. }) => Durability::Local,
-        Command::Get | Command::Emit { .. } | Command::Node { .. } | Command::Task(_) | Command::Agent(_) => {
-            Durability::Durable
-        }
+        Command::Get
+        | Command::Emit { .. }
+        | Command::Letter { .. }
+        | Command::Node { .. }
+        | Command::Task(_)
+        | Command::Agent(_) => Durability::Durable,
     }
 }

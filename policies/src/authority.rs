@@ -195,6 +195,7 @@ const fn epoch_of(command: &Command) -> Option<u64> {
         )
         | Command::Get
         | Command::Emit { .. }
+        | Command::Letter { .. }
         | Command::Node { .. }
         | Command::Agent(_) => None,
     }

@@ -16,6 +16,7 @@
 //! | [`capability`] | what does this token allow, and is it genuine |
 //! | [`authority`] | may this caller ask this of that Worknode |
 //! | [`kinds`] | what may a Worknode of this kind carry, and what did an older version of it mean |
+//! | [`membrane`] | what comes in, and what is seen from outside |
 //! | [`dispatch`] | which agent gets which task or review |
 //! | [`landing`] | what comes next for a task in review |
 
@@ -26,6 +27,7 @@ pub mod dispatch;
 pub mod gate;
 pub mod kinds;
 pub mod landing;
+pub mod membrane;
 pub mod names;
 pub mod pattern;
 pub mod plan;

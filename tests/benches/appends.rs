@@ -187,12 +187,14 @@ fn body(draft: &Draft) -> Result<String, Failure> {
 fn emitted(node: NodeId, number: usize) -> Draft {
     let log = "src/main.rs:12: expected `u64`, found `usize`; ".repeat(2);
     let data = [
-        ("exit_code".to_owned(), number.to_string()),
-        ("log".to_owned(), log),
+        ("exit_code".to_owned(), number.into()),
+        ("log".to_owned(), log.into()),
     ]
-    .into();
+    .into_iter()
+    .collect();
     let event = Event::Emitted {
         name: "compilation_failed".to_owned(),
+        version: 1,
         data,
     };
     Draft {

@@ -1,6 +1,6 @@
 //! Mailboxes are bounded: what does not fit is told so, at once, with when to try again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use worknode_core::{
     bounds,
@@ -28,7 +28,8 @@ async fn p8_a_flood_is_answered_with_backpressure_and_nothing_is_dropped_silentl
             tokio::spawn(async move {
                 let emit = Command::Emit {
                     name: format!("flood-{n}"),
-                    data: BTreeMap::new(),
+                    version: 1,
+                    data: serde_json::Map::new(),
                 };
                 system.ask(&operator, team, emit, None).await
             })

@@ -47,7 +47,8 @@ impl State {
                 let data = emit.data.clone().unwrap_or_default();
                 let event = Event::Emitted {
                     name: emit.event.clone(),
-                    data,
+                    version: 1,
+                    data: data.into_iter().map(|(key, text)| (key, text.into())).collect(),
                 };
                 self.at_once(&now, vec![event], format!("emitted {}", emit.event))
                     .await;

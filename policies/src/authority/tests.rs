@@ -64,7 +64,8 @@ fn commands() -> Vec<Command> {
         approve(),
         Command::Emit {
             name: "x".into(),
-            data: std::collections::BTreeMap::default(),
+            version: 1,
+            data: serde_json::Map::default(),
         },
         Command::Task(TaskCommand::Retry),
         kill(),

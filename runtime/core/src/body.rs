@@ -15,6 +15,7 @@ use crate::{
     event::Event,
     hlc::Hlc,
     ids::NodeId,
+    letter::LetterOutcome,
     membrane::MembraneSpec,
     merge::{Json, Lww, LwwMap, LwwOp, OrSet, OrSetOp, Seen},
 };
@@ -124,6 +125,12 @@ pub struct Body {
     /// Its own membrane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub membrane: Option<Box<MembraneSpec>>,
+    /// The refused events that it keeps: the stamps of those that kept them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub letters: OrSet<Hlc>,
+    /// How many it kept and had to give up.
+    #[serde(skip_serializing_if = "is_default")]
+    pub letters_lost: u64,
 }
 
 /// Nothing to say. A set that is empty may still remember removals, so emptiness is not enough.
@@ -196,9 +203,18 @@ impl Body {
             Event::NodeArchived { .. } => self.put_away(true, at),
             Event::NodeRestored => self.put_away(false, at),
             Event::MembraneSet { membrane } => self.membrane.clone_from(membrane),
+            Event::DeadLettered { .. } => add(&mut self.letters, &at, at),
+            Event::DeadLetterSettled { letter, outcome } => self.settle(*letter, *outcome, at),
             _ => return false,
         }
         true
+    }
+
+    fn settle(&mut self, letter: Hlc, outcome: LetterOutcome, at: Hlc) {
+        if outcome == LetterOutcome::Lost && self.letters.contains(&letter) {
+            self.letters_lost = self.letters_lost.saturating_add(1);
+        }
+        remove(&mut self.letters, &letter, &[letter], at);
     }
 
     fn put_away(&mut self, away: bool, at: Hlc) {

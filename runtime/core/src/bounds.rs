@@ -93,3 +93,10 @@ pub const FACTS_DEPTH: usize = 32;
 pub const GROUPS: usize = 1_000;
 /// Values kept for the percentiles of one group. With more, they are estimated within 1 %.
 pub const SAMPLES: usize = 1_024;
+/// Refused events that one Worknode keeps. With one more the oldest is given up, and counted.
+pub const DEAD_LETTERS: usize = 100;
+/// Types of events that wait at one Worknode until its `rate` has room again. Events of one more
+/// are refused as `backpressure`; of the same type the last one waits.
+pub const WAITING_TYPES: usize = 64;
+/// Translations, schemas, types and paths of one membrane, each. More are a mistake.
+pub const MEMBRANE_PARTS: usize = 256;

@@ -2,11 +2,17 @@
 //! command line to the tests. Matched without a wildcard, so that a new command is a decision
 //! everywhere.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::{agent::AgentCommand, hlc::Hlc, node::NodeChange, task::TaskCommand};
+use crate::{
+    agent::AgentCommand,
+    event::{first_version, is_first_version},
+    hlc::Hlc,
+    letter::LetterAction,
+    node::NodeChange,
+    task::TaskCommand,
+};
 
 /// What can be asked of a Worknode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +24,19 @@ pub enum Command {
     Emit {
         /// Its name.
         name: String,
+        /// Version of the form of its data.
+        #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+        version: u32,
         /// Its data.
-        data: BTreeMap<String, String>,
+        #[serde(default)]
+        data: Map<String, Value>,
+    },
+    /// Settle an event that was refused and kept.
+    Letter {
+        /// The stamp of the event that kept it.
+        letter: Hlc,
+        /// How.
+        action: LetterAction,
     },
     /// Change what any Worknode has.
     Node {
@@ -61,7 +78,7 @@ impl Command {
     pub const fn operation(&self) -> Operation {
         match self {
             Self::Get => Operation::Read,
-            Self::Emit { .. } | Self::Node { .. } => Operation::Write,
+            Self::Emit { .. } | Self::Letter { .. } | Self::Node { .. } => Operation::Write,
             Self::Task(command) => match command {
                 TaskCommand::Progress { .. }
                 | TaskCommand::Submit { .. }

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     agent::Tier,
@@ -15,6 +15,7 @@ use crate::{
     git::{CommitId, TreeId},
     hlc::Hlc,
     ids::{NodeId, RunId},
+    letter::{Letter, LetterOutcome},
     membrane::MembraneSpec,
     node::{Detail, NodeSpec},
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
@@ -26,6 +27,16 @@ use crate::{
 
 /// Version of the event schema that this build writes.
 pub const SCHEMA_VERSION: u16 = 1;
+
+/// Version of the data of an event that does not say.
+pub(crate) const fn first_version() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub(crate) const fn is_first_version(version: &u32) -> bool {
+    *version == 1
+}
 
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,9 +250,16 @@ pub enum Event {
     /// An event of the user's own.
     Emitted {
         name: String,
+        /// Version of the form of the data.
+        #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+        version: u32,
         #[serde(default)]
-        data: BTreeMap<String, String>,
+        data: Map<String, Value>,
     },
+    /// An event was refused, and is kept until somebody has looked at it.
+    DeadLettered { reason: String, original: Box<Letter> },
+    /// It is kept no longer.
+    DeadLetterSettled { letter: Hlc, outcome: LetterOutcome },
     /// The base branch was moved by somebody else.
     BaseMoved { from: CommitId, to: CommitId },
     /// The plan's tasks are in the tree.
@@ -328,6 +346,8 @@ impl Event {
             Self::TriggerSkipped { .. } => "trigger_skipped",
             Self::Notified { .. } => "notified",
             Self::Emitted { .. } => "emitted",
+            Self::DeadLettered { .. } => "dead_lettered",
+            Self::DeadLetterSettled { .. } => "dead_letter_settled",
             Self::BaseMoved { .. } => "base_moved",
             Self::PlanLoaded { .. } => "plan_loaded",
             Self::PlanFinished { .. } => "plan_finished",
@@ -382,6 +402,8 @@ impl Event {
                 | Self::Linked { .. }
                 | Self::Unlinked { .. }
                 | Self::MembraneSet { .. }
+                | Self::DeadLettered { .. }
+                | Self::DeadLetterSettled { .. }
         )
     }
 

@@ -18,6 +18,7 @@
 //! | [`command`] | everything that can be asked of a Worknode |
 //! | [`node`] | a Worknode's state, folded from its events |
 //! | [`kind`], [`body`], [`membrane`] | what sort of thing it is, what it carries, what stands in front of it |
+//! | [`letter`] | events that were refused and are kept |
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
 //! | [`firing`] | one occurrence of a trigger, which acts once |
 //! | [`verdict`] | what a gate found on a named tree |
@@ -44,6 +45,7 @@ pub mod governor;
 pub mod hlc;
 pub mod ids;
 pub mod kind;
+pub mod letter;
 pub mod membrane;
 pub mod merge;
 pub mod node;

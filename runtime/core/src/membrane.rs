@@ -3,8 +3,9 @@
 //!
 //! A membrane stands in front of a Worknode, and what is said here of one holds for all Worknodes
 //! below it: `accept`, `emit` and `filter` of all membranes on the way must agree, the smallest
-//! `rate` and `capacity` count, everything named in `redact` is left out, and of `schema` and
-//! `translate` the nearest for an event's type is used.
+//! `rate` and `capacity` count, and everything named in `redact` is left out. Of `schema` the
+//! nearest that knows an event's type brings older versions up, and those above must agree;
+//! `translate` makes of what leaves each membrane what the next one sees.
 
 use std::collections::BTreeMap;
 

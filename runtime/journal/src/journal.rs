@@ -162,8 +162,8 @@ impl Journal {
         &self.reader
     }
 
-    /// A number that is another one after anything was hung elsewhere. Who remembers what is above
-    /// a Worknode takes the number first, and looks again when it has changed. Costs nothing.
+    /// A number that is another one after anything was hung elsewhere or got another membrane. Who
+    /// remembers what is above a Worknode takes the number first, and looks again when it has changed. Costs nothing.
     #[must_use]
     pub fn moves(&self) -> u64 {
         self.moves.load(Ordering::Acquire)

@@ -33,9 +33,9 @@ use crate::{
     tables::{self, EventRow},
 };
 
-/// The topic of what hangs a Worknode elsewhere. An event of the user's own may have the same name;
-/// then somebody looks again at what has not changed.
-const MOVED: &str = "node_moved";
+/// The topics of what changes what stands above or in front of a Worknode. An event of the user's
+/// own may have the same name; then somebody looks again at what has not changed.
+const SHAPING: [&str; 2] = ["node_moved", "membrane_set"];
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +226,7 @@ impl Writer {
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         self.head = head;
         self.fold.committed();
-        if rows.iter().any(|row| row.topic == MOVED) {
+        if rows.iter().any(|row| SHAPING.contains(&row.topic.as_str())) {
             self.moves.fetch_add(1, Ordering::Release);
         }
         Ok(())

@@ -74,8 +74,14 @@ const fn by_kind(by: &Principal) -> &'static str {
 /// What belongs to the event's type. Of the user's own events it is what they were emitted with.
 fn data(event: &Event) -> Result<Fact, TooDeep> {
     if let Event::Emitted { data, .. } = event {
-        let entry = |(key, text): (&String, &String)| (key.clone(), written(text));
-        return Ok(Fact::map(data.iter().map(entry)));
+        let entry = |(key, value): (&String, &Json)| {
+            let fact = value
+                .as_str()
+                .map_or_else(|| Fact::json(value), |text| Ok(written(text)));
+            Ok((key.clone(), fact?))
+        };
+        let entries: Result<Vec<_>, TooDeep> = data.iter().map(entry).collect();
+        return Ok(Fact::map(entries?));
     }
     // A payload that cannot be written as JSON has no parts that could be asked for.
     match serde_json::to_value(event) {

@@ -157,7 +157,8 @@ pub(super) fn emitted(node: NodeId, number: usize) -> Draft {
         node,
         Event::Emitted {
             name: format!("number_{}", number % 3),
-            data: [("n".to_owned(), number.to_string())].into(),
+            version: 1,
+            data: [("n".to_owned(), number.into())].into_iter().collect(),
         },
     )
 }
@@ -165,7 +166,7 @@ pub(super) fn emitted(node: NodeId, number: usize) -> Draft {
 /// The number that [`emitted`] put in.
 pub(super) fn number(record: &Record) -> Option<usize> {
     match &record.event {
-        Event::Emitted { data, .. } => data.get("n")?.parse().ok(),
+        Event::Emitted { data, .. } => usize::try_from(data.get("n")?.as_u64()?).ok(),
         _ => None,
     }
 }

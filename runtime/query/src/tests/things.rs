@@ -1,7 +1,5 @@
 //! Worknodes and events as expressions see them.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use worknode_core::{
     body::{Link, Relation},
@@ -137,12 +135,16 @@ fn a_claimed_task_shows_its_holder() {
 
 #[test]
 fn events_of_ones_own_and_of_the_runtime_can_be_asked() {
-    let data = BTreeMap::from([
-        ("exit_code".to_owned(), "2".to_owned()),
-        ("file".to_owned(), "a.rs".to_owned()),
-    ]);
-    let name = "compilation_failed".to_owned();
-    let own = Facts::of_event(&record(Event::Emitted { name, data }), Some(&task()), None, NOW).unwrap();
+    let data = [
+        ("exit_code".to_owned(), "2".into()),
+        ("file".to_owned(), "a.rs".into()),
+    ];
+    let own = Event::Emitted {
+        name: "compilation_failed".to_owned(),
+        version: 1,
+        data: data.into_iter().collect(),
+    };
+    let own = Facts::of_event(&record(own), Some(&task()), None, NOW).unwrap();
     assert!(holds(
         r#"event.type == "compilation_failed" && event.data.exit_code != 0"#,
         &own
