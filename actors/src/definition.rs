@@ -6,6 +6,7 @@ use worknode_core::{
     agent::{AgentSpec, StartWhen, Tier},
     budget::{Budget, SpawnLimits},
     ids::NodeId,
+    membrane::MembraneSpec,
     node::{Detail, Kind, NodeSpec},
     restart::Strategy,
 };
@@ -51,6 +52,8 @@ pub struct TeamDefinition {
     pub default_gates: Vec<String>,
     /// The kinds of Worknodes that the configuration declares.
     pub kinds: Arc<Kinds>,
+    /// The membranes that the configuration puts in front of its Worknodes.
+    pub membranes: Vec<(NodeId, MembraneSpec)>,
 }
 
 /// The command of the `tests` gate.

@@ -35,6 +35,7 @@ use worknode_policies::{
 pub mod arrival;
 mod boundaries;
 mod gauge;
+pub(crate) mod install;
 
 pub use self::boundaries::{Boundaries, Standing};
 pub(crate) use self::gauge::Next;

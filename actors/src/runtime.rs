@@ -25,6 +25,7 @@ use worknode_process::Resources;
 use crate::{
     address::{Address, address},
     guard::Guard,
+    membrane::install,
     messages::{DirectoryMsg, KeeperMsg},
     scheduler::SchedulerMsg,
     spawn::{Known, stored},
@@ -311,6 +312,7 @@ async fn install(system: &System) -> Result<(), Error> {
     }
     let changed = !drafts.is_empty();
     drafts.extend(dropped_from_plan(system)?);
+    drafts.extend(install::changes(system)?);
     for chunk in drafts.chunks(CHUNK) {
         system
             .journal()

@@ -408,6 +408,7 @@ impl Reply {
     pub fn stamp(&self) -> Option<Hlc> {
         match self {
             Self::Done { records, .. } => records.last().map(|record| record.at),
+            Self::PutAside { letter, .. } => Some(*letter),
             Self::Conflated => None,
         }
     }

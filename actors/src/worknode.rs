@@ -187,7 +187,7 @@ impl Active {
             } => {
                 self.check_unchanged(*unless_changed_since)?;
                 let change = nodes::prepared(&self.system, &self.node, change)?;
-                if let NodeChange::SetMembrane { membrane } = change {
+                if let NodeChange::SetMembrane { membrane } = &*change {
                     arrival::check(&self.node, membrane.as_deref())?;
                 }
                 Ok(Outcome {

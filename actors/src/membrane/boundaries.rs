@@ -38,6 +38,21 @@ impl Standing {
         &self.rules
     }
 
+    /// What is seen of `record` by who looks at `top` from outside: through all membranes from its
+    /// Worknode up to `top`.
+    #[must_use]
+    pub fn outward<'a>(
+        &self,
+        record: &'a Record,
+        top: NodeId,
+        world: &dyn World,
+        now: Timestamp,
+    ) -> Outward<'a> {
+        let inner = self.path.iter().skip_while(|node| **node != top);
+        let through = |node: NodeId| inner.clone().any(|inner| *inner == node);
+        self.rules.outward(record, &through, world, now)
+    }
+
     /// Is it `top`, or below it?
     #[must_use]
     pub fn is_below(&self, top: NodeId) -> bool {
@@ -95,12 +110,7 @@ impl Boundaries {
     #[must_use]
     pub fn seen<'a>(&self, record: &'a Record, top: NodeId, now: Timestamp) -> Option<Cow<'a, Record>> {
         let standing = self.standing_below(record.node, top)?;
-        let inner = standing.path.iter().skip_while(|node| **node != top);
-        let through = |node: NodeId| inner.clone().any(|inner| *inner == node);
-        match standing
-            .rules
-            .outward(record, &through, &Stored(self.journal.reader()), now)
-        {
+        match standing.outward(record, top, &Stored(self.journal.reader()), now) {
             Outward::Pass(seen) => Some(seen),
             Outward::Inside(reason) => {
                 tracing::trace!(at = %record.at, %reason, "an event stays inside");

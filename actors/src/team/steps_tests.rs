@@ -62,6 +62,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         tests: None,
         default_gates: Vec::new(),
         kinds: std::sync::Arc::default(),
+        membranes: Vec::new(),
     }
 }
 

@@ -60,9 +60,12 @@ pub const fn other_end(command: &Command) -> Option<NodeId> {
                 },
             ..
         } => Some(*to),
-        Command::Get | Command::Emit { .. } | Command::Node { .. } | Command::Task(_) | Command::Agent(_) => {
-            None
-        }
+        Command::Get
+        | Command::Emit { .. }
+        | Command::Letter { .. }
+        | Command::Node { .. }
+        | Command::Task(_)
+        | Command::Agent(_) => None,
     }
 }
 

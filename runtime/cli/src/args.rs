@@ -96,6 +96,12 @@ pub(crate) enum Command {
     Why(Why),
     /// Record an event of your own, on which triggers may act.
     Emit(Emit),
+    /// Show what stands in front of a Worknode, set it, and try it on an event.
+    #[command(subcommand)]
+    Membrane(Membrane),
+    /// Look at the events that membranes refused and kept, and settle them.
+    #[command(subcommand)]
+    DeadLetter(DeadLetter),
     /// Approve a submission.
     Approve(Approve),
     /// Reject a submission.
@@ -447,6 +453,12 @@ pub(crate) struct Events {
     /// Only of this task or agent.
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
+    /// Of this Worknode and all below it, as it is seen through their membranes.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) under: Option<String>,
+    /// With --under: not through membranes. For the operator only.
+    #[arg(long, requires = "under")]
+    pub(crate) raw: bool,
     /// Only of this type; may be given several times.
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
@@ -485,6 +497,74 @@ pub(crate) struct Emit {
     /// What it carries, as KEY=VALUE; may be given several times.
     #[arg(value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) data: Vec<(String, String)>,
+    /// For which Worknode [default: the team].
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// What else it carries: a file with a JSON object, or `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Version of the form of what it carries.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) version: u32,
+}
+
+/// `membrane`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Membrane {
+    /// The rules that hold for a Worknode, and where each comes from.
+    Show {
+        /// The Worknode: its id, its path, or a unique name.
+        node: String,
+    },
+    /// What would become of an event; nothing is recorded.
+    #[command(after_help = "The file is as for POST /events: {\"type\": …, \"version\": 1, \"data\": {…}}.")]
+    Test {
+        /// The Worknode.
+        node: String,
+        /// The event: a JSON file, or `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        event: PathBuf,
+    },
+    /// Put a membrane in front of a Worknode and all below it. One that worknode.toml sets is put
+    /// back at the next start.
+    Set {
+        /// The Worknode.
+        node: String,
+        /// What it says: a JSON file with the keys of `[[membrane]]` but `of`, or `-`.
+        file: PathBuf,
+    },
+    /// Take a Worknode's own membrane away.
+    Clear {
+        /// The Worknode.
+        node: String,
+    },
+}
+
+/// `dead-letter`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetter {
+    /// What a Worknode keeps.
+    List {
+        /// The Worknode [default: the team].
+        #[arg(default_value = "team")]
+        node: String,
+    },
+    /// One, with all that it carries.
+    Show(Letter),
+    /// Let the membranes look at it again; it comes in once.
+    Replay(Letter),
+    /// Throw it away.
+    Discard(Letter),
+}
+
+/// One dead letter.
+#[derive(Args, Debug)]
+pub(crate) struct Letter {
+    /// Its stamp, as `dead-letter list` shows it.
+    pub(crate) letter: Hlc,
+    /// The Worknode that keeps it [default: the team].
+    #[arg(long, value_name = "NODE", default_value = "team")]
+    pub(crate) node: String,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod dead_letter;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
@@ -13,6 +14,7 @@ pub(crate) mod init;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod node;
+pub(crate) mod membrane;
 pub(crate) mod ps;
 pub(crate) mod review;
 pub(crate) mod run;

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
 use worknode_core::{
     agent::ended,
     event::{Event, Principal, Record},
     git::CommitId,
     ids::NodeId,
+    letter::LetterOutcome,
     run::Purpose,
     usage::{Stuck, Usage, Usd},
     verdict::{Outcome, Verdict},
@@ -134,9 +136,15 @@ impl Names {
             Event::TriggerActed { trigger, outcome, .. } => format!("{trigger}: {outcome}"),
             Event::TriggerSkipped { trigger, reason, .. } => format!("{trigger}: {reason}"),
             Event::Notified { to, message } => format!("to {to}: {message}"),
-            Event::Emitted { data, .. } => {
-                let pairs: Vec<_> = data.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                pairs.join(" ")
+            Event::Emitted { data, .. } => pairs(data),
+            Event::DeadLettered { reason, original } => format!("{}: {reason}", original.name),
+            Event::DeadLetterSettled { letter, outcome } => {
+                let what = match outcome {
+                    LetterOutcome::Replayed => "replayed",
+                    LetterOutcome::Discarded => "discarded",
+                    LetterOutcome::Lost => "given up for newer ones",
+                };
+                format!("{letter} {what}")
             }
             Event::BaseMoved { from, to } => format!("{} to {}", from.short(), to.short()),
             Event::PlanLoaded { tasks, .. } => format!("{tasks} tasks"),
@@ -209,6 +217,15 @@ impl Names {
         };
         Some(paint(&what, style))
     }
+}
+
+/// Data as people would write it.
+fn pairs(data: &Map<String, Value>) -> String {
+    let pair = |(key, value): (&String, &Value)| match value {
+        Value::String(text) => format!("{key}={text}"),
+        other => format!("{key}={other}"),
+    };
+    data.iter().map(pair).collect::<Vec<_>>().join(" ")
 }
 
 fn verdict_words(verdict: &Verdict) -> String {

@@ -98,6 +98,8 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Events(args) => commands::events::events(&place, &args, form).await,
         Command::Why(args) => commands::why::why(&place, &args, form).await,
         Command::Emit(args) => commands::emit::emit(&place, args, form).await,
+        Command::Membrane(args) => commands::membrane::membrane(&place, args, form).await,
+        Command::DeadLetter(args) => commands::dead_letter::dead_letter(&place, args, form).await,
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,
         Command::Audit(audit) => commands::audit::audit(&place, &audit, form).await,

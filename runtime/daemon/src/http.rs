@@ -10,6 +10,9 @@ mod error;
 mod events;
 mod hold;
 mod kill;
+mod lens;
+mod letters;
+mod membranes;
 mod nodes;
 mod search;
 mod spawn;
@@ -80,6 +83,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(nodes::routes())
         .merge(tree::routes())
         .merge(search::routes())
+        .merge(letters::routes())
+        .merge(membranes::routes())
         .merge(analytics::routes())
         .route("/events", get(events::list).post(events::emit))
         .route("/why/{of}", get(why))

@@ -74,6 +74,10 @@ async fn page(
     limit: usize,
     path: &str,
 ) -> Result<Vec<Record>, Error> {
+    // Without a daemon nobody knows what membranes would make of it.
+    if args.under.is_some() {
+        return client.get(path).await;
+    }
     ask_or_read(place, client.get(path), |reader| read(reader, args, after, limit)).await
 }
 
@@ -102,6 +106,10 @@ fn query(args: &Events, after: Hlc, limit: usize, newest: bool) -> String {
     let mut path = format!("/events?since={after}&limit={limit}&newest={newest}");
     if let Some(node) = &args.node {
         path.push_str(&format!("&node={}", escaped(node)));
+    }
+    if let Some(under) = &args.under {
+        let through = if args.raw { "nothing" } else { "membranes" };
+        path.push_str(&format!("&under={}&through={through}", escaped(under)));
     }
     if !args.types.is_empty() {
         path.push_str(&format!("&types={}", escaped(&args.types.join(","))));

@@ -163,7 +163,11 @@ impl Checker {
             let known = match schema {
                 Some(schema) => Some((key, schema)),
                 None if form.is_closed() => self.unknown(&key, child.at, form, &mut taken),
-                None => continue,
+                // The form is somebody else's: a schema, data of a translation.
+                None => {
+                    kept.push((key, child));
+                    continue;
+                }
             };
             let Some((key, schema)) = known else { continue };
             self.path.push_key(&key);

@@ -53,6 +53,7 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
             .clone()
             .unwrap_or_else(|| default_gates(tests.is_some())),
         kinds: Arc::new(parts.kinds),
+        membranes: Vec::new(),
     };
     let by_default = if definition.has_reviewer() {
         Approval::Validation

@@ -20,9 +20,11 @@ use worknode_triggers::TriggerSpec;
 
 mod agent;
 mod kind;
+mod membrane;
 
 pub use agent::{AgentBudget, AgentEntry, AgentLimits, AgentOnStuck, AgentRestart, DEFAULT_PROFILE};
 pub use kind::{KindEntry, SchemaSource};
+pub use membrane::MembraneEntry;
 
 /// How long the `tests` gate may take, when nobody says otherwise. As long as a run of an agent
 /// would be too long: a gate answers while somebody waits.
@@ -46,6 +48,9 @@ pub struct Config {
     /// Kinds of Worknodes beside the product's own. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kind: Vec<KindEntry>,
+    /// Membranes: what comes in to Worknodes, and what is seen of them from outside. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub membrane: Vec<MembraneEntry>,
     /// The triggers. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trigger: Vec<TriggerSpec>,

@@ -26,6 +26,7 @@ use super::{
 
 mod agents;
 mod kinds;
+mod membranes;
 mod places;
 mod programs;
 mod triggers;
@@ -130,7 +131,7 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     let tests_writes = tests_writes(config, world, places, problems);
     children(config, agents.len(), problems);
     let triggers = triggers::compiled(config, &plan, names_known.then_some(&names), problems);
-    definition::definition(
+    let mut definition = definition::definition(
         config,
         Parts {
             repository: repository.clone(),
@@ -140,7 +141,9 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
             tests_writes,
             kinds: kinds::declared(config, world, problems),
         },
-    )
+    );
+    definition.membranes = membranes::declared(config, &definition, problems);
+    definition
 }
 
 fn repository(config: &Config, world: &World<'_>, problems: &mut Problems) -> PathBuf {

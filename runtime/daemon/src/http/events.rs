@@ -1,6 +1,6 @@
 //! Events: a page, or a stream that can be resumed.
 
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
@@ -13,6 +13,8 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use worknode_actors::membrane::Reply;
 use worknode_core::{
     command::Command,
     error::{Code, Error},
@@ -23,13 +25,15 @@ use worknode_core::{
 };
 use worknode_journal::EventFilter;
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{Api, auth::Caller, error::ApiError, lens::Lens, nodes::named};
 use crate::view;
 
 /// Events of one page when the client names no number.
 const PAGE: usize = 100;
-/// Events read at once for a stream.
-const BATCH: usize = 256;
+/// Events read at once to look for those that are seen.
+const SCAN: usize = 1_000;
+/// Events looked at for one page, once there is something on it.
+const SCANNED: usize = 20_000;
 
 /// Which events.
 #[derive(Debug, Default, Deserialize)]
@@ -39,10 +43,22 @@ pub(super) struct Wanted {
     limit: Option<usize>,
     /// A task or an agent, by name.
     node: Option<String>,
+    /// A Worknode: its events and those of all below it.
+    under: Option<String>,
+    /// `membranes`: as it is seen from outside. Agents never see it otherwise.
+    through: Option<Through>,
     /// Comma-separated types.
     types: Option<String>,
     /// From the end.
     newest: bool,
+}
+
+/// What events are looked at through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Through {
+    Membranes,
+    Nothing,
 }
 
 pub(super) async fn list(
@@ -56,17 +72,62 @@ pub(super) async fn list(
         .get(header::ACCEPT)
         .is_some_and(|accept| accept == "text/event-stream");
     let filter = filter(&api, &wanted)?;
+    let under = wanted
+        .under
+        .as_deref()
+        .map(|text| named(&api, text))
+        .transpose()?;
+    let through = wanted.through == Some(Through::Membranes);
+    let lens = Lens::of(&api, &caller, under.map(|node| node.id), through)?;
     if streamed {
         let resumed = headers
             .get("last-event-id")
             .and_then(|id| id.to_str().ok()?.parse().ok());
-        return Ok(follow(&api, filter, resumed));
+        return Ok(follow(&api, filter, lens, resumed));
     }
-    let mut records = api.reader().events(&filter)?;
-    if wanted.newest {
+    let newest = filter.newest_first;
+    let mut records = if lens.is_clear() {
+        api.reader().events(&filter)?
+    } else {
+        seen(&api, filter, &lens).await?
+    };
+    if newest {
         records.reverse();
     }
     Ok(Json(records).into_response())
+}
+
+/// One page of what is seen. The type of an event outside may be another one than inside, so that
+/// types are looked at last. Only an empty page is the end, so one is looked for until there is
+/// something, or nothing more.
+async fn seen(api: &Api, filter: EventFilter, lens: &Lens) -> Result<Vec<Record>, Error> {
+    let mut inner = EventFilter {
+        types: Vec::new(),
+        limit: SCAN,
+        ..filter.clone()
+    };
+    let (mut found, mut scanned) = (Vec::new(), 0);
+    loop {
+        let wanted = inner.clone();
+        let page = api.reader().ask(move |reader| reader.events(&wanted)).await?;
+        // Backwards, `until` is the oldest so far, which was looked at before.
+        let page: Vec<_> = page.into_iter().filter(|r| inner.until != Some(r.at)).collect();
+        let Some(last) = page.last().map(|record| record.at) else {
+            return Ok(found);
+        };
+        scanned += page.len();
+        let visible = page.iter().filter_map(|record| lens.see(record));
+        let left = filter.limit.saturating_sub(found.len());
+        found.extend(visible.filter(|record| matches(&filter, record)).take(left));
+        if found.len() >= filter.limit || (!found.is_empty() && scanned >= SCANNED) {
+            return Ok(found);
+        }
+        if inner.newest_first {
+            inner.until = Some(last);
+        } else {
+            inner.after = last;
+        }
+    }
 }
 
 fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
@@ -91,24 +152,21 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
 
 /// Everything after the given stamp, and then what comes; a client that lost the connection
 /// goes on from the last id that it saw.
-fn follow(api: &Api, filter: EventFilter, resumed: Option<Hlc>) -> Response {
-    let follower = api
-        .runtime
-        .system()
-        .journal()
-        .follow(resumed.unwrap_or(filter.after));
+fn follow(api: &Api, filter: EventFilter, lens: Lens, resumed: Option<Hlc>) -> Response {
+    let after = resumed.unwrap_or(filter.after);
+    let watcher = api.runtime.system().tail().watch(after);
     // Ends with the daemon: an open stream must not hold up a graceful stop.
     let stop = api.stop.subscribe();
-    let batches = stream::unfold((follower, stop), |(mut follower, mut stop)| async move {
+    let batches = stream::unfold((watcher, stop), |(mut watcher, mut stop)| async move {
         let records = tokio::select! {
-            records = follower.next(BATCH) => records.ok()?,
+            records = watcher.next() => records.ok()?,
             _ = stop.wait_for(Option::is_some) => return None,
         };
-        Some((records, (follower, stop)))
+        Some((records, (watcher, stop)))
     });
-    let events = batches
-        .flat_map(stream::iter)
-        .filter(move |record| std::future::ready(matches(&filter, record)));
+    let events = batches.flat_map(stream::iter).filter_map(move |record| {
+        std::future::ready(lens.see(&record).filter(|seen| matches(&filter, seen)))
+    });
     Sse::new(events.map(|record| Ok::<_, Infallible>(sse(&record))))
         .keep_alive(KeepAlive::default())
         .into_response()
@@ -128,38 +186,70 @@ pub(super) fn sse(record: &Record) -> SseEvent {
     event.json_data(record).unwrap_or_default()
 }
 
-/// An event of the user's own.
+/// An event of the user's own, or of another system.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Emit {
-    name: String,
+    #[serde(alias = "type")]
+    pub(super) name: String,
+    #[serde(default = "first")]
+    pub(super) version: u32,
     #[serde(default)]
-    data: BTreeMap<String, String>,
+    pub(super) data: Map<String, Value>,
+    /// For which Worknode, when the path does not say; the team by default.
+    #[serde(default)]
+    node: Option<String>,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+impl Emit {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.name.is_empty() || self.name.len() > 128 {
+            return Err(Error::new(Code::Usage, "an event needs a name of 1 to 128 bytes"));
+        }
+        Ok(())
+    }
 }
 
 pub(super) async fn emit(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(body): Json<Emit>,
-) -> Result<StatusCode, ApiError> {
-    let team = api.runtime.system().team().node();
-    emit_on(&api, &caller, team, body).await
+) -> Result<Response, ApiError> {
+    let node = match &body.node {
+        Some(node) => named(&api, node)?.id,
+        None => api.runtime.system().team().node(),
+    };
+    emit_on(&api, &caller, node, body).await
 }
 
-/// Records an event of one Worknode.
+/// Records an event of one Worknode. 201 when it came in; 202 when there was no room for it and it
+/// is kept, or gave way to a newer one.
 pub(super) async fn emit_on(
     api: &Api,
     caller: &Caller,
     node: NodeId,
     body: Emit,
-) -> Result<StatusCode, ApiError> {
-    if body.name.is_empty() || body.name.len() > 128 {
-        return Err(Error::new(Code::Usage, "an event needs a name of 1 to 128 bytes").into());
-    }
+) -> Result<Response, ApiError> {
+    body.check()?;
     let emit = Command::Emit {
         name: body.name,
+        version: body.version,
         data: body.data,
     };
-    api.runtime.system().ask(&caller.0, node, emit, None).await?;
-    Ok(StatusCode::CREATED)
+    let reply = api.runtime.system().ask(&caller.0, node, emit, None).await?;
+    Ok(match reply {
+        Reply::Done { records, .. } => {
+            let at = records.first().map(|record| record.at);
+            (StatusCode::CREATED, Json(json!({ "at": at }))).into_response()
+        }
+        Reply::Conflated => (StatusCode::ACCEPTED, Json(json!({ "conflated": true }))).into_response(),
+        Reply::PutAside { letter, reason } => {
+            let told = json!({ "dead_letter": letter, "reason": reason });
+            (StatusCode::ACCEPTED, Json(told)).into_response()
+        }
+    })
 }

@@ -192,7 +192,7 @@ async fn emit(
     caller: Caller,
     Path(id): Path<String>,
     Json(body): Json<events::Emit>,
-) -> Result<StatusCode, ApiError> {
+) -> Answer {
     let node = named(&api, &id)?;
     events::emit_on(&api, &caller, node.id, body).await
 }

@@ -32,6 +32,7 @@ use super::{
     auth::Caller,
     error::ApiError,
     events,
+    lens::Lens,
     nodes::{check_covered, named, readable},
 };
 use crate::view::{LinkView, NodePage, NodeView};
@@ -230,7 +231,9 @@ async fn history(
         limit: wanted.limit.unwrap_or(PAGE),
         ..EventFilter::default()
     };
+    let lens = Lens::of(&api, &caller, Some(node.id), false)?;
     let mut records = api.reader().ask(move |reader| reader.events(&filter)).await?;
+    records = records.iter().filter_map(|record| lens.see(record)).collect();
     if wanted.newest {
         records.reverse();
     }
@@ -252,6 +255,7 @@ async fn watch(
         .and_then(|id| id.to_str().ok()?.parse().ok());
     let after = resumed.or(wanted.since).unwrap_or_else(|| journal.last_stamp());
     let types: Vec<String> = words(wanted.types.as_deref()).map(str::to_owned).collect();
+    let lens = Lens::of(&api, &caller, Some(node.id), false)?;
     let watched = Watched {
         follower: journal.follow(after),
         subtree: Subtree::of(node.id, journal.clone()),
@@ -260,6 +264,7 @@ async fn watch(
     let batches = stream::unfold(watched, |watched| watched.next());
     let events = batches
         .flat_map(stream::iter)
+        .filter_map(move |record: Record| std::future::ready(lens.see(&record)))
         .filter(move |record: &Record| {
             std::future::ready(types.is_empty() || types.iter().any(|name| name == record.event.topic()))
         })
