@@ -19,6 +19,8 @@ mod layering;
 mod limits;
 mod mailbox;
 mod nodes;
+mod membranes;
+mod membranes_program;
 mod operator;
 mod output;
 mod processes;

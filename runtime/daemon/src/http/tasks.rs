@@ -232,7 +232,7 @@ async fn ask(api: &Api, caller: &Caller, id: &str, command: TaskCommand) -> Answ
         .ask(&caller.0, node.id, Command::Task(command), None)
         .await?
     {
-        Reply::Done { .. } | Reply::Conflated => one(api, node.id),
+        Reply::Done { .. } | Reply::Conflated | Reply::PutAside { .. } => one(api, node.id),
     }
 }
 
