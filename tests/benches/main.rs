@@ -22,6 +22,7 @@ mod keep;
 mod kills;
 mod live;
 mod measure;
+mod membranes;
 mod population;
 mod report;
 mod role;
@@ -57,12 +58,13 @@ impl Bench {
 
 type Run = fn(&Bench) -> Result<Vec<Figure>, Failure>;
 
-const BENCHMARKS: [(&str, Run); 11] = [
+const BENCHMARKS: [(&str, Run); 12] = [
     ("appends", appends::run),
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),
     ("start", start::run),
     ("asks", asks::run),
+    ("membranes", membranes::run),
     ("status", status::run),
     ("supervised", supervised::run),
     ("exits", exits::run),
