@@ -1,26 +1,10 @@
-//! What translates: renames, leaves out, adds.
+//! What translates attributes of an older version: the same as events.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use worknode_core::membrane::Translation;
 
+use crate::membrane::translate;
+
 pub(super) fn apply(translation: &Translation, value: Value) -> Result<Value, String> {
-    let Value::Object(mut object) = value else {
-        return Err("not an object".to_owned());
-    };
-    for (from, to) in &translation.rename {
-        if let Some(value) = object.remove(from) {
-            object.insert(to.clone(), value);
-        }
-    }
-    if let Some(keep) = &translation.keep {
-        object = object
-            .into_iter()
-            .filter(|(name, _)| keep.contains(name))
-            .collect::<Map<_, _>>();
-    }
-    for name in &translation.drop {
-        object.remove(name);
-    }
-    object.extend(translation.constant.clone());
-    Ok(Value::Object(object))
+    translate::apply(translation, value).map_err(|why| why.to_string())
 }

@@ -70,16 +70,6 @@ impl Client {
         self.ask(Method::PUT, path, Some(body), if_match).await
     }
 
-    /// Asks for something to be as said.
-    pub(crate) async fn put<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
-        let body = serde_json::to_vec(body).map_err(failed)?;
-        self.ask(Method::PUT, path, Some(body)).await
-    }
-
     /// Opens a stream of events.
     pub(crate) async fn stream(&self, path: &str) -> Result<Incoming, Error> {
         let response = self

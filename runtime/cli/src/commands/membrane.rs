@@ -32,7 +32,7 @@ pub(crate) async fn membrane(place: &Place, args: Membrane, form: Form) -> Resul
 async fn set(place: &Place, node: &str, membrane: Value, form: Form) -> Result<(), Error> {
     let path = format!("/nodes/{}", escaped(node));
     let body = json!({ "membrane": membrane });
-    let changed: Value = place.client()?.put(&path, &body).await?;
+    let changed: Value = place.client()?.put(&path, &body, None).await?;
     print(&changed, form, |_| {
         output::line(format!("the membrane of {node} is changed"))
     })
