@@ -73,7 +73,7 @@ impl Actor for WorknodeActor {
             NodeMsg::Ask(admitted) => Box::pin(active.admitted(*admitted)).await,
             NodeMsg::EventsWait => match active.membrane.next_event() {
                 Next::Now(ask) => {
-                    Box::pin(active.serve(ask)).await;
+                    Box::pin(active.serve(*ask)).await;
                     // The next one: in its turn, behind what came meanwhile.
                     myself.send_message(NodeMsg::EventsWait)?;
                 }

@@ -31,14 +31,14 @@ pub(super) struct Gauge {
     places: Mutex<(usize, Arc<Semaphore>)>,
     aside: Arc<Semaphore>,
     /// The last of each type that was too much, oldest type first.
-    waiting: Mutex<VecDeque<Ask>>,
+    waiting: Mutex<VecDeque<Box<Ask>>>,
 }
 
 /// What is next for the events that wait.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// This one may come in.
-    Now(Ask),
+    Now(Box<Ask>),
     /// None may before so long.
     Later(Duration),
     /// None waits.
@@ -84,7 +84,7 @@ impl Gauge {
     pub(super) fn wait(&self, ask: Ask, refusal: Error) -> bool {
         let mut waiting = lock(&self.waiting);
         if let Some(older) = waiting.iter_mut().find(|older| name(older) == name(&ask)) {
-            let older = std::mem::replace(older, ask);
+            let older = std::mem::replace(&mut **older, ask);
             older.answer(Ok(Reply::Conflated));
             return false;
         }
@@ -92,7 +92,7 @@ impl Gauge {
             ask.answer(Err(refusal));
             return false;
         }
-        waiting.push_back(ask);
+        waiting.push_back(Box::new(ask));
         waiting.len() == 1
     }
 

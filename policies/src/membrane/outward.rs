@@ -28,6 +28,10 @@ impl World for () {
 
 /// What is seen of an event from outside.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for a moment, and most events pass"
+)]
 pub enum Outward<'a> {
     /// This.
     Pass(Cow<'a, Record>),
@@ -110,11 +114,10 @@ fn redact(layer: &Layer, seen: &mut Cow<'_, Record>) {
         return;
     }
     let (version, mut data) = data_of(&seen.event);
-    // Every path, not only up to the first that is there.
-    let any = layer
-        .redact
-        .iter()
-        .fold(false, |any, path| path.redact(&mut data) || any);
+    let mut any = false;
+    for path in &layer.redact {
+        any |= path.redact(&mut data);
+    }
     if any {
         let topic = seen.event.topic().to_owned();
         *seen = Cow::Owned(changed(seen, &topic, version, data));

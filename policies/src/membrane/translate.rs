@@ -183,10 +183,13 @@ fn redact(data: &mut Map<String, Value>, path: &[String]) -> bool {
 fn redact_in(value: &mut Value, path: &[String]) -> bool {
     match value {
         Value::Object(table) => redact(table, path),
-        // Every item, not only up to the first that has it.
-        Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |any, item| redact_in(item, path) || any),
+        Value::Array(items) => {
+            let mut any = false;
+            for item in items {
+                any |= redact_in(item, path);
+            }
+            any
+        }
         _ => false,
     }
 }

@@ -34,7 +34,7 @@ async fn set(place: &Place, node: &str, membrane: Value, form: Form) -> Result<(
     let body = json!({ "membrane": membrane });
     let changed: Value = place.client()?.put(&path, &body, None).await?;
     print(&changed, form, |_| {
-        output::line(format!("the membrane of {node} is changed"))
+        output::line(format!("the membrane of {node} is changed"));
     })
 }
 
