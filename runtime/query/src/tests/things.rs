@@ -1,5 +1,7 @@
 //! Worknodes and events as expressions see them.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use worknode_core::{
     body::{Link, Relation},
