@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use worknode_core::{event::Record, ids::NodeId};
-use worknode_journal::{Journal, ReadError};
+use worknode_core::{
+    event::{Event, Record},
+    ids::NodeId,
+};
+use worknode_journal::{EventFilter, Journal, ReadError};
 
 /// Worknodes of which it is remembered whether they are in the subtree. Beyond it, everything is
 /// forgotten and looked up again.
@@ -41,13 +44,33 @@ impl Subtree {
         }
         let mut kept = Vec::new();
         for record in records {
-            // Before what is remembered is forgotten: it left from here.
-            let was_here = self.known.get(&record.node) == Some(&true);
-            if self.holds(record.node)? || was_here {
+            if self.holds(record.node)? || self.held_before(&record)? {
                 kept.push(record);
             }
         }
         Ok(kept)
+    }
+
+    /// Is this a move out of the subtree? It hung where the event before says that changed its place.
+    fn held_before(&mut self, record: &Record) -> Result<bool, ReadError> {
+        if !matches!(record.event, Event::NodeMoved { .. }) {
+            return Ok(false);
+        }
+        let filter = EventFilter {
+            node: Some(record.node),
+            until: Some(record.at),
+            types: ["node_created", "node_moved"].map(str::to_owned).to_vec(),
+            newest_first: true,
+            limit: 2,
+            ..EventFilter::default()
+        };
+        let places = self.journal.reader().events(&filter)?;
+        let before = places.last().and_then(|record| match &record.event {
+            Event::NodeCreated { node } => node.parent,
+            Event::NodeMoved { parent } => Some(*parent),
+            _ => None,
+        });
+        before.map_or(Ok(false), |parent| self.holds(parent))
     }
 
     fn holds(&mut self, node: NodeId) -> Result<bool, ReadError> {

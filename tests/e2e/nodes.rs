@@ -442,5 +442,5 @@ fn p9_an_agent_changes_of_the_tree_what_its_tier_may() {
         .take(9)
         .collect();
     assert_eq!(codes, ["0", "4", "4", "4", "4", "0", "4", "0", "0"], "{tried}");
-    ask(&scene, &["node", "get", "only/one/findings"]);
+    ask(&scene, &["node", "get", "t/only/one/findings"]);
 }

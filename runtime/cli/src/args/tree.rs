@@ -137,8 +137,11 @@ pub(crate) enum Node {
     Emit {
         /// Whose.
         node: String,
-        #[command(flatten)]
-        event: super::Emit,
+        /// Type of the event, as in compilation_failed.
+        name: String,
+        /// What it carries, as KEY=VALUE; may be given several times.
+        #[arg(value_name = "KEY=VALUE", value_parser = pair)]
+        data: Vec<(String, String)>,
     },
     /// Show what happened to it.
     Events {

@@ -77,14 +77,14 @@ pub(crate) async fn node(place: &Place, node: Node, form: Form) -> Result<(), Er
             let found: Vec<LinkView> = client.get(&path(&node, "/links")).await?;
             links(&found, form)
         }
-        Node::Emit { node, event } => {
-            let data: std::collections::BTreeMap<_, _> = event.data.into_iter().collect();
-            let body = json!({ "name": event.name, "data": data });
+        Node::Emit { node, name, data } => {
+            let data: std::collections::BTreeMap<_, _> = data.into_iter().collect();
+            let body = json!({ "name": name, "data": data });
             client.post::<Value>(&path(&node, "/emit"), &body).await?;
             match form {
-                Form::Json => output::json(&json!({ "emitted": event.name })),
+                Form::Json => output::json(&json!({ "emitted": name })),
                 Form::Text => {
-                    output::line(format!("emitted {}", event.name));
+                    output::line(format!("emitted {name}"));
                     Ok(())
                 }
             }
