@@ -215,7 +215,8 @@ fn p10_a_run_of_a_trigger_leads_back_to_the_event_that_fired_it() {
         team,
         Event::Emitted {
             name: "go".into(),
-            data: BTreeMap::new(),
+            version: 1,
+            data: serde_json::Map::new(),
         },
     );
     told.tell(
