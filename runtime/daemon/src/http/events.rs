@@ -152,7 +152,7 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
 
 /// Everything after the given stamp, and then what comes; a client that lost the connection
 /// goes on from the last id that it saw.
-fn follow(api: &Api, filter: EventFilter, lens: Lens, resumed: Option<Hlc>) -> Response {
+pub(super) fn follow(api: &Api, filter: EventFilter, lens: Lens, resumed: Option<Hlc>) -> Response {
     let after = resumed.unwrap_or(filter.after);
     let watcher = api.runtime.system().tail().watch(after);
     // Ends with the daemon: an open stream must not hold up a graceful stop.
@@ -178,7 +178,7 @@ fn matches(filter: &EventFilter, record: &Record) -> bool {
     of_node && of_type
 }
 
-pub(super) fn sse(record: &Record) -> SseEvent {
+fn sse(record: &Record) -> SseEvent {
     let event = SseEvent::default()
         .id(record.at.to_string())
         .event(record.event.topic());

@@ -1,7 +1,7 @@
 //! How a caller sees what happens: the operator as it is, or through membranes when they ask so;
 //! an agent always through membranes, and only what its capability covers (P9).
 
-use worknode_actors::system::System;
+use worknode_actors::{subtree::parent_before, system::System};
 use worknode_core::{error::Error, event::Principal, event::Record, ids::NodeId};
 
 use super::{Api, auth::Caller, nodes::check_covered};
@@ -46,7 +46,10 @@ impl Lens {
             let seen = boundaries.seen(record, self.top, self.system.now());
             return seen.map(std::borrow::Cow::into_owned);
         }
-        let inside = self.top == NodeId::ROOT || boundaries.has_below(self.top, record.node);
+        let left = || parent_before(self.system.reader(), record);
+        let inside = self.top == NodeId::ROOT
+            || boundaries.has_below(self.top, record.node)
+            || left().is_some_and(|parent| boundaries.has_below(self.top, parent));
         inside.then(|| record.clone())
     }
 }

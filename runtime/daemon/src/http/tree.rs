@@ -1,23 +1,16 @@
 //! Around a Worknode: what is above and below it, what it is linked to, what happened there.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
     http::HeaderMap,
-    response::{
-        IntoResponse, Response,
-        sse::{KeepAlive, Sse},
-    },
+    response::Response,
     routing::get,
 };
-use futures_util::{StreamExt, stream};
 use serde::Deserialize;
-use worknode_actors::{
-    query::{self, Query as Wanted},
-    subtree::Subtree,
-};
+use worknode_actors::query::{self, Query as Wanted};
 use worknode_core::{
     error::{Code, Error},
     event::Record,
@@ -25,7 +18,7 @@ use worknode_core::{
     ids::NodeId,
     node::{Kind, Node},
 };
-use worknode_journal::{EventFilter, Follower, ReadError};
+use worknode_journal::{EventFilter, ReadError};
 
 use super::{
     Api,
@@ -39,8 +32,6 @@ use crate::view::{LinkView, NodePage, NodeView};
 
 /// Worknodes of one page when the client names no number.
 const PAGE: usize = 100;
-/// Events read at once for a stream.
-const BATCH: usize = 256;
 
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
@@ -249,53 +240,15 @@ async fn watch(
     Query(wanted): Query<Since>,
 ) -> Result<Response, ApiError> {
     let node = readable(&api, &caller, &id)?;
-    let journal = api.runtime.system().journal();
     let resumed = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
-    let after = resumed.or(wanted.since).unwrap_or_else(|| journal.last_stamp());
-    let types: Vec<String> = words(wanted.types.as_deref()).map(str::to_owned).collect();
-    let lens = Lens::of(&api, &caller, Some(node.id), false)?;
-    let watched = Watched {
-        follower: journal.follow(after),
-        subtree: Subtree::of(node.id, journal.clone()),
-        stop: api.stop.subscribe(),
+    let now = || api.runtime.system().journal().last_stamp();
+    let filter = EventFilter {
+        after: wanted.since.unwrap_or_else(now),
+        types: words(wanted.types.as_deref()).map(str::to_owned).collect(),
+        ..EventFilter::default()
     };
-    let batches = stream::unfold(watched, |watched| watched.next());
-    let events = batches
-        .flat_map(stream::iter)
-        .filter_map(move |record: Record| std::future::ready(lens.see(&record)))
-        .filter(move |record: &Record| {
-            std::future::ready(types.is_empty() || types.iter().any(|name| name == record.event.topic()))
-        })
-        .map(|record| Ok::<_, Infallible>(events::sse(&record)));
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
-}
-
-/// A stream on its way.
-struct Watched {
-    follower: Follower,
-    subtree: Subtree,
-    stop: tokio::sync::watch::Receiver<Option<crate::daemon::Departure>>,
-}
-
-impl Watched {
-    /// What came of the subtree; the end when the daemon stops or the store cannot be read.
-    async fn next(mut self) -> Option<(Vec<Record>, Self)> {
-        let records = tokio::select! {
-            records = self.follower.next(BATCH) => records.ok()?,
-            _ = self.stop.wait_for(Option::is_some) => return None,
-        };
-        let mut subtree = self.subtree;
-        let looked = tokio::task::spawn_blocking(move || {
-            let kept = subtree.keep(records);
-            (kept, subtree)
-        });
-        let (kept, subtree) = looked.await.ok()?;
-        self.subtree = subtree;
-        let kept = kept
-            .inspect_err(|error| tracing::warn!(%error, "a stream of events ends"))
-            .ok()?;
-        Some((kept, self))
-    }
+    let lens = Lens::of(&api, &caller, Some(node.id), false)?;
+    Ok(events::follow(&api, filter, lens, resumed))
 }
