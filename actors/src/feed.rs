@@ -5,19 +5,21 @@
 //! crash an actor looks at the stored state and follows on. At most one batch is under way to
 //! an actor; the rest waits in the store.
 
+use std::sync::Arc;
+
 use ractor::{ActorRef, Message};
 use tokio::sync::oneshot;
 use worknode_core::{event::Record, hlc::Hlc};
 use worknode_journal::Journal;
 
 /// Records of one batch at most.
-const BATCH: usize = 256;
+const BATCH: usize = 1_024;
 
 /// A batch on its way. Dropping it asks for the next.
 #[derive(Debug)]
 pub struct Batch {
     /// What happened, in order.
-    pub records: Vec<Record>,
+    pub records: Vec<Arc<Record>>,
     _done: oneshot::Sender<()>,
 }
 

@@ -50,7 +50,10 @@
 
 pub mod address;
 mod ancestry;
+mod board;
+pub mod claims;
 pub mod clock;
+pub mod coordinator;
 pub mod definition;
 pub mod directory;
 mod fault;

@@ -235,12 +235,22 @@ impl Membrane {
 
     /// May the sender ask this? `submitted_by` is known only once the state is at hand.
     pub(crate) fn authorise(&self, ask: &Ask, submitted_by: Option<NodeId>) -> Result<(), Error> {
+        self.authorise_command(&ask.authority, &ask.command, submitted_by)
+    }
+
+    /// The same for a command that is not on its way yet.
+    pub(crate) fn authorise_command(
+        &self,
+        authority: &Authority,
+        command: &Command,
+        submitted_by: Option<NodeId>,
+    ) -> Result<(), Error> {
         let target = Target {
             node: self.node,
             ancestors: &self.ancestry.now()?,
             submitted_by,
         };
-        authorise(&ask.authority, &ask.command, &target)
+        authorise(authority, command, &target)
     }
 
     /// The progress report that waits, if one still does.

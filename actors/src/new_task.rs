@@ -11,8 +11,17 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
-use crate::{store::all_of_kind, system::System};
+use crate::system::System;
 
+/// The states of a task that is not over.
+const OPEN: [&str; 6] = [
+    "pending",
+    "ready",
+    "claimed",
+    "in_progress",
+    "in_review",
+    "blocked",
+];
 /// The phase that holds what was added by hand.
 const PHASE: &str = "added";
 
@@ -85,15 +94,11 @@ pub(crate) fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
     {
         return Err(usage(&format!("there is no gate `{gate}`")));
     }
-    let tasks = all_of_kind(system.reader(), Kind::Task)?;
-    let open = tasks
-        .iter()
-        .filter(|node| node.task().is_some_and(|task| !task.status.is_terminal()));
-    if open.count() >= bounds::PENDING_TASKS {
+    if system.reader().count(&Kind::Task, &OPEN)? >= bounds::PENDING_TASKS {
         return Err(Error::backpressure("the list of open tasks"));
     }
     let dependency = |name: &String| {
-        let found = tasks.iter().find(|node| node.name == *name);
+        let found = system.reader().named(&Kind::Task, name, 1)?.pop();
         found
             .map(|node| node.id)
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))

@@ -21,7 +21,7 @@ use tokio::{
 use worknode_core::{
     command::Command,
     error::{Code, Error},
-    event::Record,
+    event::{Event, Record},
     ids::NodeId,
     node::{Kind, Node},
     task::{TaskCommand, TaskStatus},
@@ -131,10 +131,25 @@ impl Actor for Policy {
 }
 
 /// The Worknodes to which something happened, each once.
-fn touched(records: &[Record]) -> HashSet<NodeId> {
+/// Can the task be in review after this, so that there is something to do?
+const fn may_leave_in_review(event: &Event) -> bool {
+    event.changes_node()
+        && !matches!(
+            event,
+            Event::TaskReady
+                | Event::TaskClaimed { .. }
+                | Event::ClaimRenewed { .. }
+                | Event::TaskStarted { .. }
+                | Event::TaskProgressed { .. }
+                | Event::TaskReleased { .. }
+                | Event::TaskBlocked { .. }
+        )
+}
+
+fn touched(records: &[Arc<Record>]) -> HashSet<NodeId> {
     records
         .iter()
-        .filter(|record| record.event.changes_node())
+        .filter(|record| may_leave_in_review(&record.event))
         .map(|record| record.node)
         .collect()
 }

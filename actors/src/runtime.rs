@@ -62,10 +62,11 @@ impl Runtime {
         let (directory_slot, directory) = address();
         let (keeper_slot, keeper) = address();
         let (scheduler_slot, scheduler) = address();
+        let (team_slot, team) = address();
         let spawned = stored(context.journal.reader(), &context.team)?;
         let guard = Guard::load(context.journal.reader(), &context.team, &spawned)?;
         let known = Known::new(&context.team, spawned);
-        let system = System::new(Arc::new(context), directory, keeper, Arc::new(guard), known);
+        let system = System::new(Arc::new(context), directory, keeper, team, Arc::new(guard), known);
         install(&system).await?;
         let (failed, has_failed) = watch::channel(None);
         let plant = Plant {
@@ -73,6 +74,7 @@ impl Runtime {
             directory: directory_slot,
             keeper: keeper_slot,
             scheduler: scheduler_slot,
+            team: team_slot,
             failed,
         };
         let (root, _) = Actor::spawn(None, Supervisor, plant)
@@ -339,7 +341,7 @@ fn differs(node: &Node, spec: &NodeSpec) -> bool {
         Detail::Plain => false,
         Detail::Task(wanted) => node
             .task()
-            .is_some_and(|task| !task.status.is_terminal() && task.spec != **wanted),
+            .is_some_and(|task| !task.status.is_terminal() && *task.spec != **wanted),
         Detail::Agent(wanted) => node.agent().is_some_and(|agent| agent.spec != **wanted),
     }
 }

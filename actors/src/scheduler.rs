@@ -295,7 +295,7 @@ impl State {
     }
 
     /// What happened may fire event triggers, and may set or end deadlines.
-    async fn take_notice(&mut self, records: &[Record]) {
+    async fn take_notice(&mut self, records: &[Arc<Record>]) {
         for record in records {
             self.note_record(record);
             for at in 0..self.watching.len() {

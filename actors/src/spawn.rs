@@ -313,7 +313,7 @@ impl Begun<'_> {
         let held = self.system.claims_for_spawn(task);
         let claim = TaskCommand::Claim {
             agent: self.spawned.node,
-            run: self.run,
+            run: Some(self.run),
             lease: bounds::LEASE,
         };
         let reply = self.system.command(task, Command::Task(claim)).await?;

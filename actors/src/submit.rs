@@ -3,21 +3,22 @@
 //! A submission is acknowledged once its commit is in the runtime's own store with every
 //! object checked: from then on nothing that happens to the agent's clone can lose it (P5).
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use worknode_core::{
     command::Command,
     error::{Code, Error},
     git::CommitId,
     ids::NodeId,
-    task::TaskCommand,
+    task::{Claim, TaskCommand},
 };
 use worknode_git::{ImportError, ImportLimits};
 use worknode_policies::authority::{Authority, Target, authorise};
 
 use crate::{membrane::Reply, outside::failed, store::ancestors, system::System};
 
-/// Takes `commit` out of the clone of the task's holder and hands it in.
+/// Takes `commit` out of the clone of the task's holder and hands it in. Who has no clone of ours
+/// hands in a commit of the team's own repository.
 ///
 /// # Errors
 /// What the membrane or the task refuses; `refused` for a commit that cannot be taken.
@@ -45,27 +46,20 @@ pub async fn submit(
         .and_then(|task| task.status.claim())
         .filter(|claim| claim.epoch == epoch);
     if let Some(claim) = holder {
-        take(system, claim.agent, &commit).await?;
+        take(system, claim, &commit).await?;
     }
     // Without a hold this is refused, or repeats what was done: the task decides.
     system.ask(authority, task, hand_in, None).await
 }
 
-async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), Error> {
+async fn take(system: &System, claim: &Claim, commit: &CommitId) -> Result<(), Error> {
     let context = system.context();
-    let holder = system.reader().node(agent)?;
-    let holder = holder.ok_or_else(|| {
-        Error::new(
-            Code::NotFound,
-            "there is no Worknode of the agent that holds the task",
-        )
-    })?;
     let base = context
         .repository
         .base_tip(&context.team.base)
         .await
         .map_err(failed)?;
-    let clone = context.paths.workspace(&holder.name);
+    let clone = source(system, claim)?;
     context
         .store
         .import(&clone, commit, &base, &ImportLimits::default())
@@ -79,4 +73,19 @@ async fn take(system: &System, agent: NodeId, commit: &CommitId) -> Result<(), E
             Error::new(code, format!("the submission was not taken: {error}"))
                 .hint("commit your work in your workspace and submit the commit at its HEAD")
         })
+}
+
+/// Where the work of this claim is.
+fn source(system: &System, claim: &Claim) -> Result<PathBuf, Error> {
+    if claim.run.is_none() {
+        return Ok(system.team().repository.clone());
+    }
+    let holder = system.reader().node(claim.agent)?;
+    let holder = holder.ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            "there is no Worknode of the agent that holds the task",
+        )
+    })?;
+    Ok(system.context().paths.workspace(&holder.name))
 }

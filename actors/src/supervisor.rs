@@ -21,7 +21,7 @@ use crate::{
     policy::Policy,
     scheduler::{Scheduler, SchedulerMsg},
     system::{System, random_u64},
-    team::Team,
+    team::{Team, TeamMsg},
 };
 
 /// How long one actor may take to stop in order before it is killed.
@@ -62,6 +62,7 @@ pub(crate) struct Plant {
     pub(crate) directory: Slot<DirectoryMsg>,
     pub(crate) keeper: Slot<KeeperMsg>,
     pub(crate) scheduler: Slot<SchedulerMsg>,
+    pub(crate) team: Slot<TeamMsg>,
     /// Told when the runtime gives up.
     pub(crate) failed: watch::Sender<Option<Error>>,
 }
@@ -180,10 +181,11 @@ impl State {
                 self.plant.scheduler.moved_in(actor.clone());
                 actor.get_cell()
             }
-            Child::Team => Actor::spawn_linked(None, Team, system, myself)
-                .await?
-                .0
-                .get_cell(),
+            Child::Team => {
+                let (actor, _) = Actor::spawn_linked(None, Team, system, myself).await?;
+                self.plant.team.moved_in(actor.clone());
+                actor.get_cell()
+            }
         })
     }
 

@@ -16,6 +16,7 @@ use worknode_core::{
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Detail, Kind, Node, NodeSpec},
+    task::{Progress, TaskCommand},
     time::{Clock, Timestamp},
 };
 use worknode_git::{Repository, Store};
@@ -24,6 +25,7 @@ use worknode_policies::{authority::Authority, plan::Planned, verdict::SigningKey
 
 use crate::{
     address::Address,
+    board::Board,
     definition::{AgentDefinition, TeamDefinition},
     fault,
     guard::Guard,
@@ -31,7 +33,11 @@ use crate::{
     messages::{DirectoryMsg, KeeperMsg},
     spawn::Known,
     tail::Tail,
+    team::TeamMsg,
 };
+
+/// An answer on its way.
+pub(crate) type Answer = oneshot::Receiver<Result<Reply, Error>>;
 
 /// How long a command may take to be answered before the asker gives up waiting. The command
 /// itself is not undone: it may still be carried out.
@@ -87,6 +93,8 @@ pub struct System {
     context: Arc<Context>,
     directory: Address<DirectoryMsg>,
     keeper: Address<KeeperMsg>,
+    team: Address<TeamMsg>,
+    board: Arc<Board>,
     runtime: Arc<Authority>,
     guard: Arc<Guard>,
     agents: Arc<RwLock<Known>>,
@@ -103,6 +111,7 @@ impl System {
         context: Arc<Context>,
         directory: Address<DirectoryMsg>,
         keeper: Address<KeeperMsg>,
+        team: Address<TeamMsg>,
         guard: Arc<Guard>,
         agents: Known,
     ) -> Self {
@@ -116,6 +125,8 @@ impl System {
             context,
             directory,
             keeper,
+            team,
+            board: Arc::default(),
             runtime: Arc::new(Authority::whole(Principal::Runtime)),
         }
     }
@@ -235,6 +246,24 @@ impl System {
         &self.directory
     }
 
+    pub(crate) const fn team_actor(&self) -> &Address<TeamMsg> {
+        &self.team
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// How long a command may take to be answered.
+    pub(crate) const fn answer_time(&self) -> Duration {
+        ANSWER
+    }
+
+    /// Is this one of the team's own, that need not be looked up?
+    pub(crate) fn is_known_holder(&self, holder: NodeId) -> bool {
+        self.known().get(holder).is_some()
+    }
+
     /// A fresh run identity.
     #[must_use]
     pub fn new_run(&self) -> RunId {
@@ -254,6 +283,27 @@ impl System {
         command: Command,
         cause: Option<Hlc>,
     ) -> Result<Reply, Error> {
+        let answer = self.send(authority, node, command, cause)?;
+        self.answer_to(answer).await
+    }
+
+    /// Asks, without waiting for the answer: [`Self::answer_to`] does.
+    pub(crate) fn begin_to_ask(
+        &self,
+        authority: &Arc<Authority>,
+        node: NodeId,
+        command: Command,
+    ) -> Result<Answer, Error> {
+        self.send(authority, node, command, None)
+    }
+
+    fn send(
+        &self,
+        authority: &Arc<Authority>,
+        node: NodeId,
+        command: Command,
+        cause: Option<Hlc>,
+    ) -> Result<Answer, Error> {
         let (reply, answer) = oneshot::channel();
         let ask = Ask {
             authority: Arc::clone(authority),
@@ -262,6 +312,11 @@ impl System {
             reply,
         };
         self.directory.tell(DirectoryMsg::Route(node, Box::new(ask)))?;
+        Ok(answer)
+    }
+
+    /// Waits for an answer, within bounds.
+    pub(crate) async fn answer_to(&self, answer: Answer) -> Result<Reply, Error> {
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(
@@ -270,6 +325,27 @@ impl System {
             ),
             Err(_) => Err(Error::new(Code::TimedOut, "the Worknode did not answer in time")),
         }
+    }
+
+    /// Says how far a task is. A report on what somebody outside holds is acknowledged at once, and
+    /// stored a moment later unless a newer one replaces it; any other goes to the task itself.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn report_progress(
+        &self,
+        authority: &Arc<Authority>,
+        task: NodeId,
+        epoch: u64,
+        progress: Progress,
+    ) -> Result<(), Error> {
+        let percent = progress.percent.map(|percent| percent.min(100));
+        let progress = Progress { percent, ..progress };
+        if let Some(taken) = self.board.report(task, authority, epoch, progress.clone()) {
+            return taken;
+        }
+        let command = Command::Task(TaskCommand::Progress { epoch, progress });
+        self.ask(authority, task, command, None).await.map(drop)
     }
 
     /// Asks in the runtime's own name.

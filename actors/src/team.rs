@@ -6,6 +6,8 @@
 //! events that led there, so that a restart needs no memory of its own.
 
 mod children;
+mod claims;
+mod index;
 mod perform;
 pub(crate) mod settlement;
 pub(crate) mod steps;
@@ -21,11 +23,20 @@ use worknode_core::{
     error::Error,
     event::{Event, PanicStage, Principal, Record},
     ids::NodeId,
+    node::Node,
     run::StopCause,
+    time::Timestamp,
 };
 
-use self::{steps::Step, view::View};
-use crate::{clock::sleep_until, feed, guard::Readiness, pools, system::System};
+use self::{
+    claims::{Waiter, Waiting},
+    steps::Step,
+    view::View,
+};
+use crate::{
+    board::store_reports, claims::ClaimNext, clock::sleep_until, feed, guard::Readiness, pools,
+    system::System,
+};
 
 /// What the team is told.
 #[derive(Debug)]
@@ -34,7 +45,18 @@ pub(crate) enum TeamMsg {
     Feed(feed::Batch),
     /// A step is done, well or not.
     Done(Step),
-    /// Somebody's backoff is over.
+    /// Somebody asks for a task.
+    Claim(Box<ClaimNext>),
+    /// A claim was made, or not: then its claimer waits on.
+    Claimed {
+        /// Of which task.
+        task: NodeId,
+        /// What that is now.
+        node: Option<Arc<Node>>,
+        /// Who did not get it.
+        waiter: Option<Waiter>,
+    },
+    /// Something is due.
     Wake,
 }
 
@@ -48,7 +70,11 @@ pub(crate) struct State {
     /// Worknodes about which something is being done.
     busy: HashSet<NodeId>,
     jobs: JoinSet<()>,
-    alarm: Option<JoinHandle<()>>,
+    /// Claims that wait for a task.
+    waiting: Waiting,
+    alarm: Option<(Timestamp, JoinHandle<()>)>,
+    /// Stores progress reports.
+    reports: JoinHandle<()>,
 }
 
 impl Actor for Team {
@@ -65,10 +91,12 @@ impl Actor for Team {
         let view = View::load(&system)?;
         feed::follow(system.journal(), begun, myself.clone(), TeamMsg::Feed);
         let mut state = State {
+            reports: tokio::spawn(store_reports(system.clone())),
             system,
             view,
             busy: HashSet::new(),
             jobs: JoinSet::new(),
+            waiting: Waiting::default(),
             alarm: None,
         };
         state.take_orphans_along()?;
@@ -85,16 +113,19 @@ impl Actor for Team {
         match message {
             TeamMsg::Feed(batch) => state.take_notice(&batch.records)?,
             TeamMsg::Done(step) => state.done(&step)?,
-            TeamMsg::Wake => {}
+            TeamMsg::Claim(ask) => state.queue_claim(ask),
+            TeamMsg::Claimed { task, node, waiter } => state.claim_made(task, node, waiter)?,
+            TeamMsg::Wake => state.alarm = None,
         }
         state.react(&myself);
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<TeamMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
-        if let Some(alarm) = state.alarm.take() {
+        if let Some((_, alarm)) = state.alarm.take() {
             alarm.abort();
         }
+        state.reports.abort();
         // Let what is under way come to its end: a claim without its run would have to be
         // settled by the next daemon.
         while state.jobs.join_next().await.is_some() {}
@@ -103,7 +134,8 @@ impl Actor for Team {
 }
 
 impl State {
-    fn take_notice(&mut self, records: &[Record]) -> Result<(), Error> {
+    fn take_notice(&mut self, records: &[Arc<Record>]) -> Result<(), Error> {
+        self.waiting.stir();
         for record in records {
             self.view.take(&self.system, record)?;
             self.note_abnormal_end(record);
@@ -116,17 +148,27 @@ impl State {
     fn done(&mut self, step: &Step) -> Result<(), Error> {
         for id in step.touches() {
             self.busy.remove(&id);
-            if let Some(node) = self.system.reader().node(id)? {
-                self.view.put(node);
-            }
+            self.look_again(id)?;
         }
+        self.waiting.stir();
         while self.jobs.try_join_next().is_some() {}
+        Ok(())
+    }
+
+    /// What the store says of a Worknode by now.
+    fn look_again(&mut self, id: NodeId) -> Result<(), Error> {
+        if let Some(node) = self.system.reader().node(id)? {
+            self.view.put(Arc::new(node));
+        }
         Ok(())
     }
 
     /// Decides what follows from the view and begins it.
     fn react(&mut self, myself: &ActorRef<TeamMsg>) {
         self.ask_guard();
+        if self.view.index.rested(self.system.now()) {
+            self.waiting.stir();
+        }
         let steps = steps::decide(&self.view, self.system.team(), &self.busy, self.system.now());
         for step in steps {
             if matches!(&step, Step::Settle { task } if self.system.is_claimed_for_spawn(*task)) {
@@ -143,6 +185,7 @@ impl State {
                 let _ = myself.send_message(TeamMsg::Done(step));
             });
         }
+        self.serve_claims(myself);
         self.set_alarm(myself);
     }
 
@@ -166,19 +209,22 @@ impl State {
     }
 
     fn set_alarm(&mut self, myself: &ActorRef<TeamMsg>) {
-        if let Some(alarm) = self.alarm.take() {
+        let due = self.system.guard().due(self.system.now());
+        let wakes = [self.view.next_wake(&self.busy), due, self.waiting.next_due()];
+        let wake = wakes.into_iter().flatten().min();
+        if wake == self.alarm.as_ref().map(|(at, _)| *at) {
+            return;
+        }
+        if let Some((_, alarm)) = self.alarm.take() {
             alarm.abort();
         }
-        let due = self.system.guard().due(self.system.now());
-        let wakes = [self.view.next_wake(&self.busy), due];
-        let Some(wake) = wakes.into_iter().flatten().min() else {
-            return;
-        };
+        let Some(wake) = wake else { return };
         let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
-        self.alarm = Some(tokio::spawn(async move {
+        let alarm = tokio::spawn(async move {
             sleep_until(&clock, Some(wake)).await;
             let _ = myself.send_message(TeamMsg::Wake);
-        }));
+        });
+        self.alarm = Some((wake, alarm));
     }
 
     /// The team's strategy: who else is restarted when an agent ends abnormally.

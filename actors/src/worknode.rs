@@ -13,7 +13,8 @@ use worknode_core::{
     ids::{NodeId, RunId},
     node::{self, Node, NodeChange},
     run::Hold,
-    task::{self, LandPermit, TaskCommand, TaskStatus},
+    task::{self, LandPermit, Task, TaskCommand, TaskStatus},
+    time::Timestamp,
 };
 use worknode_journal::Durability;
 
@@ -154,6 +155,9 @@ impl Active {
             self.node = Arc::new(self.node.apply(record)?);
             self.settle(&record.event);
         }
+        if !records.is_empty() && moves_claim(&ask.command) {
+            self.system.board().note(&self.node, &self.membrane);
+        }
         if let Some(effect) = outcome.effect {
             self.perform(effect)?;
         }
@@ -200,9 +204,10 @@ impl Active {
                     self.system.guard().check(PanicStage::Landings)?;
                 }
                 let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
+                let said = self.last_word(task, command, now);
                 let decision = task::decide(task, command, by, now)?;
                 Ok(Outcome {
-                    events: decision.events,
+                    events: with_last_word(task, said, decision.events),
                     permit: decision.permit,
                     ..Outcome::default()
                 })
@@ -241,6 +246,22 @@ impl Active {
         };
         let event = (name.as_str(), *version, data);
         arrival::put_aside(&self.node, &ask.authority.principal, event, why).into()
+    }
+
+    /// What the holder said last and nobody has stored yet, when its claim ends with this command.
+    fn last_word(&self, task: &Task, command: &TaskCommand, now: Timestamp) -> Vec<Event> {
+        if !ends_claim(command) {
+            return Vec::new();
+        }
+        let Some(word) = self.system.board().take(self.node.id) else {
+            return Vec::new();
+        };
+        let report = TaskCommand::Progress {
+            epoch: word.epoch,
+            progress: word.progress,
+        };
+        // A word that does not fit any more says nothing.
+        task::decide(task, &report, &word.by.principal, now).map_or_else(|_| Vec::new(), |said| said.events)
     }
 
     /// Who handed in what is in review: nobody reviews their own.
@@ -301,6 +322,40 @@ impl Active {
             ),
         )
     }
+}
+
+/// The events of a decision, after what the holder said last. Both may say that it began.
+fn with_last_word(task: &Task, said: Vec<Event>, decided: Vec<Event>) -> Vec<Event> {
+    if said.is_empty() || decided.is_empty() {
+        return decided;
+    }
+    let begun = matches!(task.status, TaskStatus::Claimed(_));
+    let rest = decided
+        .into_iter()
+        .filter(|event| !(begun && matches!(event, Event::TaskStarted { .. })));
+    said.into_iter().chain(rest).collect()
+}
+
+/// May another one, or nobody, hold the task after this?
+const fn moves_claim(command: &Command) -> bool {
+    matches!(command, Command::Task(TaskCommand::Claim { .. })) || {
+        match command {
+            Command::Task(command) => ends_claim(command),
+            _ => false,
+        }
+    }
+}
+
+const fn ends_claim(command: &TaskCommand) -> bool {
+    matches!(
+        command,
+        TaskCommand::Submit { .. }
+            | TaskCommand::Release { .. }
+            | TaskCommand::Block { .. }
+            | TaskCommand::HandOver { .. }
+            | TaskCommand::Lapse { .. }
+            | TaskCommand::Cancel { .. }
+    )
 }
 
 /// What may be lost with the power is what the next report repeats anyway.

@@ -158,9 +158,11 @@ fn owns_review(authority: &Authority, operation: Operation, target: &Target<'_>)
 fn is_not_submitter(authority: &Authority, operation: Operation, target: &Target<'_>) -> bool {
     match &authority.principal {
         Principal::Agent { node, .. } if operation == Operation::Review => target.submitted_by != Some(*node),
-        Principal::Agent { .. } | Principal::Operator | Principal::Runtime | Principal::Trigger { .. } => {
-            true
-        }
+        Principal::Agent { .. }
+        | Principal::Outside { .. }
+        | Principal::Operator
+        | Principal::Runtime
+        | Principal::Trigger { .. } => true,
     }
 }
 
@@ -177,6 +179,8 @@ const fn epoch_of(command: &Command) -> Option<u64> {
             | TaskCommand::Progress { epoch, .. }
             | TaskCommand::Submit { epoch, .. }
             | TaskCommand::Release { epoch, .. }
+            | TaskCommand::HandOver { epoch, .. }
+            | TaskCommand::Lapse { epoch }
             | TaskCommand::Block { epoch, .. },
         ) => Some(*epoch),
         Command::Task(
@@ -256,6 +260,7 @@ fn kind_of(principal: &Principal) -> String {
         Principal::Runtime => "the runtime".to_owned(),
         Principal::Trigger { .. } => "a trigger".to_owned(),
         Principal::Agent { tier, .. } => format!("the {} tier", tier.name()),
+        Principal::Outside { .. } => "somebody outside".to_owned(),
     }
 }
 
@@ -263,6 +268,7 @@ const fn operation_name(operation: Operation) -> &'static str {
     match operation {
         Operation::Read => "read",
         Operation::Work => "report work",
+        Operation::Claim => "claim tasks",
         Operation::Review => "review",
         Operation::Write => "write",
         Operation::Spawn => "spawn",

@@ -123,6 +123,7 @@ pub fn operations_of(tier: Tier) -> BTreeSet<Operation> {
     let operations: &[Operation] = match tier {
         Tier::Executive => &[
             Operation::Read,
+            Operation::Claim,
             Operation::Write,
             Operation::Spawn,
             Operation::Kill,
@@ -137,9 +138,10 @@ pub fn operations_of(tier: Tier) -> BTreeSet<Operation> {
 /// the runtime's own business.
 #[must_use]
 pub fn most_of(principal: &Principal) -> BTreeSet<Operation> {
-    const OPERATOR: [Operation; 6] = [
+    const OPERATOR: [Operation; 7] = [
         Operation::Read,
         Operation::Work,
+        Operation::Claim,
         Operation::Review,
         Operation::Write,
         Operation::Spawn,
@@ -151,6 +153,7 @@ pub fn most_of(principal: &Principal) -> BTreeSet<Operation> {
         // A trigger acts in the name of the configuration: it starts, stops and records.
         Principal::Trigger { .. } => operations_of(Tier::Executive),
         Principal::Agent { tier, .. } => operations_of(*tier),
+        Principal::Outside { .. } => [Operation::Read, Operation::Work, Operation::Claim].into(),
     }
 }
 
@@ -320,7 +323,7 @@ mod tests {
         assert_eq!(list(operations_of(Tier::Validation)), [O::Read, O::Review]);
         assert_eq!(
             list(operations_of(Tier::Executive)),
-            [O::Read, O::Write, O::Spawn, O::Kill]
+            [O::Read, O::Claim, O::Write, O::Spawn, O::Kill]
         );
         assert!(!most_of(&Principal::Operator).contains(&O::Administer));
         assert!(most_of(&Principal::Runtime).contains(&O::Administer));

@@ -151,7 +151,7 @@ fn may_approve(by: &Principal, reviewer: Reviewer, review: &Review) -> bool {
         Principal::Agent { node, tier, .. } => {
             reviewer == Reviewer::Validation && *tier == Tier::Validation && *node != review.submission.agent
         }
-        Principal::Runtime | Principal::Trigger { .. } => false,
+        Principal::Outside { .. } | Principal::Runtime | Principal::Trigger { .. } => false,
     }
 }
 

@@ -33,6 +33,7 @@ pub mod pattern;
 pub mod plan;
 pub mod schema;
 pub mod signing;
+pub mod steal;
 #[cfg(test)]
 mod testing;
 pub mod text;

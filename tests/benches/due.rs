@@ -66,15 +66,15 @@ async fn runs_over(system: &System, from: Hlc, runs: usize) -> Result<HashMap<St
     let (mut due_at, mut over) = (HashMap::new(), 0);
     while over < runs {
         for record in follower.next(64).await? {
-            match record.event {
+            match &record.event {
                 Event::TriggerFired {
                     trigger,
                     occurrence,
                     due,
                 } => {
                     let fired = Occurrence {
-                        trigger,
-                        key: occurrence,
+                        trigger: trigger.clone(),
+                        key: occurrence.clone(),
                     }
                     .to_string();
                     let run = RunId::derived(system.team().node(), &fired);

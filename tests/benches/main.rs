@@ -16,6 +16,7 @@
 mod adoption;
 mod appends;
 mod asks;
+mod claims;
 mod due;
 mod exits;
 mod keep;
@@ -69,6 +70,7 @@ const BENCHMARKS: [(&str, Run); 12] = [
     ("supervised", supervised::run),
     ("exits", exits::run),
     ("kills", kills::run),
+    ("claims", claims::run),
     ("live-runs", live::run),
     ("adoption", adoption::run),
 ];

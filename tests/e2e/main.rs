@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod capability;
+mod claims;
 mod contention;
 mod crash;
 mod demo;

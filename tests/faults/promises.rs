@@ -136,14 +136,14 @@ fn one_holder(evidence: &Evidence<'_>, found: &mut Findings) -> bool {
 /// never was.
 fn stop_before_hand_over(evidence: &Evidence<'_>, found: &mut Findings) -> bool {
     let runs = evidence.history.runs();
-    let mut holders: BTreeMap<NodeId, (RunId, bool)> = BTreeMap::new();
+    let mut holders: BTreeMap<NodeId, (Option<RunId>, bool)> = BTreeMap::new();
     let mut tried = false;
     for (place, record) in evidence.history.records.iter().enumerate() {
         match &record.event {
             Event::TaskClaimed { claim } => {
                 if let Some((former, true)) = holders.insert(record.node, (claim.run, false)) {
                     tried = true;
-                    let former = runs.iter().find(|run| run.spec.id == former);
+                    let former = runs.iter().find(|run| Some(run.spec.id) == former);
                     let over = former.is_none_or(|run| run.exited.iter().any(|(exit, _)| *exit < place));
                     found.unless(over, || {
                         format!("claimed again at {} before its run ended", record.at)

@@ -9,6 +9,7 @@
     reason = "a test that cannot prepare its scene has failed"
 )]
 
+pub mod coordinator;
 pub mod program;
 pub mod running;
 pub mod scene;

@@ -138,13 +138,14 @@ async fn last_run(system: &System, task: NodeId, epoch: u64) -> Result<Option<La
     let Some(before) = claims.into_iter().find(|claim| claim.epoch < epoch) else {
         return Ok(None);
     };
-    let Some(RunStatus::Exited { receipt }) = reader.run(before.run)?.map(|stored| stored.run.status) else {
+    let Some(run) = before.run else { return Ok(None) };
+    let Some(RunStatus::Exited { receipt }) = reader.run(run)?.map(|stored| stored.run.status) else {
         return Ok(None);
     };
     if receipt.is_clean() {
         return Ok(None);
     }
-    let files = system.context().paths.run(before.run);
+    let files = system.context().paths.run(run);
     let mut output = last_words(&files.join("stdout.log")).await;
     if output.is_empty() {
         output = last_words(&files.join("stderr.log")).await;

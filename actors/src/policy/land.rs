@@ -40,7 +40,8 @@ pub(super) async fn make_candidate(system: &System, node: &Node, base: &CommitId
         .agent(review.submission.agent)
         .map_or("agent", |agent| &agent.name);
     let authorship = authorship(system, author)?;
-    let message = message(task, &review.submission.run.to_string());
+    let run = review.submission.run.map(|run| run.to_string());
+    let message = message(task, run.as_deref().unwrap_or("none of this runtime"));
     let merged = system
         .context()
         .store

@@ -30,9 +30,10 @@ impl Spawner {
     pub(super) fn of(system: &System, by: &Principal) -> Result<Self, Error> {
         let (id, run) = match by {
             Principal::Agent { node, run, .. } => (*node, Some(*run)),
-            Principal::Operator | Principal::Runtime | Principal::Trigger { .. } => {
-                (system.team().node(), None)
-            }
+            Principal::Outside { .. }
+            | Principal::Operator
+            | Principal::Runtime
+            | Principal::Trigger { .. } => (system.team().node(), None),
         };
         let node = system.reader().node(id)?;
         let node = node.ok_or_else(|| Error::new(Code::NotFound, format!("there is no Worknode {id}")))?;

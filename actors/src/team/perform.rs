@@ -8,7 +8,7 @@ use worknode_core::{
     event::Event,
     git::CommitId,
     hlc::Hlc,
-    ids::NodeId,
+    ids::{NodeId, RunId},
     run::{Purpose, StopCause},
     task::{Claim, ReleaseCause, TaskCommand},
 };
@@ -25,6 +25,9 @@ use crate::{submit::submit, system::System};
 pub(super) async fn perform(system: &System, step: &Step) {
     let outcome = match step {
         Step::MarkReady { task } => mark_ready(system, *task).await,
+        Step::Lapse { task, epoch } => {
+            ask_task(system, None, *task, TaskCommand::Lapse { epoch: *epoch }).await
+        }
         Step::Work { task, agent } => work(system, *task, *agent).await,
         Step::Review { task, agent } => start(system, *agent, Purpose::Review { task: *task }).await,
         Step::Duty { agent } => start(system, *agent, Purpose::Standing).await,
@@ -118,7 +121,7 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
     let run = system.new_run();
     let claim = TaskCommand::Claim {
         agent,
-        run,
+        run: Some(run),
         lease: bounds::LEASE,
     };
     let reply = system.command(task, Command::Task(claim)).await?;
@@ -152,11 +155,12 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
     let Some(claim) = node.task().and_then(|task| task.status.claim().cloned()) else {
         return Ok(());
     };
-    let run = reader.run(claim.run)?;
+    let Some(id) = claim.run else { return Ok(()) };
+    let run = reader.run(id)?;
     let end = run.as_ref().map(|stored| stored.updated);
     let settled = match settlement(run.as_ref().map(|stored| &stored.run.status)) {
         Settlement::Keep => return Ok(()),
-        Settlement::HandIn => submit_for(system, end, task, &claim).await,
+        Settlement::HandIn => submit_for(system, end, task, (&claim, id)).await,
         Settlement::Release(cause, detail) => {
             ask_task(system, end, task, release(&claim, cause, detail)).await
         }
@@ -169,8 +173,13 @@ async fn settle(system: &System, task: NodeId) -> Result<(), Error> {
 }
 
 /// An agent that finished without a word hands in what is at the head of its clone.
-async fn submit_for(system: &System, end: Option<Hlc>, task: NodeId, claim: &Claim) -> Result<(), Error> {
-    let detail = match left_behind(system, claim).await? {
+async fn submit_for(
+    system: &System,
+    end: Option<Hlc>,
+    task: NodeId,
+    (claim, run): (&Claim, RunId),
+) -> Result<(), Error> {
+    let detail = match left_behind(system, claim, run).await? {
         None => "it finished without a commit".to_owned(),
         Some(commit) => match submit(system, system.authority(), task, claim.epoch, commit).await {
             // Its commit is not one that can be judged; that is the agent's doing.
@@ -196,7 +205,7 @@ fn release(claim: &Claim, cause: ReleaseCause, detail: String) -> TaskCommand {
 }
 
 /// The commit at the head of the agent's clone, when it is not the one that it started from.
-async fn left_behind(system: &System, claim: &Claim) -> Result<Option<CommitId>, Error> {
+async fn left_behind(system: &System, claim: &Claim, run: RunId) -> Result<Option<CommitId>, Error> {
     let Some(agent) = system.reader().node(claim.agent)? else {
         return Ok(None);
     };
@@ -207,6 +216,6 @@ async fn left_behind(system: &System, claim: &Claim) -> Result<Option<CommitId>,
         .head_of(&workspace)
         .await
         .map_err(|error| Error::new(Code::Failed, format!("cannot see what the agent left: {error}")))?;
-    let start = crate::keeper::start_of(&system.context().paths, claim.run).await;
+    let start = crate::keeper::start_of(&system.context().paths, run).await;
     Ok(head.filter(|head| Some(head) != start.as_ref()))
 }

@@ -49,6 +49,13 @@ pub(crate) enum Step {
         /// Whose.
         agent: NodeId,
     },
+    /// The holder of a task, whom the runtime does not run, has not been heard of.
+    Lapse {
+        /// Which.
+        task: NodeId,
+        /// Which claim of it.
+        epoch: u64,
+    },
     /// The run that held a task is over: submit what it left, or take the task back.
     Settle {
         /// Which.
@@ -76,7 +83,7 @@ impl Step {
     /// The Worknodes about which nothing else is decided while this is under way.
     pub(crate) fn touches(&self) -> Vec<NodeId> {
         match self {
-            Self::MarkReady { task } | Self::Settle { task } => vec![*task],
+            Self::MarkReady { task } | Self::Settle { task } | Self::Lapse { task, .. } => vec![*task],
             Self::Work { task, agent } | Self::Review { task, agent } => vec![*task, *agent],
             Self::Duty { agent } | Self::Wake { agent } | Self::StopRun { agent } => vec![*agent],
             Self::Finish { team, .. } => vec![*team],
@@ -92,7 +99,7 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
-    steps.extend(task_steps(view, busy));
+    steps.extend(task_steps(view, busy, now));
     if view.held {
         return steps;
     }
@@ -105,25 +112,26 @@ pub(crate) fn decide(
 }
 
 /// What each task needs, apart from somebody to work on it.
-fn task_steps(view: &View, busy: &HashSet<NodeId>) -> Vec<Step> {
-    let tasks = view.tasks.values().filter(|node| !busy.contains(&node.id));
-    let step = |node: &Node| {
-        let task = node.task()?;
-        match &task.status {
-            // Cancelled and wanted again, it may still have the run that worked on it before (P2).
-            TaskStatus::Pending if dependencies_met(view, task) && !is_worked_on(view, node.id) => {
-                Some(Step::MarkReady { task: node.id })
-            }
-            TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
-                let held = view
-                    .run_of(claim.agent)
-                    .is_some_and(|run| run.spec.id == claim.run);
-                (!held).then_some(Step::Settle { task: node.id })
-            }
-            _ => None,
-        }
-    };
-    tasks.filter_map(|node| step(node)).collect()
+fn task_steps(view: &View, busy: &HashSet<NodeId>, now: Timestamp) -> Vec<Step> {
+    let index = &view.index;
+    // Cancelled and wanted again, a task may still have the run that worked on it before (P2).
+    let pending = index.unblocked.iter().map(|(_, task)| *task);
+    let unblocked = pending
+        .filter(|task| !is_worked_on(view, *task))
+        .map(|task| Step::MarkReady { task });
+    let settle = index
+        .run_held
+        .iter()
+        .filter_map(|key| settlement(view, view.tasks.get(key)?));
+    let due = index.leases.iter().take_while(|(until, _)| *until <= now);
+    let lapse = due.filter_map(|(_, id)| {
+        let epoch = view.task(*id)?.task()?.status.claim()?.epoch;
+        Some(Step::Lapse { task: *id, epoch })
+    });
+    let steps = unblocked.chain(settle).chain(lapse);
+    steps
+        .filter(|step| step.touches().iter().all(|id| !busy.contains(id)))
+        .collect()
 }
 
 /// Does a run that works on the task still live?
@@ -134,11 +142,11 @@ fn is_worked_on(view: &View, id: NodeId) -> bool {
     })
 }
 
-fn dependencies_met(view: &View, task: &Task) -> bool {
-    task.spec.depends_on.iter().all(|id| {
-        let done = view.task(*id).and_then(|node| node.task());
-        done.is_some_and(|task| matches!(task.status, TaskStatus::Completed { .. }))
-    })
+/// A task whose run is over is settled.
+fn settlement(view: &View, node: &Node) -> Option<Step> {
+    let claim = node.task()?.status.claim()?;
+    let run = view.run_of(claim.agent).map(|run| run.spec.id);
+    (claim.run != run).then_some(Step::Settle { task: node.id })
 }
 
 /// What each agent needs, apart from work.
@@ -191,7 +199,7 @@ fn works_on_lost_task(view: &View, agent: &Agent) -> bool {
         return true;
     };
     match &task.status {
-        TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => claim.run != run.spec.id,
+        TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => claim.run != Some(run.spec.id),
         // It has done its part; it may end by itself.
         TaskStatus::InReview(_) | TaskStatus::Completed { .. } | TaskStatus::Ready => false,
         TaskStatus::Pending
@@ -217,8 +225,15 @@ fn assignments(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, befor
         .count();
     let under_way = busy.iter().filter(|id| view.agents.contains_key(id)).count();
     let live = team.live_agents.saturating_sub(free_places(view, team)) + starting + under_way;
+    let staff = staff(view, team, busy);
+    if !staff
+        .iter()
+        .any(|member| member.availability == Availability::Idle)
+    {
+        return Vec::new();
+    }
     let (ready, wanted) = (ready_tasks(view, busy), wanted_reviews(view, busy));
-    let decided = dispatch::dispatch(&ready, &wanted, &staff(view, team, busy), live, team.live_agents);
+    let decided = dispatch::dispatch(&ready, &wanted, &staff, live, team.live_agents);
     let work = decided.work.into_iter().map(|a| Step::Work {
         task: a.task,
         agent: a.agent,
@@ -233,16 +248,12 @@ fn assignments(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, befor
 fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> Vec<dispatch::Candidate<'a>> {
     // Who has no run and still holds a task has just ended: its clone is needed until that is
     // settled, and the next run would take it away.
-    let unsettled: HashSet<NodeId> = view
-        .tasks
-        .values()
-        .filter_map(|node| Some(node.task()?.status.claim()?.agent))
-        .collect();
+    let unsettled = &view.index.holders;
     let members = team.agents.iter().filter_map(|definition| {
         let id = team.agent_node(&definition.name);
         let agent = view.agents.get(&id)?.agent()?;
         let availability = match Availability::of(agent) {
-            Availability::Idle if busy.contains(&id) || unsettled.contains(&id) => Availability::Later,
+            Availability::Idle if busy.contains(&id) || unsettled.contains_key(&id) => Availability::Later,
             other => other,
         };
         let availability = match (view.unready.get(&id), availability) {
@@ -261,13 +272,13 @@ fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> V
 }
 
 fn ready_tasks<'a>(view: &'a View, busy: &HashSet<NodeId>) -> Vec<dispatch::ReadyTask<'a>> {
-    let tasks = (0_u64..).zip(view.tasks.values());
-    let ready = tasks
-        .filter(|(_, node)| !busy.contains(&node.id))
-        .filter_map(|(order, node)| {
-            let task = node.task()?;
-            matches!(task.status, TaskStatus::Ready).then(|| ready_task(node.id, order, task))
-        });
+    let places = view.index.ready.iter().filter(|place| !busy.contains(&place.id));
+    let mut keys: Vec<_> = places.map(|place| (place.created, place.id)).collect();
+    keys.sort_unstable();
+    let ready = (0_u64..).zip(keys).filter_map(|(order, key)| {
+        let task = view.tasks.get(&key)?.task()?;
+        Some(ready_task(key.1, order, task))
+    });
     ready.collect()
 }
 
@@ -290,9 +301,9 @@ fn wanted_reviews(view: &View, busy: &HashSet<NodeId>) -> Vec<dispatch::WantedRe
             _ => None,
         })
         .collect();
-    let tasks = (0_u64..).zip(view.tasks.values());
-    let open = tasks.filter(|(_, node)| !busy.contains(&node.id) && !under_review.contains(&node.id));
-    open.filter_map(|(order, node)| wanted_review(view, node, order))
+    let tasks = (0_u64..).zip(&view.index.in_review);
+    let open = tasks.filter(|(_, (_, id))| !busy.contains(id) && !under_review.contains(id));
+    open.filter_map(|(order, key)| wanted_review(view, view.tasks.get(key)?, order))
         .collect()
 }
 
@@ -322,6 +333,9 @@ fn silent(view: &View, task: NodeId, submission: CommitId) -> u32 {
 
 /// Is nothing left that goes on by itself?
 fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
+    if view.index.is_anything_held() {
+        return None;
+    }
     let (mut completed, mut failed, mut open) = (0, 0, 0);
     for node in view.tasks.values() {
         let Some(task) = node.task() else { continue };
@@ -329,7 +343,7 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
             TaskStatus::Completed { .. } => completed += 1,
             TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => failed += 1,
             TaskStatus::Blocked { .. } => open += 1,
-            TaskStatus::Pending if is_stuck(view, team, task) => open += 1,
+            TaskStatus::Pending if is_stuck(view, team, node) => open += 1,
             TaskStatus::Ready if !has_taker(view, team, task) => open += 1,
             TaskStatus::InReview(_) if waits_for_nobody(view, team, node) => open += 1,
             _ => return None,
@@ -344,12 +358,12 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
 }
 
 /// Can the task never become ready by itself?
-fn is_stuck(view: &View, team: &TeamDefinition, task: &Task) -> bool {
-    task.spec.depends_on.iter().any(|id| {
-        let Some(node) = view.task(*id) else { return true };
+fn is_stuck(view: &View, team: &TeamDefinition, task: &Node) -> bool {
+    task.dependencies().any(|id| {
+        let Some(node) = view.task(id) else { return true };
         node.task().is_none_or(|dependency| match &dependency.status {
             TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } | TaskStatus::Blocked { .. } => true,
-            TaskStatus::Pending => is_stuck(view, team, dependency),
+            TaskStatus::Pending => is_stuck(view, team, node),
             TaskStatus::Ready => !has_taker(view, team, dependency),
             TaskStatus::InReview(_) => waits_for_nobody(view, team, node),
             TaskStatus::Claimed(_) | TaskStatus::InProgress(_) | TaskStatus::Completed { .. } => false,

@@ -171,7 +171,7 @@ fn working_on(name: &str) -> AgentStatus {
 fn held_by(agent: NodeId) -> TaskStatus {
     TaskStatus::InProgress(Claim {
         agent,
-        run: run(),
+        run: Some(run()),
         epoch: 1,
         lease_until: at(60),
     })
@@ -189,7 +189,7 @@ fn completed() -> TaskStatus {
 fn view(nodes: Vec<Node>) -> View {
     let mut view = View::default();
     for node in nodes {
-        view.put(node);
+        view.put(std::sync::Arc::new(node));
     }
     view
 }

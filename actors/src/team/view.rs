@@ -14,10 +14,28 @@ use worknode_core::{
     ids::NodeId,
     node::{Kind, Node},
     run::{Purpose, Run},
+    task::TaskStatus,
     time::Timestamp,
 };
 
-use crate::{guard::Readiness, store::all_of_kind, system::System};
+use super::index::Index;
+use crate::{
+    guard::Readiness,
+    store::{all_of_kind, ancestors},
+    system::System,
+};
+
+/// What a record makes of what is known.
+enum Carried {
+    /// This.
+    On(Arc<Node>),
+    /// It is known already.
+    Already,
+    /// Neither a task nor an agent.
+    NotOurs,
+    /// Only the store can tell.
+    Unknown,
+}
 
 /// The tasks and agents of the tree.
 #[derive(Debug, Default)]
@@ -26,6 +44,10 @@ pub(crate) struct View {
     pub(crate) tasks: BTreeMap<(Hlc, NodeId), Arc<Node>>,
     /// Agents.
     pub(crate) agents: HashMap<NodeId, Arc<Node>>,
+    /// The tasks by what is to be done about them.
+    pub(crate) index: Index,
+    /// What is above the children of a Worknode, as far as it was asked for.
+    above: HashMap<NodeId, Arc<[NodeId]>>,
     /// Where each task is in `tasks`.
     created: HashMap<NodeId, Hlc>,
     /// How many reviews of a submission ended without a word.
@@ -45,14 +67,14 @@ impl View {
         let reader = system.reader();
         for kind in [Kind::Task, Kind::Agent] {
             for node in all_of_kind(reader, kind)? {
-                view.put(node);
+                view.put(Arc::new(node));
             }
         }
         Ok(view)
     }
 
-    /// Takes notice of what happened. The state itself is read from the store, where the same
-    /// transaction put it.
+    /// Takes notice of what happened: what is known already is carried on, anything else is read
+    /// from the store, where the same transaction put it.
     pub(crate) fn take(&mut self, system: &System, record: &Record) -> Result<(), Error> {
         if !record.event.changes_node() {
             return Ok(());
@@ -61,38 +83,93 @@ impl View {
             let stored = system.reader().run(*run)?;
             self.note_review(stored.map(|stored| stored.run).as_ref());
         }
-        if let Some(node) = system.reader().node(record.node)? {
-            self.put(node);
+        if let Event::NodeMoved { .. } = &record.event {
+            self.above.clear();
+        }
+        match self.carried_on(record) {
+            Carried::Already | Carried::NotOurs => {}
+            Carried::On(node) => self.put(node),
+            Carried::Unknown => {
+                if let Some(node) = system.reader().node(record.node)? {
+                    self.put(Arc::new(node));
+                }
+            }
         }
         Ok(())
     }
 
+    /// The Worknode of a record, from what is known of it.
+    fn carried_on(&self, record: &Record) -> Carried {
+        let is_ours = |kind: &Kind| matches!(kind, Kind::Task | Kind::Agent);
+        if let Some(node) = Node::created_by(record) {
+            let known = self.task(node.id).or_else(|| self.agents.get(&node.id));
+            return match (is_ours(&node.kind), known) {
+                (false, _) => Carried::NotOurs,
+                (true, Some(_)) => Carried::Already,
+                (true, None) => Carried::On(Arc::new(node)),
+            };
+        }
+        let Some(known) = self.task(record.node).or_else(|| self.agents.get(&record.node)) else {
+            return Carried::Unknown;
+        };
+        if known.updated >= record.at {
+            return Carried::Already;
+        }
+        // One that does not fit was overtaken by what is stored; then the store knows better.
+        known
+            .apply(record)
+            .map_or(Carried::Unknown, |node| Carried::On(Arc::new(node)))
+    }
+
     /// Replaces a Worknode by a newer state of itself.
-    pub(crate) fn put(&mut self, node: Node) {
+    pub(crate) fn put(&mut self, node: Arc<Node>) {
         match node.kind {
-            Kind::Task => {
-                let key = (node.created, node.id);
-                let newer = self
-                    .tasks
-                    .get(&key)
-                    .is_none_or(|known| known.updated <= node.updated);
-                if newer {
-                    self.finished &= node.task().is_some_and(|task| task.status.is_terminal());
-                    self.created.insert(node.id, node.created);
-                    self.tasks.insert(key, Arc::new(node));
-                }
-            }
+            Kind::Task => self.put_task(node),
             Kind::Agent => {
                 let newer = self
                     .agents
                     .get(&node.id)
                     .is_none_or(|known| known.updated <= node.updated);
                 if newer {
-                    self.agents.insert(node.id, Arc::new(node));
+                    self.agents.insert(node.id, node);
                 }
             }
             _ => {}
         }
+    }
+
+    fn put_task(&mut self, node: Arc<Node>) {
+        let key = (node.created, node.id);
+        let before = self.tasks.get(&key).cloned();
+        if before.as_ref().is_some_and(|known| known.updated > node.updated) {
+            return;
+        }
+        self.finished &= node.task().is_some_and(|task| task.status.is_terminal());
+        self.created.insert(node.id, node.created);
+        let freed = self.index.put(before.as_deref(), &node);
+        self.tasks.insert(key, node);
+        for key in freed {
+            if let Some(waiting) = self.tasks.get(&key).cloned()
+                && waiting
+                    .task()
+                    .is_some_and(|task| task.status == TaskStatus::Pending)
+            {
+                self.index.await_dependencies(&waiting);
+            }
+        }
+    }
+
+    /// The Worknodes above those directly below `parent`, itself among them.
+    pub(crate) fn above(&mut self, system: &System, node: &Node) -> Result<Arc<[NodeId]>, Error> {
+        let Some(parent) = node.parent else {
+            return Ok(Arc::default());
+        };
+        if let Some(above) = self.above.get(&parent) {
+            return Ok(Arc::clone(above));
+        }
+        let above: Arc<[NodeId]> = ancestors(system.reader(), node)?.into();
+        self.above.insert(parent, Arc::clone(&above));
+        Ok(above)
     }
 
     /// A task.
@@ -105,7 +182,7 @@ impl View {
         self.agents.get(&agent)?.agent()?.status.run()
     }
 
-    /// The next instant at which a backoff ends.
+    /// The next instant at which a backoff, a rest or a lease ends.
     pub(crate) fn next_wake(&self, busy: &HashSet<NodeId>) -> Option<Timestamp> {
         let backoffs = self
             .agents
@@ -115,7 +192,7 @@ impl View {
                 AgentStatus::Backoff { until } => Some(until),
                 _ => None,
             });
-        backoffs.min()
+        backoffs.chain(self.index.next_due()).min()
     }
 
     /// Counts a review that is over while its submission still waits.
@@ -132,7 +209,6 @@ impl View {
 
 /// The submission that waits for a reviewer's word.
 pub(crate) fn waiting_submission(node: &Node) -> Option<CommitId> {
-    use worknode_core::task::TaskStatus;
     match &node.task()?.status {
         TaskStatus::InReview(review) if review.candidate.is_some() && review.approved_by.is_none() => {
             Some(review.submission.commit.clone())

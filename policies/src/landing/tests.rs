@@ -83,7 +83,7 @@ fn in_review(
             commit: commit(3),
             epoch: 1,
             agent: node(SUBMITTER),
-            run: RunId::from_parts(1, [1; 10]),
+            run: Some(RunId::from_parts(1, [1; 10])),
         },
         verdicts,
         candidate: requested.then(|| commit(77)),
@@ -231,7 +231,7 @@ fn p3_p5_a_landing_without_outcome_is_settled_before_anything_else() {
 fn outside_review_there_is_nothing_to_do() {
     let claim = Claim {
         agent: node(1),
-        run: RunId::from_parts(1, [1; 10]),
+        run: Some(RunId::from_parts(1, [1; 10])),
         epoch: 1,
         lease_until: Timestamp::default(),
     };

@@ -243,6 +243,56 @@ pub(crate) enum Task {
         #[arg(default_value = "")]
         reason: String,
     },
+    /// Claim a task for somebody whom the runtime does not run.
+    Claim {
+        /// Name, id, or a unique beginning.
+        task: String,
+        /// Who is to hold it: a Worknode, by name or id [default: who the capability names].
+        #[arg(long = "as", value_name = "NODE")]
+        holder: Option<String>,
+        /// For how long without renewal [default: 60s].
+        #[arg(long, value_name = "TIME")]
+        lease: Option<Span>,
+    },
+    /// Claim the next task that is ready: higher priority first, then the older one.
+    Next(Next),
+    /// Keep a claim: the lease begins anew.
+    Renew {
+        /// The task.
+        task: String,
+        /// Your claim.
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// For how long without renewal [default: 60s].
+        #[arg(long, value_name = "TIME")]
+        lease: Option<Span>,
+    },
+    /// Hand a task that you hold over to somebody else.
+    HandOver {
+        /// The task.
+        task: String,
+        /// Your claim.
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// Who goes on: a Worknode, by name or id.
+        #[arg(long, value_name = "NODE")]
+        to: String,
+        /// For how long without renewal [default: 60s].
+        #[arg(long, value_name = "TIME")]
+        lease: Option<Span>,
+    },
+    /// Say that you tried and could not do it: the task rests, and goes to the next.
+    Fail {
+        /// The task [default: the one of this run].
+        #[arg(long, env = "WORKNODE_TASK")]
+        task: String,
+        /// Your claim [default: the one of this run].
+        #[arg(long, env = "WORKNODE_EPOCH")]
+        epoch: u64,
+        /// Why.
+        #[arg(default_value = "")]
+        reason: String,
+    },
     /// Cancel a task that is not wanted any more.
     Cancel {
         /// Name, id, or a unique beginning.
@@ -256,6 +306,34 @@ pub(crate) enum Task {
         /// Name, id, or a unique beginning.
         task: String,
     },
+}
+
+/// `task next`
+#[derive(Args, Debug)]
+pub(crate) struct Next {
+    /// Who is to hold it: a Worknode, by name or id [default: who the capability names].
+    #[arg(long = "as", value_name = "NODE")]
+    pub(crate) holder: Option<String>,
+    /// For how long without renewal [default: 60s].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lease: Option<Span>,
+    /// Wait so long for a task to become ready, as in 30s.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) wait: Option<Span>,
+    /// A tag that you are good at; may be given several times. Among tasks of the same priority and
+    /// age, those with more of them go first.
+    #[arg(long = "skill", value_name = "TAG")]
+    pub(crate) skills: Vec<String>,
+    /// Only tasks below this Worknode.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) below: Option<String>,
+    /// When nothing is ready there: tasks below this one, while more than `--above` are ready; may be
+    /// given several times.
+    #[arg(long = "steal-from", value_name = "NODE")]
+    pub(crate) steal_from: Vec<String>,
+    /// How many are left to a busy team [default: 8].
+    #[arg(long, value_name = "N", requires = "steal_from")]
+    pub(crate) above: Option<usize>,
 }
 
 /// `task add`

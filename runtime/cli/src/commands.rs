@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod dead_letter;
+mod claims;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;

@@ -39,6 +39,28 @@ pub const USAGE_EVERY: Duration = Duration::from_secs(2);
 pub const LINGER: Duration = Duration::from_secs(5);
 /// How long a claim holds without renewal.
 pub const LEASE: Duration = Duration::from_secs(60);
+/// The shortest lease that can be asked for: a shorter one would be over before its first renewal.
+pub const LEASE_LEAST: Duration = Duration::from_secs(1);
+/// The longest lease that can be asked for. A longer one is refused: whoever fell silent would keep
+/// the task from everybody else.
+pub const LEASE_MOST: Duration = Duration::from_secs(60 * 60);
+/// The longest time that a claim may wait for a task. A longer one is refused.
+pub const CLAIM_WAIT: Duration = Duration::from_secs(5 * 60);
+/// Claims that wait for a task at the same time. One more is refused as `backpressure`.
+pub const WAITING_CLAIMS: usize = 20_000;
+/// Ready tasks that one claim looks at. What is beyond is for a later claim.
+pub const CLAIM_LOOKS: usize = 256;
+/// Skills that one claim can name. One more is refused.
+pub const SKILLS: usize = 64;
+/// The wait after a first attempt that went wrong; it doubles with each further one.
+pub const RETRY_BACKOFF: Duration = Duration::from_secs(1);
+/// The longest wait between two attempts.
+pub const RETRY_BACKOFF_MOST: Duration = Duration::from_secs(5 * 60);
+/// How long a progress report waits in memory for newer ones that replace it.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+/// Progress reports that are stored in each such interval. What is beyond waits for the next, and
+/// newer reports replace it meanwhile.
+pub const PROGRESS_STORED: usize = 1_000;
 /// How often the runtime renews the claim of a live run.
 pub const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Claims of one task. After the last one fails, so does the task.

@@ -58,8 +58,10 @@ pub enum Command {
 pub enum Operation {
     /// Look at anything.
     Read,
-    /// Report on the task that one's run holds: progress, submit, block, release.
+    /// Report on the task that one holds: progress, submit, block, release, renew, hand over.
     Work,
+    /// Claim tasks.
+    Claim,
     /// Approve or reject a submission.
     Review,
     /// Remember events and create tasks.
@@ -68,7 +70,7 @@ pub enum Operation {
     Spawn,
     /// Stop agents, runs and tasks.
     Kill,
-    /// What only the runtime itself does: claims, verdicts, landings, process facts.
+    /// What only the runtime itself does: verdicts, landings, process facts.
     Administer,
 }
 
@@ -83,14 +85,16 @@ impl Command {
                 TaskCommand::Progress { .. }
                 | TaskCommand::Submit { .. }
                 | TaskCommand::Release { .. }
+                | TaskCommand::Renew { .. }
+                | TaskCommand::HandOver { .. }
                 | TaskCommand::Block { .. } => Operation::Work,
                 TaskCommand::Approve { .. } | TaskCommand::Reject { .. } => Operation::Review,
+                TaskCommand::Claim { .. } => Operation::Claim,
                 TaskCommand::Cancel { .. } => Operation::Kill,
                 TaskCommand::Retry => Operation::Spawn,
                 TaskCommand::MarkReady
-                | TaskCommand::Claim { .. }
                 | TaskCommand::Start { .. }
-                | TaskCommand::Renew { .. }
+                | TaskCommand::Lapse { .. }
                 | TaskCommand::RecordVerdict { .. }
                 | TaskCommand::RequestReview { .. }
                 | TaskCommand::BeginLanding { .. }

@@ -62,6 +62,13 @@ pub enum Principal {
         /// What it may do at all.
         tier: Tier,
     },
+    /// Somebody whom the runtime does not run, in the name of a Worknode.
+    Outside {
+        /// Its Worknode.
+        node: NodeId,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl fmt::Display for Principal {
@@ -70,7 +77,7 @@ impl fmt::Display for Principal {
             Self::Operator => f.write_str("operator"),
             Self::Runtime => f.write_str("runtime"),
             Self::Trigger { name } => write!(f, "trigger {name}"),
-            Self::Agent { name, .. } => f.write_str(name),
+            Self::Agent { name, .. } | Self::Outside { name, .. } => f.write_str(name),
         }
     }
 }
@@ -161,6 +168,8 @@ pub enum Event {
         epoch: u64,
         cause: ReleaseCause,
         detail: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
     },
     /// The holder cannot go on; its claim is over.
     TaskBlocked { epoch: u64, reason: String },

@@ -37,6 +37,7 @@ pub mod bounds;
 pub mod budget;
 pub mod causality;
 pub mod command;
+pub mod coordinator;
 pub mod error;
 pub mod event;
 pub mod firing;

@@ -1,5 +1,7 @@
 //! A Worknode: a node of the one tree in which everything lives.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 mod decide;
@@ -174,19 +176,27 @@ impl Node {
             NodeState::Plain | NodeState::Agent(_) => self.times,
         };
         Ok(Self {
+            id: self.id,
+            parent: self.parent,
+            kind: self.kind.clone(),
+            name: self.name.clone(),
             state,
+            body: self.body.clone(),
             times,
+            created: self.created,
             updated: record.at,
-            ..self.clone()
         })
     }
 
     fn apply_to_place(&self, record: &Record) -> Option<Self> {
+        if !matches!(record.event, Event::NodeMoved { .. } | Event::NodeRenamed { .. }) {
+            return None;
+        }
         let mut next = self.clone();
         match &record.event {
             Event::NodeMoved { parent } => next.parent = Some(*parent),
             Event::NodeRenamed { name } => next.name.clone_from(name),
-            _ => return None,
+            _ => {}
         }
         next.updated = record.at;
         Some(next)
@@ -263,7 +273,7 @@ fn reconfigured(state: &NodeState, event: &Event) -> Option<NodeState> {
     match (state, detail) {
         (NodeState::Task(task), Detail::Task(spec)) if !task.status.is_terminal() => {
             Some(NodeState::Task(Box::new(Task {
-                spec: (**spec).clone(),
+                spec: Arc::new((**spec).clone()),
                 ..(**task).clone()
             })))
         }

@@ -11,15 +11,18 @@
 //! **P3** ([`Task::apply`] refuses `task_completed` without a passing verdict of every required
 //! gate on exactly the tree that landed).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 mod decide;
+mod life;
+mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{LandPermit, TaskCommand, TaskDecision, decide};
+pub use retry::retry_after;
 
 use crate::{
     error::IllegalTransition,
@@ -79,8 +82,10 @@ pub struct TaskSpec {
 pub struct Claim {
     /// Who holds it.
     pub agent: NodeId,
-    /// For which run.
-    pub run: RunId,
+    /// For which run of ours; `None` for a holder who lives elsewhere: somebody outside, a person.
+    /// What such a holder does is not ours to stop, so its claim lives by heartbeats alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// Which claim of this task it is: the fence that every later write must show.
     pub epoch: u64,
     /// Until when it holds without renewal.
@@ -96,8 +101,9 @@ pub struct Submission {
     pub epoch: u64,
     /// Who made it.
     pub agent: NodeId,
-    /// In which run.
-    pub run: RunId,
+    /// In which run of ours, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 /// An intent to land that has no outcome yet.
@@ -248,6 +254,10 @@ pub enum ReleaseCause {
     NotStarted,
     /// Its provider gave nothing more.
     Provider,
+    /// The holder tried, and could not do it.
+    GivenUp,
+    /// The holder passed it on to somebody else.
+    HandedOver,
 }
 
 impl ReleaseCause {
@@ -255,15 +265,25 @@ impl ReleaseCause {
     /// a provider that gives nothing more.
     #[must_use]
     pub const fn counts(self) -> bool {
-        !matches!(self, Self::Stopped | Self::NotStarted | Self::Provider)
+        !matches!(
+            self,
+            Self::Stopped | Self::NotStarted | Self::Provider | Self::HandedOver
+        )
+    }
+
+    /// Should the task wait a little before the next attempt? Not when somebody gave it back who
+    /// found nothing wrong with it.
+    #[must_use]
+    pub const fn needs_rest(self) -> bool {
+        self.counts() && !matches!(self, Self::GivenBack)
     }
 }
 
 /// A task: what it is, and where it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// What it is.
-    pub spec: TaskSpec,
+    /// What it is. Shared, because it may be long and does not change while the task lives.
+    pub spec: Arc<TaskSpec>,
     /// The highest epoch yet; 0 before the first claim.
     pub epoch: u64,
     /// Attempts used.
@@ -279,6 +299,10 @@ pub struct Task {
     pub done_by: Option<NodeId>,
     /// What the holder last said.
     pub progress: Option<Progress>,
+    /// After an attempt that went wrong: before this instant nobody is given the task. Who asks for
+    /// exactly this one gets it all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
     /// Where it stands.
     pub status: TaskStatus,
 }
@@ -286,9 +310,9 @@ pub struct Task {
 impl Task {
     /// A new task: nothing done yet.
     #[must_use]
-    pub const fn new(spec: TaskSpec) -> Self {
+    pub fn new(spec: TaskSpec) -> Self {
         Self {
-            spec,
+            spec: Arc::new(spec),
             epoch: 0,
             attempts: 0,
             findings: Vec::new(),
@@ -296,6 +320,7 @@ impl Task {
             lost_by: Vec::new(),
             done_by: None,
             progress: None,
+            retry_at: None,
             status: TaskStatus::Pending,
         }
     }
@@ -329,6 +354,7 @@ impl Task {
                 next.epoch = claim.epoch;
                 next.attempts = self.attempts.saturating_add(1);
                 next.progress = None;
+                next.retry_at = None;
                 S::Claimed(claim.clone())
             }
             (Event::TaskStarted { epoch }, S::Claimed(claim)) if claim.epoch == *epoch => {
@@ -363,9 +389,16 @@ impl Task {
                     landing: None,
                 }))
             }
-            (Event::TaskReleased { epoch, cause, .. }, S::Claimed(claim) | S::InProgress(claim))
-                if claim.epoch == *epoch =>
-            {
+            (
+                Event::TaskReleased {
+                    epoch,
+                    cause,
+                    retry_at,
+                    ..
+                },
+                S::Claimed(claim) | S::InProgress(claim),
+            ) if claim.epoch == *epoch => {
+                next.retry_at = *retry_at;
                 if cause.counts() {
                     if !next.lost_by.contains(&claim.agent) {
                         next.lost_by.push(claim.agent);
@@ -392,6 +425,7 @@ impl Task {
             },
             (Event::TaskRetried, S::Failed { .. } | S::Cancelled { .. } | S::Blocked { .. }) => {
                 next.attempts = 0;
+                next.retry_at = None;
                 S::Pending
             }
             _ => return Err(self.illegal(event, "")),

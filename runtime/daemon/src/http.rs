@@ -6,6 +6,7 @@
 mod agents;
 mod analytics;
 mod auth;
+mod claims;
 mod error;
 mod events;
 mod hold;
@@ -73,6 +74,11 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/tasks/{id}/progress", post(tasks::progress))
         .route("/tasks/{id}/submit", post(tasks::submit))
         .route("/tasks/{id}/complete", post(tasks::submit))
+        .route("/tasks/claim", post(claims::next))
+        .route("/tasks/{id}/claim", post(claims::claim))
+        .route("/tasks/{id}/renew", post(claims::renew))
+        .route("/tasks/{id}/hand-over", post(claims::hand_over))
+        .route("/tasks/{id}/fail", post(claims::fail))
         .route("/tasks/{id}/release", post(tasks::release))
         .route("/tasks/{id}/block", post(tasks::block))
         .route("/tasks/{id}/cancel", post(tasks::cancel))

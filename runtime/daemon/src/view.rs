@@ -313,7 +313,7 @@ fn last_run_on(reader: &Reader, task: &Node) -> Result<Option<StoredRun>, Error>
     };
     let claimed = reader.events(&filter)?.pop();
     match claimed.map(|record| record.event) {
-        Some(Event::TaskClaimed { claim }) => Ok(reader.run(claim.run)?),
+        Some(Event::TaskClaimed { claim }) => claim.run.map_or(Ok(None), |run| Ok(reader.run(run)?)),
         _ => Ok(None),
     }
 }
@@ -419,6 +419,33 @@ pub fn tasks(reader: &Reader) -> Result<Vec<TaskView>, Error> {
     Ok(nodes.iter().filter_map(view).collect())
 }
 
+/// One task.
+///
+/// # Errors
+/// When the store cannot be read, and `not_found` when there is no such task.
+pub fn task(reader: &Reader, id: NodeId) -> Result<TaskView, Error> {
+    let found = reader.node(id)?;
+    let missing = || Error::new(Code::NotFound, format!("there is no task {id}"));
+    let node = found.ok_or_else(missing)?;
+    let task = node.task().ok_or_else(missing)?;
+    let name = |id: NodeId| -> Result<Option<(NodeId, String)>, Error> {
+        Ok(reader.node(id)?.map(|node| (id, node.name)))
+    };
+    let named = |ids: Vec<NodeId>| -> Result<HashMap<NodeId, String>, Error> {
+        let names = ids.into_iter().map(name).collect::<Result<Vec<_>, _>>()?;
+        Ok(names.into_iter().flatten().collect())
+    };
+    let holder = match &task.status {
+        TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => Some(claim.agent),
+        TaskStatus::InReview(review) => Some(review.submission.agent),
+        _ => None,
+    };
+    let names = named(node.dependencies().collect())?;
+    let agents = named(holder.into_iter().collect())?;
+    let phases = named(node.parent.into_iter().collect())?;
+    Ok(task_view(&node, task, &names, &agents, &phases))
+}
+
 fn keys(nodes: &[Node]) -> HashMap<NodeId, String> {
     nodes.iter().map(|node| (node.id, node.name.clone())).collect()
 }
@@ -437,6 +464,12 @@ pub fn find(reader: &Reader, kind: Kind, text: &str) -> Result<Node, Error> {
 /// # Errors
 /// As [`find`].
 pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, Error> {
+    if let Ok(id) = text.parse::<NodeId>()
+        && let Some(node) = reader.node(id)?
+        && kinds.contains(&node.kind)
+    {
+        return Ok(node);
+    }
     for kind in kinds {
         let mut named = reader.named(kind, text, 2)?;
         if let (1, Some(node)) = (named.len(), named.pop()) {
@@ -647,14 +680,11 @@ fn task_view(
             .unwrap_or_default(),
         status: task.status.name().to_owned(),
         since: node.updated.wall,
-        agent: task
-            .status
-            .claim()
-            .and_then(|claim| agents.get(&claim.agent).cloned()),
+        agent: task.status.claim().map(|claim| holder_name(claim.agent, agents)),
         epoch: task.epoch,
         attempts: task.attempts,
         max_attempts: task.spec.max_attempts,
-        depends_on: task.spec.depends_on.iter().map(name).collect(),
+        depends_on: node.dependencies().map(|id| name(&id)).collect(),
         deadline: task.spec.deadline,
         progress: task.progress.clone(),
         findings: task.findings.clone(),
@@ -676,6 +706,11 @@ fn task_view(
         TaskStatus::Pending | TaskStatus::Ready | TaskStatus::Claimed(_) | TaskStatus::InProgress(_) => {}
     }
     view
+}
+
+/// Who holds it: people know agents by name, and others at least by their identity.
+fn holder_name(holder: NodeId, names: &HashMap<NodeId, String>) -> String {
+    names.get(&holder).cloned().unwrap_or_else(|| holder.to_string())
 }
 
 fn verdict_view(verdict: &worknode_core::verdict::Verdict) -> VerdictView {

@@ -46,6 +46,8 @@ pub(crate) struct Unsaved {
     pub(crate) place: bool,
     /// Its state.
     pub(crate) state: bool,
+    /// What it is asked to do.
+    pub(crate) spec: bool,
     /// Its status, and what changes with it.
     pub(crate) status: bool,
     /// What it carries.
@@ -58,6 +60,7 @@ impl Unsaved {
         row: true,
         place: false,
         state: false,
+        spec: false,
         status: false,
         body: false,
     };
@@ -69,6 +72,7 @@ impl Unsaved {
             // What a task depends on and is found by stands beside what it carries.
             Event::NodeUpdated { .. } => (self.state, self.body) = (true, true),
             event if event.changes_body() => self.body = true,
+            Event::NodeUpdated { .. } => (self.state, self.spec) = (true, true),
             _ => self.state = true,
         }
         self.status |= node.status() != before;

@@ -23,6 +23,7 @@ use crate::{
     follow::Follower,
     limits, open,
     reader::Reader,
+    tail::Tail,
     verify::VerifyReport,
     writer::{Answer, Durability, Message, Request, Writer},
 };
@@ -37,6 +38,7 @@ pub struct Journal {
     room: Arc<Semaphore>,
     committed: watch::Receiver<Hlc>,
     moves: Arc<AtomicU64>,
+    tail: Tail,
     reader: Reader,
 }
 
@@ -53,6 +55,7 @@ impl Journal {
         let writer = Writer::new(path.clone(), opened, clock, committed)
             .map_err(|reason| OpenError::store(&path, reason))?;
         let moves = writer.moves();
+        let tail = writer.tail().clone();
         let (queue, inbox) = mpsc::channel(limits::QUEUE);
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -63,6 +66,7 @@ impl Journal {
             room: Arc::new(Semaphore::new(limits::QUEUE_BYTES)),
             committed: watch,
             moves,
+            tail,
             reader,
         })
     }
@@ -153,7 +157,12 @@ impl Journal {
     /// Everything that is committed after `after`, in order, and then what comes.
     #[must_use]
     pub fn follow(&self, after: Hlc) -> Follower {
-        Follower::new(self.reader.clone(), self.committed.clone(), after)
+        Follower::new(
+            self.reader.clone(),
+            self.committed.clone(),
+            self.tail.clone(),
+            after,
+        )
     }
 
     /// Reads beside the writer.

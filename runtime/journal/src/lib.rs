@@ -15,7 +15,7 @@
 //! | `stamp` | stamps as row ids |
 //! | `open`, `pool` | connections: the writer's, and the readers' |
 //! | `reader`, `lookup`, `select`, `events` | questions about what is, over any subtree, and about what happened |
-//! | `follow` | every event once, in order |
+//! | `follow`, `tail` | every event once, in order; the last of them from memory |
 //! | `verify` | chain and projections, checked against each other |
 //! | [`limits`] | the bounds of all this |
 //!
@@ -49,6 +49,7 @@ mod schema;
 mod select;
 mod stamp;
 mod tables;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod verify;

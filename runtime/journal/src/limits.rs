@@ -19,6 +19,10 @@ pub const DRAFTS: usize = 16_384;
 pub const GROUP: usize = 2_048;
 /// Bytes of events after which a group takes no further request.
 pub const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Events that are kept in memory for those who follow the journal closely.
+pub const TAIL: usize = 8_192;
+/// Bytes of events that are kept in memory for them.
+pub const TAIL_BYTES: usize = 8 * 1024 * 1024;
 /// Rows in one page of any query. A larger `limit` is cut down to it.
 pub const PAGE: usize = 1_000;
 /// Live runs in one answer: more than a machine can have processes for agents.

@@ -140,6 +140,19 @@ impl Reader {
         self.page(NODES, matching, (kind.name(), name, page(limit)))
     }
 
+    /// All Worknodes that have this name, whatever their kind; oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn named_anything(&self, name: &str, limit: usize) -> Result<Vec<Node>, ReadError> {
+        // Kind by kind, because names are indexed by kind; there are few kinds.
+        const KINDS: &str = "WITH RECURSIVE kinds (kind) AS (SELECT min(kind) FROM nodes UNION ALL \
+             SELECT (SELECT min(nodes.kind) FROM nodes WHERE nodes.kind > kinds.kind) \
+             FROM kinds WHERE kinds.kind IS NOT NULL) SELECT kind FROM kinds WHERE kind IS NOT NULL";
+        let matching = format!("kind IN ({KINDS}) AND name = ?1 ORDER BY num LIMIT ?2");
+        self.page(NODES, &matching, (name, page(limit)))
+    }
+
     /// The children of `parent`, oldest first, from the one after `after`.
     ///
     /// # Errors
@@ -207,6 +220,23 @@ impl Reader {
                 });
             }
             Ok(counts)
+        })
+    }
+
+    /// How many Worknodes of one kind are in one of these states.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn count(&self, kind: &Kind, statuses: &[&str]) -> Result<usize, ReadError> {
+        self.with(|conn| {
+            let mut select =
+                conn.prepare_cached("SELECT count(*) FROM nodes WHERE kind = ?1 AND status = ?2")?;
+            let mut all = 0_usize;
+            for status in statuses {
+                let found: usize = select.query_row((kind.name(), status), |row| row.get(0))?;
+                all = all.saturating_add(found);
+            }
+            Ok(all)
         })
     }
 

@@ -1,5 +1,7 @@
 //! Rows of the projections and what they mean.
 
+use std::sync::Arc;
+
 use rusqlite::Row;
 use uuid::Uuid;
 use worknode_core::{
@@ -10,6 +12,7 @@ use worknode_core::{
     kind::NotAKind,
     node::{Kind, Node, NodeState, Times},
     run::Run,
+    task::Task,
     time::Timestamp,
 };
 
@@ -54,18 +57,19 @@ pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
 }
 
 /// Where [`node`] reads.
-pub(crate) const NODES: &str = "nodes JOIN marks USING (num)";
+pub(crate) const NODES: &str = "nodes JOIN marks USING (num) LEFT JOIN specs USING (num)";
 /// The columns that [`node`] reads, in its order.
 pub(crate) const NODE: &str =
-    "id, parent, kind, name, created, updated, state, body, ready, claimed, finished";
+    "id, parent, kind, name, created, updated, state, body, ready, claimed, finished, spec";
 /// How many those are.
-pub(crate) const NODE_COLUMNS: usize = 11;
+pub(crate) const NODE_COLUMNS: usize = 12;
 
 /// A Worknode, and how many bytes its state takes.
 pub(crate) fn node(row: &Row<'_>, origin: u32) -> Result<(Node, usize), StoreError> {
     let id = node_id(row.get(0)?);
     let state: &str = text(row, 6)?;
     let body: Option<&str> = optional_text(row, 7)?;
+    let spec: Option<&str> = optional_text(row, 11)?;
     let moment = |column| -> Result<Option<Hlc>, StoreError> {
         let key: Option<i64> = row.get(column)?;
         Ok(key.map(|key| stamp::stamp(key, origin)))
@@ -85,13 +89,23 @@ pub(crate) fn node(row: &Row<'_>, origin: u32) -> Result<(Node, usize), StoreErr
             claimed: moment(9)?,
             finished: moment(10)?,
         },
-        state: serde_json::from_str::<NodeState>(state).map_err(|error| unreadable("state", &error))?,
+        state: node_state(spec, state).map_err(|error| unreadable("state", &error))?,
         body: body.map_or_else(
             || Ok(Body::default()),
             |body| serde_json::from_str(body).map_err(|error| unreadable("body", &error)),
         )?,
     };
-    Ok((node, state.len().saturating_add(body.map_or(0, str::len))))
+    let size = [spec, body].into_iter().flatten().map(str::len).sum::<usize>();
+    Ok((node, state.len().saturating_add(size)))
+}
+
+/// The state of a Worknode; of a task, which has a `spec`, in two parts.
+fn node_state(spec: Option<&str>, state: &str) -> serde_json::Result<NodeState> {
+    let Some(spec) = spec else {
+        return serde_json::from_str(state);
+    };
+    let task = Task::from_life(Arc::new(serde_json::from_str(spec)?), state)?;
+    Ok(NodeState::Task(Box::new(task)))
 }
 
 /// The columns that [`run`] reads, in its order.

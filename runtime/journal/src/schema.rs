@@ -17,7 +17,7 @@ use crate::{
 /// Marks a SQLite file as a journal: "wkno".
 pub(crate) const APPLICATION_ID: i64 = 0x776b_6e6f;
 /// The format that this build writes.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 /// No secondary index on events: one would cost more than the disk's sync does, as each event
 /// of a group touches another page of it. Instead each event names the event before it of the
@@ -38,8 +38,9 @@ CREATE TABLE events (
 ";
 
 /// The projections; a scratch database gets these alone. What of a Worknode changes with every
-/// event is in a narrow table of its own, so that many Worknodes share a page; the indexes are
-/// touched only when a Worknode is made or changes its status.
+/// event is in a narrow table of its own, so that many Worknodes share a page; what a task is asked
+/// to do, which may be long and does not change, is in another; the indexes are touched only when a
+/// Worknode is made or changes its status.
 const PROJECTIONS: &str = "
 CREATE TABLE nodes (
   num      INTEGER PRIMARY KEY,
@@ -62,6 +63,10 @@ CREATE UNIQUE INDEX nodes_by_name ON nodes (kind, name, parent);
 CREATE INDEX nodes_by_parent ON nodes (parent);
 CREATE INDEX nodes_by_status ON nodes (kind, status);
 CREATE INDEX nodes_by_finish ON nodes (finished) WHERE finished IS NOT NULL;
+CREATE TABLE specs (
+  num  INTEGER PRIMARY KEY,
+  spec TEXT NOT NULL
+) STRICT;
 CREATE TABLE marks (
   num      INTEGER PRIMARY KEY,
   children INTEGER NOT NULL,
@@ -113,7 +118,9 @@ CREATE VIRTUAL TABLE texts USING fts5(text, content = '', contentless_delete = 1
 ";
 
 /// The tables of all formats that follow from the events.
-const DERIVED: [&str; 7] = ["texts", "nodes", "marks", "links", "labels", "runs", "firings"];
+const DERIVED: [&str; 8] = [
+    "texts", "nodes", "specs", "marks", "links", "labels", "runs", "firings",
+];
 
 /// The last event of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,18 +86,21 @@ fn save_node(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
             .execute((num, node.parent.map(node_key), &node.name))?;
     }
     if unsaved.status {
-        let state = json(&node.state)?;
+        let state = state(node)?;
         let [ready, claimed, finished] = moments(node);
         conn.prepare_cached(
             "UPDATE nodes SET state = ?2, status = ?3, ready = ?4, claimed = ?5, finished = ?6 WHERE num = ?1",
         )?
         .execute((num, &state, node.status(), ready, claimed, finished))?;
-        entry.weight = state.len();
+        entry.weight = entry.weight.max(state.len());
     } else if unsaved.state {
-        let state = json(&node.state)?;
+        let state = state(node)?;
         conn.prepare_cached("UPDATE nodes SET state = ?2, priority = ?3 WHERE num = ?1")?
             .execute((num, &state, priority(node)))?;
-        entry.weight = state.len();
+        entry.weight = entry.weight.max(state.len());
+    }
+    if unsaved.spec {
+        entry.weight = save_spec(conn, num, node)?.saturating_add(entry.weight);
     }
     if unsaved.body {
         conn.prepare_cached("UPDATE nodes SET body = ?2, archived = ?3 WHERE num = ?1")?
@@ -112,7 +115,7 @@ fn save_node(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
 
 fn insert(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
     let (num, node) = (entry.num, &entry.node);
-    let state = json(&node.state)?;
+    let state = state(node)?;
     let [ready, claimed, finished] = moments(node);
     conn.prepare_cached(
         "INSERT INTO nodes (num, id, parent, kind, name, status, depth, created, priority, archived, \
@@ -136,9 +139,26 @@ fn insert(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
         &state,
         body(node)?,
     ))?;
-    entry.weight = state.len();
+    entry.weight = save_spec(conn, num, node)?.saturating_add(state.len());
     relate(conn, num, node)?;
     words(conn, num, node)
+}
+
+/// The state as it is stored: of a task, all but what it is asked to do.
+fn state(node: &Node) -> Result<String, StoreError> {
+    match node.task() {
+        Some(task) => task.life().map_err(|error| unwritable(&error)),
+        None => json(&node.state),
+    }
+}
+
+/// Writes what a task is asked to do, and says how long that is.
+fn save_spec(conn: &Connection, num: i64, node: &Node) -> Result<usize, StoreError> {
+    let Some(task) = node.task() else { return Ok(0) };
+    let spec = json(&*task.spec)?;
+    conn.prepare_cached("INSERT OR REPLACE INTO specs (num, spec) VALUES (?1, ?2)")?
+        .execute((num, &spec))?;
+    Ok(spec.len())
 }
 
 fn moments(node: &Node) -> [Option<i64>; 3] {
@@ -251,7 +271,11 @@ fn save_firings(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Failed {
+    serde_json::to_string(value).map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &serde_json::Error) -> StoreError {
+    StoreError::Failed {
         detail: format!("a state cannot be written as JSON: {error}"),
-    })
+    }
 }

@@ -31,6 +31,7 @@ use crate::{
     schema::{self, Head},
     stamp,
     tables::{self, EventRow},
+    tail::Tail,
 };
 
 /// The topics of what changes what stands above or in front of a Worknode. An event of the user's
@@ -93,6 +94,7 @@ pub(crate) struct Writer {
     committed: watch::Sender<Hlc>,
     /// Commits in which something was hung elsewhere.
     moves: Arc<AtomicU64>,
+    tail: Tail,
     _lock: File,
 }
 
@@ -124,6 +126,7 @@ impl Writer {
             unwatched: 0,
             committed,
             moves: Arc::default(),
+            tail: Tail::after(last),
             _lock: lock,
         })
     }
@@ -131,6 +134,11 @@ impl Writer {
     /// Counts the commits in which something was hung elsewhere.
     pub(crate) fn moves(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.moves)
+    }
+
+    /// The last events, for those who follow.
+    pub(crate) const fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// Works until it is told to close, or until nobody is left who could ask for anything.
@@ -200,12 +208,14 @@ impl Writer {
             self.recover()?;
         }
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut rows = Vec::new();
+        let (mut rows, mut stored) = (Vec::new(), Vec::new());
         for request in requests {
             let before = rows.len();
             let outcome = self.stage(request.drafts, &mut rows);
-            if outcome.is_ok() {
+            if let Ok(records) = &outcome {
                 self.fold.keep_request();
+                let sizes = rows[before..].iter().map(|row: &EventRow| row.body.len());
+                stored.extend(records.iter().cloned().map(Arc::new).zip(sizes));
             } else {
                 self.fold.drop_request();
                 rows.truncate(before);
@@ -229,6 +239,7 @@ impl Writer {
         if rows.iter().any(|row| SHAPING.contains(&row.topic.as_str())) {
             self.moves.fetch_add(1, Ordering::Release);
         }
+        self.tail.extend(stored);
         Ok(())
     }
 

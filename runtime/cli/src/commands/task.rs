@@ -11,7 +11,7 @@ use worknode_core::{
 };
 use worknode_daemon::view::{self, TaskView};
 
-use super::ask_or_read;
+use super::{ask_or_read, claims};
 use crate::{
     args::{Add, Task},
     client::escaped,
@@ -29,9 +29,16 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
             epoch,
             percent,
             message,
-        } => (
-            path_of(&task, "progress"),
-            json!({ "epoch": epoch, "percent": percent, "message": message }),
+        } => {
+            let said = json!({ "epoch": epoch, "percent": percent, "message": message });
+            return claims::progress(place, &task, said, form).await;
+        }
+        Task::Claim { .. } | Task::Next(_) | Task::Renew { .. } | Task::HandOver { .. } => {
+            return claims::hold(place, task, form).await;
+        }
+        Task::Fail { task, epoch, reason } => (
+            path_of(&task, "fail"),
+            json!({ "epoch": epoch, "reason": reason }),
         ),
         Task::Submit { task, epoch, commit } => {
             let commit = commit.map_or_else(head_here, Ok)?;
@@ -61,7 +68,7 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
     }
 }
 
-fn path_of(task: &str, verb: &str) -> String {
+pub(super) fn path_of(task: &str, verb: &str) -> String {
     format!("/tasks/{}/{verb}", escaped(task))
 }
 

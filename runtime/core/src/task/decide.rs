@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Landing, Progress, ReleaseCause, Task, TaskStatus};
+use super::{
+    Claim, Landing, Progress, ReleaseCause, Task, TaskStatus,
+    retry::{retry_after, seed},
+};
 use crate::{
     bounds,
     error::{Code, Error},
@@ -21,12 +24,13 @@ use crate::{
 pub enum TaskCommand {
     /// Its dependencies are completed.
     MarkReady,
-    /// Give it to an agent for one run.
+    /// Give it to somebody.
     Claim {
-        /// Who.
+        /// Whom.
         agent: NodeId,
-        /// For which run.
-        run: RunId,
+        /// For which run of ours; `None` for a holder that the runtime does not run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
         /// For how long without renewal.
         lease: Duration,
     },
@@ -35,7 +39,7 @@ pub enum TaskCommand {
         /// The claim.
         epoch: u64,
     },
-    /// The run is still alive.
+    /// The holder is still alive.
     Renew {
         /// The claim.
         epoch: u64,
@@ -55,6 +59,20 @@ pub enum TaskCommand {
         epoch: u64,
         /// The commit in the agent's clone.
         commit: CommitId,
+    },
+    /// Let somebody else go on, in the same breath.
+    HandOver {
+        /// The claim.
+        epoch: u64,
+        /// Who goes on.
+        to: NodeId,
+        /// For how long without renewal.
+        lease: Duration,
+    },
+    /// The holder has not been heard of: take the task back if its lease is over.
+    Lapse {
+        /// The claim.
+        epoch: u64,
     },
     /// The claim ends without a submission.
     Release {
@@ -164,6 +182,7 @@ pub fn decide(
     by: &Principal,
     now: Timestamp,
 ) -> Result<TaskDecision, Error> {
+    own_hold(task, by)?;
     let events = match command {
         TaskCommand::MarkReady => vec![Event::TaskReady],
         TaskCommand::Claim { agent, run, lease } => decide_claim(task, *agent, *run, *lease, now)?,
@@ -176,6 +195,7 @@ pub fn decide(
         }
         TaskCommand::Renew { epoch, lease } => {
             fence(task, *epoch)?;
+            check_lease(*lease)?;
             vec![Event::ClaimRenewed {
                 epoch: *epoch,
                 lease_until: now.plus(*lease),
@@ -211,13 +231,18 @@ pub fn decide(
                 },
             )
         }
+        TaskCommand::HandOver { epoch, to, lease } => hand_over(task, *epoch, *to, *lease, now)?,
+        TaskCommand::Lapse { epoch } => {
+            if !has_lapsed(task, *epoch, now) {
+                return Ok(TaskDecision::default());
+            }
+            let detail = "its holder was not heard of until the end of the lease".to_owned();
+            let released = released(task, *epoch, ReleaseCause::Lapsed, detail.clone(), now);
+            with_exhaustion(task, released, &detail)?
+        }
         TaskCommand::Release { epoch, cause, detail } => {
             fence(task, *epoch)?;
-            let released = Event::TaskReleased {
-                epoch: *epoch,
-                cause: *cause,
-                detail: detail.clone(),
-            };
+            let released = released(task, *epoch, *cause, detail.clone(), now);
             with_exhaustion(task, released, detail)?
         }
         TaskCommand::Block { epoch, reason } => {
@@ -299,18 +324,20 @@ pub fn decide(
 fn decide_claim(
     task: &Task,
     agent: NodeId,
-    run: RunId,
+    run: Option<RunId>,
     lease: Duration,
     now: Timestamp,
 ) -> Result<Vec<Event>, Error> {
+    check_lease(lease)?;
     if let Some(held) = task.status.claim() {
         return Err(Error::new(
             Code::Held,
             format!(
-                "task `{}` is held by another run until {}",
+                "task `{}` is held by another until {}",
                 task.spec.key, held.lease_until
             ),
-        ));
+        )
+        .hint("claim another one, or wait: a claim can wait for the next task that is ready"));
     }
     let claim = Claim {
         agent,
@@ -319,6 +346,71 @@ fn decide_claim(
         lease_until: now.plus(lease),
     };
     Ok(vec![Event::TaskClaimed { claim }])
+}
+
+/// The end of a claim. After an attempt that went wrong the task rests for a while.
+fn released(task: &Task, epoch: u64, cause: ReleaseCause, detail: String, now: Timestamp) -> Event {
+    let rest = || retry_after(task.attempts, seed(&task.spec.key, epoch));
+    Event::TaskReleased {
+        epoch,
+        cause,
+        detail,
+        retry_at: cause.needs_rest().then(|| now.plus(rest())),
+    }
+}
+
+/// From one holder to the next, with nobody between. Only from a holder that the runtime does not
+/// run: a run of ours is stopped first (P2).
+fn hand_over(
+    task: &Task,
+    epoch: u64,
+    to: NodeId,
+    lease: Duration,
+    now: Timestamp,
+) -> Result<Vec<Event>, Error> {
+    fence(task, epoch)?;
+    if task.status.claim().is_some_and(|claim| claim.run.is_some()) {
+        let what = format!("task `{}` is held by a run, which would go on", task.spec.key);
+        return Err(Error::new(Code::Refused, what).hint("stop the run: its task goes to the next by itself"));
+    }
+    let detail = format!("handed over to {to}");
+    let passed_on = released(task, epoch, ReleaseCause::HandedOver, detail, now);
+    let claimed = decide_claim(&task.apply(&passed_on)?, to, None, lease, now)?;
+    Ok([vec![passed_on], claimed].concat())
+}
+
+/// Is this claim held, by nobody that the runtime runs, past its lease? A run of ours does not lapse:
+/// it is stopped first (P2).
+fn has_lapsed(task: &Task, epoch: u64, now: Timestamp) -> bool {
+    let claim = task.status.claim();
+    claim.is_some_and(|claim| claim.epoch == epoch && claim.run.is_none() && claim.lease_until <= now)
+}
+
+fn check_lease(lease: Duration) -> Result<(), Error> {
+    let (least, most) = (bounds::LEASE_LEAST, bounds::LEASE_MOST);
+    if (least..=most).contains(&lease) {
+        return Ok(());
+    }
+    let what = format!(
+        "a lease is between {} and {} seconds",
+        least.as_secs(),
+        most.as_secs()
+    );
+    Err(Error::new(Code::Usage, what).hint("renew it as long as you work"))
+}
+
+/// Somebody outside writes only to what they hold themselves: knowing an epoch is not holding it.
+fn own_hold(task: &Task, by: &Principal) -> Result<(), Error> {
+    let (Principal::Outside { node, name }, Some(claim)) = (by, task.status.claim()) else {
+        return Ok(());
+    };
+    if claim.agent == *node {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Held,
+        format!("task `{}` is held by another, not by {name}", task.spec.key),
+    ))
 }
 
 /// The holder's first word begins the task: a fast agent speaks before the runtime has noted

@@ -81,7 +81,7 @@ fn reviewer() -> Principal {
 fn task_events(epoch: u64) -> Vec<Event> {
     let claim = Claim {
         agent: node(1),
-        run: run(1),
+        run: Some(run(1)),
         epoch: epoch + 1,
         lease_until: at(60),
     };
@@ -105,6 +105,7 @@ fn task_events(epoch: u64) -> Vec<Event> {
             epoch,
             cause: ReleaseCause::Crashed,
             detail: String::new(),
+            retry_at: Some(at(7)),
         },
         Event::TaskBlocked {
             epoch,
@@ -336,7 +337,7 @@ fn p1_a_held_task_cannot_be_claimed() {
         let task = live(&states()[name], Approval::Validation);
         let claim = TaskCommand::Claim {
             agent: node(2),
-            run: run(2),
+            run: Some(run(2)),
             lease: LEASE,
         };
         assert_eq!(
@@ -467,7 +468,7 @@ fn p8_the_last_attempt_fails_the_task() {
         for command in [
             TaskCommand::Claim {
                 agent: node(1),
-                run: run(1),
+                run: Some(run(1)),
                 lease: LEASE,
             },
             TaskCommand::Start { epoch: attempt },
@@ -495,6 +496,7 @@ fn a_stop_on_request_uses_up_no_attempt() {
             epoch: 1,
             cause: ReleaseCause::Stopped,
             detail: String::new(),
+            retry_at: None,
         })
         .unwrap();
     assert_eq!((released.attempts, released.lost_by.len()), (0, 0));
@@ -522,6 +524,8 @@ proptest! {
             }
         }
         prop_assert_eq!(live(&history, Approval::Validation), lived.clone());
+        let apart = Task::from_life(lived.spec.clone(), &lived.life().unwrap()).unwrap();
+        prop_assert_eq!(&apart, &lived);
         let stored = serde_json::to_string(&lived).unwrap();
         prop_assert_eq!(serde_json::from_str::<Task>(&stored).unwrap(), lived);
     }

@@ -230,9 +230,7 @@ fn look(api: &Api, target: &Target) -> KilledView {
         }
         Target::Task(id, name) => {
             let node = node(*id);
-            let run = node
-                .as_ref()
-                .and_then(|node| Some(node.task()?.status.claim()?.run));
+            let run = node.as_ref().and_then(|node| node.task()?.status.claim()?.run);
             let was = node.as_ref().map_or("", |node| node.status());
             KilledView {
                 target: name.clone(),
@@ -302,7 +300,8 @@ async fn order(api: &Api, caller: &Caller, target: &Target, body: &Kill) -> Resu
                 reason: reason.clone(),
             };
             system.ask(&caller.0, *id, Command::Task(cancel), None).await?;
-            if let Some(claim) = holder {
+            // Whom the runtime does not run learns it from its next write.
+            if let Some(claim) = holder.filter(|claim| claim.run.is_some()) {
                 system.ask(&caller.0, claim.agent, stop(&reason), None).await?;
             }
         }
@@ -318,7 +317,7 @@ fn holds_claim(api: &Api, run: RunId) -> Result<bool, Error> {
     };
     let node = reader.node(task)?;
     let claim = node.as_ref().and_then(|node| node.task()?.status.claim());
-    Ok(claim.is_some_and(|claim| claim.run == run))
+    Ok(claim.is_some_and(|claim| claim.run == Some(run)))
 }
 
 /// Waits for the end of the run and of its claim, within its grace and a margin. A stop may have been under way

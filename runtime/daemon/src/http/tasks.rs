@@ -23,7 +23,7 @@ use worknode_core::{
     verdict::Finding,
 };
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{Api, auth::Caller, claims, error::ApiError};
 use crate::view::{self, TaskView};
 
 type Answer = Result<Json<TaskView>, ApiError>;
@@ -67,21 +67,18 @@ pub(super) async fn progress(
     caller: Caller,
     Path(id): Path<String>,
     Json(body): Json<Reported>,
-) -> Answer {
+) -> Result<StatusCode, ApiError> {
+    let task = claims::task(&api, &id)?;
     let progress = Progress {
         percent: body.percent,
         message: body.message,
     };
-    ask(
-        &api,
-        &caller,
-        &id,
-        TaskCommand::Progress {
-            epoch: body.epoch,
-            progress,
-        },
-    )
-    .await
+    let system = api.runtime.system();
+    system
+        .report_progress(&caller.0, task, body.epoch, progress)
+        .await?;
+    // Nothing to say: what was acknowledged is a word that may be replaced before it is stored.
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Debug, Deserialize)]
@@ -237,8 +234,5 @@ async fn ask(api: &Api, caller: &Caller, id: &str, command: TaskCommand) -> Answ
 }
 
 fn one(api: &Api, id: NodeId) -> Answer {
-    let found = view::tasks(api.reader())?.into_iter().find(|task| task.id == id);
-    found
-        .map(Json)
-        .ok_or_else(|| super::error::not_found(format!("there is no task {id}")))
+    Ok(Json(view::task(api.reader(), id)?))
 }

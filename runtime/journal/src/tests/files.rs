@@ -85,7 +85,7 @@ async fn a_newer_format_is_refused() {
     store.journal.close().await.unwrap();
     Connection::open(store.path())
         .unwrap()
-        .pragma_update(None, "user_version", 3)
+        .pragma_update(None, "user_version", 99)
         .unwrap();
     assert_eq!(both_refuse(&store.path()), (Code::Refused, Code::Refused));
 }

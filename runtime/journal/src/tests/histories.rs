@@ -51,7 +51,7 @@ fn task_command(choice: u8, epoch: u64, serial: u128) -> TaskCommand {
         0 | 1 => TaskCommand::MarkReady,
         2 => TaskCommand::Claim {
             agent: node(AGENTS[0]),
-            run: run_id(serial),
+            run: (choice < 128).then(|| run_id(serial)),
             lease,
         },
         3 => TaskCommand::Start { epoch },

@@ -39,7 +39,7 @@ async fn what_is_appended_is_read_again_also_after_a_restart() {
         (task.status(), task.created, task.updated),
         ("ready", records[0].at, records[2].at)
     );
-    assert_eq!(task.task().unwrap().spec, task_spec("schema"));
+    assert_eq!(*task.task().unwrap().spec, task_spec("schema"));
     store.assert_sound().await;
 }
 

@@ -49,7 +49,10 @@ async fn p10_every_kind_of_tampering_is_found() {
         format!("INSERT INTO events SELECT at + 1, before, topic, hash, body FROM events WHERE at = {last}"),
         "UPDATE meta SET origin = origin + 1".to_owned(),
         "UPDATE nodes SET status = 'completed' WHERE kind = 'task'".to_owned(),
-        "UPDATE nodes SET state = replace(state, 'well', 'ill') WHERE kind = 'task'".to_owned(),
+        "UPDATE nodes SET state = replace(state, '\"attempts\":0', '\"attempts\":1') WHERE kind = 'task'"
+            .to_owned(),
+        "UPDATE specs SET spec = replace(spec, 'well', 'ill')".to_owned(),
+        "DELETE FROM specs".to_owned(),
         "UPDATE marks SET children = 0".to_owned(),
         "DELETE FROM nodes WHERE kind = 'task'".to_owned(),
         "DELETE FROM runs".to_owned(),
