@@ -155,7 +155,7 @@ impl Active {
             self.node = Arc::new(self.node.apply(record)?);
             self.settle(&record.event);
         }
-        if !records.is_empty() && moves_claim(&ask.command) {
+        if !records.is_empty() && matches!(ask.command, Command::Task(_)) {
             self.system.board().note(&self.node, &self.membrane);
         }
         if let Some(effect) = outcome.effect {
@@ -204,8 +204,12 @@ impl Active {
                     self.system.guard().check(PanicStage::Landings)?;
                 }
                 let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
-                let said = self.last_word(task, command, now);
                 let decision = task::decide(task, command, by, now)?;
+                let said = if decision.events.is_empty() {
+                    Vec::new()
+                } else {
+                    self.last_word(task, command, now)
+                };
                 Ok(Outcome {
                     events: with_last_word(task, said, decision.events),
                     permit: decision.permit,
@@ -326,7 +330,7 @@ impl Active {
 
 /// The events of a decision, after what the holder said last. Both may say that it began.
 fn with_last_word(task: &Task, said: Vec<Event>, decided: Vec<Event>) -> Vec<Event> {
-    if said.is_empty() || decided.is_empty() {
+    if said.is_empty() {
         return decided;
     }
     let begun = matches!(task.status, TaskStatus::Claimed(_));
@@ -336,16 +340,7 @@ fn with_last_word(task: &Task, said: Vec<Event>, decided: Vec<Event>) -> Vec<Eve
     said.into_iter().chain(rest).collect()
 }
 
-/// May another one, or nobody, hold the task after this?
-const fn moves_claim(command: &Command) -> bool {
-    matches!(command, Command::Task(TaskCommand::Claim { .. })) || {
-        match command {
-            Command::Task(command) => ends_claim(command),
-            _ => false,
-        }
-    }
-}
-
+/// Does nobody, or another one, hold the task after this?
 const fn ends_claim(command: &TaskCommand) -> bool {
     matches!(
         command,

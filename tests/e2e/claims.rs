@@ -27,7 +27,11 @@ use worknode_core::{
 };
 use worknode_journal::Durability;
 use worknode_policies::authority::Authority;
-use worknode_tests::{scene::Scene, within::Within};
+use worknode_tests::{
+    program::{Done, command},
+    scene::Scene,
+    within::Within,
+};
 
 /// A team whose agents start by nothing that happens here: they stand for people.
 const TEAM: &str = r#"
@@ -384,10 +388,8 @@ async fn p1_three_missed_heartbeats_and_the_task_goes_on_with_the_last_word_kept
     on_task(&system, task, renew.clone()).await.unwrap();
     within.clock.advance(bounds::LEASE - Duration::from_millis(1));
     look(&system).await;
-    assert_eq!(
-        system.reader().node(task).unwrap().unwrap().status(),
-        "in_progress"
-    );
+    let held = system.reader().node(task).unwrap().unwrap();
+    assert!(held.task().unwrap().status.claim().is_some(), "{}", held.status());
     within.clock.advance(Duration::from_millis(1));
     look(&system).await;
     ready(&system, task).await;
@@ -570,4 +572,40 @@ async fn p1_the_embedded_coordinator_keeps_the_contract() {
     let embedded = worknode_actors::coordinator::Embedded::new(system, operator());
     worknode_tests::coordinator::contract(embedded, task, holders).await;
     within.runtime.shutdown("test").await;
+}
+
+#[test]
+fn p9_somebody_outside_claims_with_a_capability_and_for_nobody_else() {
+    let scene = Scene::with_team(TEAM);
+    scene.worknode(&["up", "-d"]).ok();
+    for key in ["one", "two"] {
+        scene.worknode(&["task", "add", key, "--key", key]).ok();
+        scene.wait_for_task(key, "ready");
+    }
+    let issue = &["capability", "issue", "ada", "--for", "1h", "--json"];
+    let token = scene.worknode(issue).ok().json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    scene.write("token", &token);
+    let as_ada = |args: &[&str]| -> Done {
+        let mut program = command(scene.path());
+        program
+            .env("WORKNODE_SOCKET", scene.file(".worknode/worknode.sock"))
+            .env("WORKNODE_TOKEN_FILE", scene.file("token"))
+            .args(args);
+        program.output().unwrap().into()
+    };
+    let won = as_ada(&["task", "next", "--json"]).ok().json();
+    assert_eq!(won["key"], "one");
+    as_ada(&["task", "progress", "--task", "one", "--epoch", "1", "half of it"]).ok();
+    as_ada(&["task", "claim", "two", "--as", "bob"]).fails(4);
+    scene.worknode(&["task", "claim", "two", "--as", "bob"]).ok();
+    // Knowing an epoch is not holding it.
+    as_ada(&["task", "progress", "--task", "two", "--epoch", "1", "mine"]).fails(5);
+    as_ada(&["task", "release", "--task", "two", "--epoch", "1"]).fails(5);
+    as_ada(&["task", "cancel", "two"]).fails(4);
+    as_ada(&["capability", "issue", "bob"]).fails(4);
+    as_ada(&["task", "release", "--task", "one", "--epoch", "1"]).ok();
+    scene.worknode(&["down"]).ok();
 }

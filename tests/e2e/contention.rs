@@ -129,7 +129,7 @@ async fn rush(
         let run = system.new_run();
         let claim = TaskCommand::Claim {
             agent,
-            run,
+            run: Some(run),
             lease: bounds::LEASE,
         };
         match system.command(task, Command::Task(claim)).await {
@@ -138,7 +138,7 @@ async fn rush(
                 let held = node.task().unwrap().status.claim().unwrap();
                 assert_eq!(
                     (held.agent, held.run),
-                    (agent, run),
+                    (agent, Some(run)),
                     "the winner is told of its own"
                 );
                 won.push((task, held.epoch));

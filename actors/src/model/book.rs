@@ -163,6 +163,8 @@ impl Book {
             }
         }
         let marks = events.iter().filter_map(mark_of_task).collect();
+        // Any rest may be over at any time: so all orders are seen, and more.
+        next.retry_at = None;
         let next = self.keep_task(next);
         Answer::Done { next, marks }
     }
@@ -276,7 +278,7 @@ impl Book {
             let (id, name) = (names::task_id(task), task_name(task));
             let known = self.tasks.entry(question.tasks[at]);
             let state = NodeState::Task(Box::new(known.as_ref().clone()));
-            view.put(names::node(id, name, task, state));
+            view.put(Arc::new(names::node(id, name, task, state)));
             busy.extend(question.busy_tasks[at].then_some(id));
             let (epoch, times) = question.silent[at];
             view.silent_reviews
@@ -287,7 +289,7 @@ impl Book {
             let known = self.agents.entry(question.agents[at]);
             let state = NodeState::Agent(Box::new(known.as_ref().clone()));
             let id = self.agent_ids[at];
-            view.put(names::node(id, agent_name(agent), agent, state));
+            view.put(Arc::new(names::node(id, agent_name(agent), agent, state)));
             busy.extend(question.busy_agents[at].then_some(id));
         }
         let steps = (self.rules.team)(&view, &self.team, &busy, names::instant(question.now));
@@ -310,7 +312,8 @@ impl Book {
             },
             Step::Wake { agent: who } => Job::Wake { agent: agent(who)? },
             Step::StopRun { agent: who } => Job::StopRun { agent: agent(who)? },
-            Step::Duty { .. } | Step::Finish { .. } => return None,
+            // Who is not run by the runtime is not in this world.
+            Step::Lapse { .. } | Step::Duty { .. } | Step::Finish { .. } => return None,
         })
     }
 }

@@ -154,7 +154,7 @@ pub(crate) fn agent_spec(team: &TeamDefinition, agent: u8) -> AgentSpec {
 pub(crate) fn node(id: NodeId, name: &str, order: u8, state: NodeState) -> Node {
     let (kind, detail) = match &state {
         NodeState::Plain => (Kind::Document, Detail::Plain),
-        NodeState::Task(task) => (Kind::Task, Detail::Task(Box::new(task.spec.clone()))),
+        NodeState::Task(task) => (Kind::Task, Detail::Task(Box::new((*task.spec).clone()))),
         NodeState::Agent(agent) => (Kind::Agent, Detail::Agent(Box::new(agent.spec.clone()))),
     };
     let created = Record {

@@ -85,7 +85,10 @@ pub(super) fn look_at_task(ids: &[NodeId; AGENTS], task: &Task) -> TaskSight {
             let agent = agents().find(|agent| ids[usize::from(*agent)] == claim.agent);
             Stands::Held {
                 agent: agent.unwrap_or_default(),
-                run: names::run_of(claim.run).unwrap_or(Run::Work { task: 0, epoch: 0 }),
+                run: claim
+                    .run
+                    .and_then(names::run_of)
+                    .unwrap_or(Run::Work { task: 0, epoch: 0 }),
                 era: names::era(claim.lease_until),
             }
         }

@@ -28,10 +28,10 @@ pub(super) fn task_command(book: &Book, task: u8, known: &Task, word: TaskWord) 
         TaskWord::MarkReady => TaskCommand::MarkReady,
         TaskWord::Claim { agent } => TaskCommand::Claim {
             agent: book.agent_ids[usize::from(agent)],
-            run: names::run_id(Run::Work {
+            run: Some(names::run_id(Run::Work {
                 task,
                 epoch: u8::try_from(known.epoch + 1).unwrap(),
-            }),
+            })),
             lease,
         },
         TaskWord::Start { epoch } => TaskCommand::Start { epoch: epoch.into() },

@@ -9,6 +9,7 @@ use worknode_core::{
     git::CommitId,
     hlc::Hlc,
     ids::{NodeId, RunId},
+    node::Node,
     run::{Purpose, StopCause},
     task::{Claim, ReleaseCause, TaskCommand},
 };
@@ -78,10 +79,10 @@ async fn ask_agent(
 /// A task is ready because of the last that it waited for.
 async fn mark_ready(system: &System, task: NodeId) -> Result<(), Error> {
     let node = system.reader().node(task)?;
-    let depends_on = node.as_ref().and_then(|node| node.task());
+    let depends_on: Vec<NodeId> = node.iter().flat_map(Node::dependencies).collect();
     let mut last = None;
-    for id in depends_on.map_or(&[][..], |task| &task.spec.depends_on) {
-        last = last.max(updated(system, *id)?);
+    for id in depends_on {
+        last = last.max(updated(system, id)?);
     }
     let cause = last.or(node.map(|node| node.created));
     ask_task(system, cause, task, TaskCommand::MarkReady).await

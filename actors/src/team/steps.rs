@@ -122,7 +122,7 @@ fn task_steps(view: &View, busy: &HashSet<NodeId>, now: Timestamp) -> Vec<Step> 
     let settle = index
         .run_held
         .iter()
-        .filter_map(|key| settlement(view, view.tasks.get(key)?));
+        .filter_map(|key| settle(view, view.tasks.get(key)?));
     let due = index.leases.iter().take_while(|(until, _)| *until <= now);
     let lapse = due.filter_map(|(_, id)| {
         let epoch = view.task(*id)?.task()?.status.claim()?.epoch;
@@ -143,7 +143,7 @@ fn is_worked_on(view: &View, id: NodeId) -> bool {
 }
 
 /// A task whose run is over is settled.
-fn settlement(view: &View, node: &Node) -> Option<Step> {
+fn settle(view: &View, node: &Node) -> Option<Step> {
     let claim = node.task()?.status.claim()?;
     let run = view.run_of(claim.agent).map(|run| run.spec.id);
     (claim.run != run).then_some(Step::Settle { task: node.id })

@@ -106,6 +106,9 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Reject a submission.
     Reject(Reject),
+    /// Let somebody outside claim tasks and report on them.
+    #[command(subcommand)]
+    Capability(Capability),
     /// Check the event journal: its hash chain, and what follows from it.
     #[command(subcommand)]
     Audit(Audit),
@@ -324,6 +327,9 @@ pub(crate) struct Next {
     /// age, those with more of them go first.
     #[arg(long = "skill", value_name = "TAG")]
     pub(crate) skills: Vec<String>,
+    /// Only tasks of which this holds, in CEL, as in 'priority > 3 && "docs" in tags'.
+    #[arg(long = "where", value_name = "CEL")]
+    pub(crate) condition: Option<String>,
     /// Only tasks below this Worknode.
     #[arg(long, value_name = "NODE")]
     pub(crate) below: Option<String>,
@@ -676,6 +682,22 @@ pub(crate) struct Reject {
     /// Why: it goes into the next brief.
     #[arg(long)]
     pub(crate) reason: String,
+}
+
+/// `capability`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Capability {
+    /// Print a capability, which is a secret: whoever has it claims and reports in that name.
+    Issue {
+        /// In whose name: a Worknode, by name or id.
+        node: String,
+        /// Only for what is below this Worknode [default: everything].
+        #[arg(long, value_name = "NODE")]
+        below: Option<String>,
+        /// How long it is good [default: 8h].
+        #[arg(long = "for", value_name = "TIME")]
+        time: Option<Span>,
+    },
 }
 
 /// `audit`

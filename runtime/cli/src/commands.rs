@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod audit;
+pub(crate) mod capability;
 pub(crate) mod check;
 pub(crate) mod dead_letter;
 mod claims;

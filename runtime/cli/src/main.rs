@@ -102,6 +102,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::DeadLetter(args) => commands::dead_letter::dead_letter(&place, args, form).await,
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,
+        Command::Capability(command) => commands::capability::capability(&place, command, form).await,
         Command::Audit(audit) => commands::audit::audit(&place, &audit, form).await,
         Command::Init(_)
         | Command::Demo(_)

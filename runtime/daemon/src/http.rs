@@ -6,6 +6,7 @@
 mod agents;
 mod analytics;
 mod auth;
+mod capabilities;
 mod claims;
 mod error;
 mod events;
@@ -94,6 +95,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(analytics::routes())
         .route("/events", get(events::list).post(events::emit))
         .route("/why/{of}", get(why))
+        .route("/capabilities", post(capabilities::issue))
         .route("/kill", post(kill::targets))
         .route("/panic", post(hold::panic))
         .route("/unpanic", post(hold::unpanic))

@@ -68,6 +68,7 @@ const fn by_kind(by: &Principal) -> &'static str {
         Principal::Runtime => "runtime",
         Principal::Trigger { .. } => "trigger",
         Principal::Agent { .. } => "agent",
+        Principal::Outside { .. } => "outside",
     }
 }
 

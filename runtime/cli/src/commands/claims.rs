@@ -82,6 +82,7 @@ fn next_body(next: Next) -> Value {
         "agent": next.holder,
         "lease": next.lease,
         "wait": next.wait,
+        "where": next.condition,
         "skills": next.skills,
         "below": next.below,
         "steal_from": next.steal_from,

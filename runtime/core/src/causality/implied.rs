@@ -181,10 +181,10 @@ impl<H: History> Look<'_, H> {
 
     /// How the run of a claim ended.
     fn end_of(&self, claim: Option<&Claim>) -> Found<H> {
-        let Some(claim) = claim else { return Ok(None) };
-        self.there(claim.agent, &["run_exited"], |event| {
-            event.run() == Some(claim.run)
-        })
+        let Some((agent, run)) = claim.and_then(|claim| Some((claim.agent, claim.run?))) else {
+            return Ok(None);
+        };
+        self.there(agent, &["run_exited"], |event| event.run() == Some(run))
     }
 
     /// The verdict that sent a submission back; a submission that could not even be merged has
@@ -209,7 +209,7 @@ impl<H: History> Look<'_, H> {
         match by {
             Principal::Trigger { name } => self.firing(name),
             Principal::Agent { node, run, .. } => self.start_of(*node, *run),
-            Principal::Operator | Principal::Runtime => Ok(None),
+            Principal::Operator | Principal::Runtime | Principal::Outside { .. } => Ok(None),
         }
     }
 

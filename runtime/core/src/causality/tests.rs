@@ -199,7 +199,7 @@ fn claimed(epoch: u64) -> Event {
     Event::TaskClaimed {
         claim: Claim {
             agent: node(2),
-            run: run(1),
+            run: Some(run(1)),
             epoch,
             lease_until: Timestamp::from_millis(60),
         },

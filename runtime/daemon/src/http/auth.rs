@@ -148,5 +148,12 @@ fn by_capability(api: &Api, token: &str) -> Result<Authority, Error> {
         }
         api.runtime.called(*run);
     }
+    if let Principal::Outside { node, name } = &claims.principal {
+        let there = system.reader().node(*node)?;
+        if there.is_none_or(|node| node.body.is_archived()) {
+            let what = format!("the capability of {name} is worth nothing: its Worknode is gone");
+            return Err(Error::new(Code::Forbidden, what));
+        }
+    }
     Ok(claims.into())
 }

@@ -11,7 +11,7 @@ use axum::{
     http::HeaderMap,
 };
 use serde::Deserialize;
-use worknode_actors::claims::{Steal, Wanted, Won, claim as claim_task, claim_next};
+use worknode_actors::claims::{Fits, Steal, Wanted, Won, claim as claim_task, claim_next};
 use worknode_core::{
     bounds,
     command::Command,
@@ -22,6 +22,7 @@ use worknode_core::{
     task::{ReleaseCause, TaskCommand},
     time::Span,
 };
+use worknode_query::{Facts, Predicate, Scope};
 
 use super::{Api, auth::Caller, error::ApiError};
 use crate::view::{self, TaskView};
@@ -62,6 +63,9 @@ pub(super) struct Next {
     below: Option<String>,
     #[serde(default)]
     skills: BTreeSet<String>,
+    /// Only what this holds of, in CEL.
+    #[serde(rename = "where")]
+    condition: Option<String>,
     /// How long to wait.
     wait: Option<Span>,
     /// Where to look when nothing is ready there.
@@ -92,7 +96,11 @@ pub(super) async fn next(
         lease: lease(body.lease),
         scope,
         skills: body.skills,
-        fits: None,
+        fits: body
+            .condition
+            .as_deref()
+            .map(|text| fits(&api, text))
+            .transpose()?,
         steal: (!from.is_empty()).then(|| Steal {
             from,
             above: body.above.unwrap_or(LEFT_TO_OTHERS),
@@ -204,6 +212,16 @@ pub(super) fn epoch(said: Option<u64>, headers: &HeaderMap) -> Result<u64, Error
     }
 }
 
+/// The condition as a question to a Worknode. One that has no value there does not hold.
+fn fits(api: &Api, text: &str) -> Result<Fits, Error> {
+    let condition = Predicate::compile(text, &Scope::node())?;
+    let clock = Arc::clone(api.runtime.system().clock());
+    Ok(Arc::new(move |node: &Node| {
+        let facts = Facts::of_node_for(node, clock.now(), &|name| condition.uses(name));
+        condition.matches(&facts).unwrap_or(false)
+    }))
+}
+
 fn lease(said: Option<Span>) -> Duration {
     said.map_or(bounds::LEASE, |span| span.0)
 }
@@ -223,7 +241,7 @@ fn holder(api: &Api, caller: &Caller, said: Option<&str>) -> Result<(NodeId, Str
 }
 
 /// A Worknode of any kind, by id or by a name that only one has.
-fn any(api: &Api, text: &str) -> Result<Node, Error> {
+pub(super) fn any(api: &Api, text: &str) -> Result<Node, Error> {
     let reader = api.reader();
     if let Ok(id) = text.parse::<NodeId>() {
         return reader.node(id)?.ok_or_else(|| nobody(text));
