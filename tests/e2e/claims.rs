@@ -601,6 +601,8 @@ fn p9_somebody_outside_claims_with_a_capability_and_for_nobody_else() {
     as_ada(&["task", "progress", "--task", "one", "--epoch", "1", "half of it"]).ok();
     as_ada(&["task", "claim", "two", "--as", "bob"]).fails(4);
     scene.worknode(&["task", "claim", "two", "--as", "bob"]).ok();
+    as_ada(&["task", "next", "--where", "status == \"completed\""]).fails(3);
+    as_ada(&["task", "next", "--where", "status =="]).fails(2);
     // Knowing an epoch is not holding it.
     as_ada(&["task", "progress", "--task", "two", "--epoch", "1", "mine"]).fails(5);
     as_ada(&["task", "release", "--task", "two", "--epoch", "1"]).fails(5);

@@ -275,6 +275,7 @@ fn p10_a_released_task_leads_to_the_end_of_its_run_and_on() {
             epoch: 1,
             cause: crate::task::ReleaseCause::Crashed,
             detail: String::new(),
+            retry_at: None,
         },
     );
     let expected = [

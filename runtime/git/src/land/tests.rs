@@ -471,7 +471,7 @@ fn permit(candidate: &Candidate, tree: &TreeId) -> LandPermit {
             commit: candidate.submitted().clone(),
             epoch: 1,
             agent,
-            run,
+            run: Some(run),
         },
         verdicts: BTreeMap::new(),
         candidate: None,

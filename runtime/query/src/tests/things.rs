@@ -113,7 +113,7 @@ fn a_claimed_task_shows_its_holder() {
     let agent = NodeId::derived(NodeId::ROOT, "agent");
     let claim = Claim {
         agent,
-        run: RunId::derived(NodeId::ROOT, "run"),
+        run: Some(RunId::derived(NodeId::ROOT, "run")),
         epoch: 1,
         lease_until: NOW,
     };
@@ -165,6 +165,7 @@ fn events_of_ones_own_and_of_the_runtime_can_be_asked() {
         epoch: 3,
         cause: worknode_core::task::ReleaseCause::Lapsed,
         detail: "gone".to_owned(),
+        retry_at: None,
     };
     let released = Facts::of_event(&record(event), None, None, NOW).unwrap();
     assert!(holds(
