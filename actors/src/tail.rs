@@ -82,7 +82,6 @@ async fn read(journal: Journal, live: Arc<Mutex<Option<Sender>>>, sender: Sender
             *live = None;
             return;
         }
-        let records = records.into_iter().map(Arc::new).collect();
         // It fails only when the last watcher has gone away, which is seen above the next time.
         let _ = sender.send(Arc::new(Batch { before, records }));
     }

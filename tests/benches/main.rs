@@ -59,7 +59,7 @@ impl Bench {
 
 type Run = fn(&Bench) -> Result<Vec<Figure>, Failure>;
 
-const BENCHMARKS: [(&str, Run); 12] = [
+const BENCHMARKS: [(&str, Run); 13] = [
     ("appends", appends::run),
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),

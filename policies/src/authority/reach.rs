@@ -17,7 +17,7 @@ use worknode_core::{
     node::NodeChange,
 };
 
-use super::{Authority, Target, in_subtree, is_agent, kind_of};
+use super::{Authority, Target, in_subtree, kind_of};
 use crate::capability::most_of;
 
 /// What an agent makes below its own task: what it found, and what it leaves to others.
@@ -85,7 +85,7 @@ pub const fn rules_below(command: &Command) -> bool {
 #[must_use]
 pub const fn caller(authority: &Authority) -> Option<NodeId> {
     match &authority.principal {
-        Principal::Agent { node, .. } => Some(*node),
+        Principal::Agent { node, .. } | Principal::Outside { node, .. } => Some(*node),
         Principal::Operator | Principal::Runtime | Principal::Trigger { .. } => None,
     }
 }
@@ -110,7 +110,7 @@ pub fn check_reach(
         }
     }
     let rules_itself = caller.is_none_or(|caller| caller.holds(node));
-    if is_agent(&authority.principal) && rules_below(command) && rules_itself {
+    if self::caller(authority).is_some() && rules_below(command) && rules_itself {
         let message = format!(
             "{} may not do this to Worknode {node}: it hangs below it itself (rule `above_itself`)",
             authority.principal

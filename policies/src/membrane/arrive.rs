@@ -123,7 +123,7 @@ impl Incoming {
 /// can. Otherwise an agent could crowd out what matters with what does not.
 const fn refused(event: &Incoming, reason: Reason) -> Arrival {
     match event.by {
-        Principal::Agent { .. } => Arrival::Refuse(reason),
+        Principal::Agent { .. } | Principal::Outside { .. } => Arrival::Refuse(reason),
         Principal::Operator | Principal::Runtime | Principal::Trigger { .. } => Arrival::DeadLetter(reason),
     }
 }

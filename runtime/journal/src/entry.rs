@@ -70,9 +70,8 @@ impl Unsaved {
         match event {
             Event::NodeMoved { .. } | Event::NodeRenamed { .. } => self.place = true,
             // What a task depends on and is found by stands beside what it carries.
-            Event::NodeUpdated { .. } => (self.state, self.body) = (true, true),
+            Event::NodeUpdated { .. } => (self.state, self.spec, self.body) = (true, true, true),
             event if event.changes_body() => self.body = true,
-            Event::NodeUpdated { .. } => (self.state, self.spec) = (true, true),
             _ => self.state = true,
         }
         self.status |= node.status() != before;
