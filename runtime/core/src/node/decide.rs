@@ -78,16 +78,18 @@ pub fn decide(node: &Node, change: &NodeChange) -> Result<Vec<Event>, Error> {
         NodeChange::Restore => body.is_archived().then_some(Event::NodeRestored),
         NodeChange::Tag { tag } => {
             check_name(tag)?;
-            check_room("tags", body.tags.len())?;
-            (!body.tags.contains(tag)).then(|| Event::Tagged { tag: tag.clone() })
+            let is_new = !body.tags.contains(tag);
+            check_room("tags", body.tags.len(), is_new)?;
+            is_new.then(|| Event::Tagged { tag: tag.clone() })
         }
         NodeChange::Untag { tag } => body.tags.contains(tag).then(|| Event::Untagged {
             tag: tag.clone(),
             seen: body.tags.dots(tag).collect(),
         }),
         NodeChange::Assign { to } => {
-            check_room("assignees", body.assignees.len())?;
-            (!body.assignees.contains(to)).then_some(Event::Assigned { to: *to })
+            let is_new = !body.assignees.contains(to);
+            check_room("assignees", body.assignees.len(), is_new)?;
+            is_new.then_some(Event::Assigned { to: *to })
         }
         NodeChange::Unassign { to } => body.assignees.contains(to).then(|| Event::Unassigned {
             to: *to,
@@ -205,7 +207,6 @@ fn link_to(node: &Node, link: Link) -> Result<Option<Event>, Error> {
             format!("`{}` cannot be linked to itself", node.name),
         ));
     }
-    check_room("links", node.body.links.len())?;
     let planned = link.relation == Relation::DependsOn && node.dependencies().any(|known| known == link.to);
     let over = node.task().is_some_and(|task| task.status.is_terminal());
     if over && link.relation == Relation::DependsOn && !planned {
@@ -214,7 +215,9 @@ fn link_to(node: &Node, link: Link) -> Result<Option<Event>, Error> {
             format!("task `{}` is {} and waits for nothing", node.name, node.status()),
         ));
     }
-    Ok((!planned && !node.body.links.contains(&link)).then_some(Event::Linked { link }))
+    let is_new = !planned && !node.body.links.contains(&link);
+    check_room("links", node.body.links.len(), is_new)?;
+    Ok(is_new.then_some(Event::Linked { link }))
 }
 
 /// A name that people can type and see: no control characters, no blank ends.
@@ -238,8 +241,9 @@ pub fn check_name(name: &str) -> Result<(), Error> {
         .hint(format!("use 1 to {} bytes of plain text", bounds::NAME)))
 }
 
-fn check_room(what: &str, has: usize) -> Result<(), Error> {
-    if has < bounds::ATTRIBUTES {
+/// Is there room for what is new? What is there already needs none.
+fn check_room(what: &str, has: usize, is_new: bool) -> Result<(), Error> {
+    if !is_new || has < bounds::ATTRIBUTES {
         Ok(())
     } else {
         Err(too_many(what, bounds::ATTRIBUTES))

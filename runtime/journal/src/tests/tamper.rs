@@ -33,7 +33,7 @@ async fn p10_every_kind_of_tampering_is_found() {
     let last = "(SELECT max(at) FROM events)";
     let tamperings = [
         format!(
-            "UPDATE events SET body = replace(body, '\"n\":\"1\"', '\"n\":\"7\"') WHERE at = {}",
+            "UPDATE events SET body = replace(body, '\"n\":1', '\"n\":7') WHERE at = {}",
             nth(4)
         ),
         format!(
@@ -83,7 +83,7 @@ async fn damage_of_one_event_is_told_once_and_at_its_place() {
     store.journal.close().await.unwrap();
     let conn = Connection::open(store.path()).unwrap();
     conn.execute(
-        "UPDATE events SET body = replace(body, '\"n\":\"50\"', '\"n\":\"51\"')",
+        "UPDATE events SET body = replace(body, '\"n\":50', '\"n\":51')",
         [],
     )
     .unwrap();
@@ -98,11 +98,8 @@ async fn a_changed_last_event_is_found_at_the_next_start() {
     store.append(vec![emitted(NodeId::ROOT, 1)]).await.unwrap();
     store.journal.close().await.unwrap();
     let conn = Connection::open(store.path()).unwrap();
-    conn.execute(
-        "UPDATE events SET body = replace(body, '\"n\":\"1\"', '\"n\":\"2\"')",
-        [],
-    )
-    .unwrap();
+    conn.execute("UPDATE events SET body = replace(body, '\"n\":1', '\"n\":2')", [])
+        .unwrap();
     let clock = std::sync::Arc::new(worknode_core::time::ManualClock::at(MORNING));
     let error = worknode_core::error::Error::from(Journal::open(&store.path(), clock).unwrap_err());
     assert_eq!(error.code, worknode_core::error::Code::CorruptJournal);
