@@ -17,7 +17,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`compile`] | reads membranes, with every mistake at once |
+//! | [`compile()`] | reads membranes, with every mistake at once |
 //! | [`arrive`] | what comes in |
 //! | [`outward`] | what goes out |
 //! | [`translate`] | one form of data into another |
