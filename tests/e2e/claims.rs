@@ -1,7 +1,7 @@
 //! Claims by those whom the runtime does not run: each verb, the queue, leases, contention.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -410,7 +410,8 @@ async fn p1_three_missed_heartbeats_and_the_task_goes_on_with_the_last_word_kept
 async fn look(system: &System) {
     let emit = Command::Emit {
         name: "look".to_owned(),
-        data: BTreeMap::new(),
+        version: 1,
+        data: serde_json::Map::new(),
     };
     let team = system.team().node();
     system.ask(&operator(), team, emit, None).await.unwrap();
