@@ -56,8 +56,16 @@ pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
     Uuid::from_bytes(bytes).into()
 }
 
+/// What stands beside the table of Worknodes, for [`node`].
+macro_rules! beside {
+    () => {
+        "JOIN marks USING (num) LEFT JOIN specs USING (num)"
+    };
+}
 /// Where [`node`] reads.
-pub(crate) const NODES: &str = "nodes JOIN marks USING (num) LEFT JOIN specs USING (num)";
+pub(crate) const NODES: &str = concat!("nodes ", beside!());
+/// The same by way of the index of what is over, which SQLite would not choose by itself.
+pub(crate) const NODES_BY_FINISH: &str = concat!("nodes INDEXED BY nodes_by_finish ", beside!());
 /// The columns that [`node`] reads, in its order.
 pub(crate) const NODE: &str =
     "id, parent, kind, name, created, updated, state, body, ready, claimed, finished, spec";

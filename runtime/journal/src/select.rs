@@ -213,13 +213,13 @@ fn blob(id: NodeId) -> Value {
 fn select(conn: &Connection, selector: &Selector, origin: u32) -> Result<Selected, StoreError> {
     let mut conditions = conditions(selector);
     let mut within = Within::new(conn, selector.root, &mut conditions)?;
-    let index = if is_small(conn, selector.finished)? {
-        "INDEXED BY nodes_by_finish"
+    let nodes = if is_small(conn, selector.finished)? {
+        rows::NODES_BY_FINISH
     } else {
-        ""
+        rows::NODES
     };
     let sql = format!(
-        "SELECT {}, num, depth FROM (nodes {index}) JOIN marks USING (num) WHERE true{} ORDER BY num LIMIT ?",
+        "SELECT {}, num, depth FROM {nodes} WHERE true{} ORDER BY num LIMIT ?",
         rows::NODE,
         conditions.sql
     );
