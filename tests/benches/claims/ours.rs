@@ -157,7 +157,10 @@ pub(super) async fn prepare(dir: &Path, agents: usize, tasks: usize) -> Result<(
     let path = journal_path(dir);
     std::fs::create_dir_all(path.parent().unwrap_or(dir))?;
     // The runtime makes the root and the team.
-    scene::runtime(dir).await?.shutdown("only to begin").await;
+    let first = scene::runtime(dir).await?;
+    first.shutdown("only to begin").await;
+    first.system().journal().close().await?;
+    drop(first);
     let journal = Journal::open(&path, Arc::new(worknode_actors::clock::SystemClock))?;
     let plain =
         |id, kind, name: String| created(id, NodeSpec::new(Some(NodeId::ROOT), kind, name, Detail::Plain));
