@@ -92,14 +92,28 @@ impl Found {
 
 pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     let tasks = bench.load(10_000, 300);
+    // What follows takes minutes: whoever waits sees how far it is.
+    let told = |what: &str, agents: usize, found: &Found| {
+        eprintln!(
+            "  {what}, {agents} agents: {:.0} tasks/s; claims {:.2} ms, p99 {:.2} ms; {}",
+            found.per_second(),
+            found.median() * 1e3,
+            found.p99() * 1e3,
+            found.in_words()
+        );
+    };
     let crowds: &[usize] = bench.load(&[100, 1_000, 10_000], &[20]);
     let mut figures = Vec::new();
     for agents in crowds {
         let dir = tempfile::tempdir()?;
         let full = baseline::run(&dir.path().join("full.db"), *agents, tasks, Durability::Full)?;
+        told("baseline, FULL", *agents, &full);
         let normal = baseline::run(&dir.path().join("normal.db"), *agents, tasks, Durability::Normal)?;
+        told("baseline, NORMAL", *agents, &normal);
         let within = in_process(bench, *agents, tasks, Duration::ZERO)?;
+        told("in one process", *agents, &within);
         let through = through_socket(bench, *agents, tasks)?;
+        told("through the socket", *agents, &through);
         figures.extend(compared(
             "in one process",
             *agents,
@@ -123,6 +137,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
         ));
         let pause = bench.load(PAUSE, Duration::from_millis(10));
         let calm = in_process(bench, *agents, tasks, pause)?;
+        told("in one process with pauses", *agents, &calm);
         figures.push(Figure {
             what: format!("claims of {agents} agents that pause, p99"),
             unit: Unit::Seconds,

@@ -347,7 +347,9 @@ fn p8_a_run_is_stopped_when_it_is_silent() {
 
 #[test]
 fn p8_a_run_is_stopped_at_its_memory_limit() {
-    let script = "x=$(head -c 2000000 /dev/zero | tr '\\\\0' x); for i in $(seq 12); do y=$y$x; sleep 0.4; done; sleep 600";
+    // By many that each hold a little: one that held all could not allocate it before it is measured.
+    let script = "hold() { x=$(head -c 4000000 /dev/zero | tr '\\\\0' x); sleep 600; }; \
+                  for i in $(seq 8); do hold & done; wait";
     assert_eq!(cause_of("memory = 20_000_000", script), "memory_limit");
 }
 

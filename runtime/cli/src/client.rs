@@ -1,6 +1,10 @@
 //! Asking the daemon: HTTP over its Unix socket.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -20,6 +24,11 @@ use worknode_daemon::door::short_path;
 
 /// Bytes of one answer at the most.
 const ANSWER: usize = 64 * 1024 * 1024;
+
+/// How long to knock at a daemon's door while others stand before it.
+const DOOR_WAIT: Duration = Duration::from_secs(5);
+/// When to knock again.
+const KNOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The way to a daemon.
 #[derive(Clone, Debug)]
@@ -144,9 +153,16 @@ impl Client {
 
     async fn connect(&self) -> Result<UnixStream, Error> {
         let (short, _handle) = short_path(&self.socket).map_err(|error| unreachable(&self.socket, &error))?;
-        UnixStream::connect(&short)
-            .await
-            .map_err(|error| unreachable(&self.socket, &error))
+        let begun = std::time::Instant::now();
+        loop {
+            match UnixStream::connect(&short).await {
+                // More knock at once than the kernel lets wait at the door.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && begun.elapsed() < DOOR_WAIT => {
+                    tokio::time::sleep(KNOCK_AGAIN).await;
+                }
+                outcome => return outcome.map_err(|error| unreachable(&self.socket, &error)),
+            }
+        }
     }
 }
 

@@ -89,8 +89,17 @@ struct Connection {
 
 impl Connection {
     async fn to(socket: &Path) -> Result<Self, Failure> {
+        let stream = loop {
+            match UnixStream::connect(socket).await {
+                // More knock at once than the kernel lets wait at the door.
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    tokio::task::yield_now().await;
+                }
+                outcome => break outcome?,
+            }
+        };
         Ok(Self {
-            stream: UnixStream::connect(socket).await?,
+            stream,
             read: Vec::with_capacity(1_024),
         })
     }
