@@ -1,13 +1,13 @@
 //! Worknodes by what people call them: a name among siblings, the beginning of an id.
 
-use rusqlite::{Connection, OptionalExtension, Params};
+use rusqlite::OptionalExtension;
 use worknode_core::{ids::NodeId, node::Node};
 
 use crate::{
-    error::{ReadError, StoreError},
+    error::ReadError,
     limits,
-    reader::Reader,
-    rows::{self, node_key},
+    reader::{NODES, Reader, page},
+    rows::node_key,
 };
 
 /// Hexadecimal digits of an id.
@@ -21,7 +21,7 @@ impl Reader {
     pub fn children_named(&self, parent: NodeId, name: &str) -> Result<Vec<Node>, ReadError> {
         // The siblings are few, however many Worknodes elsewhere have this name.
         let matching = "parent = ?1 AND name = ?2 ORDER BY num LIMIT ?3";
-        self.looked_up(matching, (node_key(parent), name, limits::PAGE))
+        self.page(NODES, matching, (node_key(parent), name, limits::PAGE))
     }
 
     /// The Worknodes whose id begins with `text`, with or without dashes; none when that is no
@@ -34,7 +34,7 @@ impl Reader {
             return Ok(Vec::new());
         };
         let matching = "id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3";
-        self.looked_up(matching, (first, last, limit.min(limits::PAGE)))
+        self.page(NODES, matching, (first, last, page(limit)))
     }
 
     /// Where a Worknode stands in the order of creation, as [`crate::Selector::after`] counts.
@@ -47,26 +47,6 @@ impl Reader {
             Ok(select.query_row([node_key(id)], |row| row.get(0)).optional()?)
         })
     }
-
-    fn looked_up(&self, matching: &str, values: impl Params) -> Result<Vec<Node>, ReadError> {
-        self.with(|conn| Ok(read(conn, matching, values, self.origin())?))
-    }
-}
-
-fn read(
-    conn: &Connection,
-    matching: &str,
-    values: impl Params,
-    origin: u32,
-) -> Result<Vec<Node>, StoreError> {
-    let sql = format!("SELECT {} FROM {} WHERE {matching}", rows::NODE, rows::NODES);
-    let mut select = conn.prepare_cached(&sql)?;
-    let mut found = select.query(values)?;
-    let mut nodes = Vec::new();
-    while let Some(row) = found.next()? {
-        nodes.push(rows::node(row, origin)?.0);
-    }
-    Ok(nodes)
 }
 
 /// The least and the greatest id that begins so.

@@ -312,7 +312,12 @@ impl Reader {
         Ok(self.page(table, matching, values)?.into_iter().next())
     }
 
-    fn page<T>(&self, table: Table<T>, matching: &str, values: impl Params) -> Result<Vec<T>, ReadError> {
+    pub(crate) fn page<T>(
+        &self,
+        table: Table<T>,
+        matching: &str,
+        values: impl Params,
+    ) -> Result<Vec<T>, ReadError> {
         let Table {
             name,
             columns,
@@ -339,13 +344,13 @@ impl Reader {
 type Decode<T> = fn(&Row<'_>, u32) -> Result<(T, usize), StoreError>;
 
 /// How rows of one table are read: what of it, and as what. With each comes its size.
-struct Table<T> {
+pub(crate) struct Table<T> {
     name: &'static str,
     columns: &'static str,
     decode: Decode<T>,
 }
 
-const NODES: Table<Node> = Table {
+pub(crate) const NODES: Table<Node> = Table {
     name: rows::NODES,
     columns: rows::NODE,
     decode: rows::node,
@@ -366,6 +371,6 @@ const FIRINGS: Table<Firing> = Table {
 /// Runs and firings hold no long texts: no page of theirs comes near [`limits::PAGE_BYTES`].
 const SMALL: usize = 0;
 
-fn page(limit: usize) -> i64 {
+pub(crate) fn page(limit: usize) -> i64 {
     i64::try_from(limit.min(limits::PAGE)).unwrap_or(i64::MAX)
 }

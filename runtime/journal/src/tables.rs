@@ -225,11 +225,7 @@ fn words(conn: &Connection, num: i64, node: &Node) -> Result<(), StoreError> {
 
 /// What of a long text is searched.
 fn beginning(text: &str) -> &str {
-    let mut end = text.len().min(limits::SEARCHED_BYTES);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(limits::SEARCHED_BYTES)]
 }
 
 fn save_runs(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
