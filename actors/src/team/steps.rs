@@ -1,6 +1,9 @@
 //! What follows from the view. Pure.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use worknode_core::{
     agent::{Agent, AgentStatus, StartWhen, Tier},
@@ -336,19 +339,20 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
     if view.index.is_anything_held() {
         return None;
     }
+    let staff = &staff(view, team, &HashSet::new());
     let (mut completed, mut failed, mut open) = (0, 0, 0);
+    let mut pending = Vec::new();
     for node in view.tasks.values() {
         let Some(task) = node.task() else { continue };
         match &task.status {
             TaskStatus::Completed { .. } => completed += 1,
             TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => failed += 1,
-            TaskStatus::Blocked { .. } => open += 1,
-            TaskStatus::Pending if is_stuck(view, team, node) => open += 1,
-            TaskStatus::Ready if !has_taker(view, team, task) => open += 1,
-            TaskStatus::InReview(_) if waits_for_nobody(view, team, node) => open += 1,
+            TaskStatus::Pending => pending.push(node),
+            _ if goes_no_further(view, staff, node) => open += 1,
             _ => return None,
         }
     }
+    open += stuck(view, staff, &pending)?;
     Some(Step::Finish {
         team: team.node(),
         completed,
@@ -357,30 +361,52 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
     })
 }
 
-/// Can the task never become ready by itself?
-fn is_stuck(view: &View, team: &TeamDefinition, task: &Node) -> bool {
-    task.dependencies().any(|id| {
-        let Some(node) = view.task(id) else { return true };
-        node.task().is_none_or(|dependency| match &dependency.status {
-            TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } | TaskStatus::Blocked { .. } => true,
-            TaskStatus::Pending => is_stuck(view, team, node),
-            TaskStatus::Ready => !has_taker(view, team, dependency),
-            TaskStatus::InReview(_) => waits_for_nobody(view, team, node),
-            TaskStatus::Claimed(_) | TaskStatus::InProgress(_) | TaskStatus::Completed { .. } => false,
-        })
+/// Does nothing happen to the task by itself, apart from what it waits for?
+fn goes_no_further(view: &View, staff: &[dispatch::Candidate<'_>], node: &Node) -> bool {
+    node.task().is_none_or(|task| match &task.status {
+        TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } | TaskStatus::Blocked { .. } => true,
+        TaskStatus::Ready => !has_taker(staff, task),
+        TaskStatus::InReview(_) => waits_for_nobody(view, staff, node),
+        TaskStatus::Pending
+        | TaskStatus::Claimed(_)
+        | TaskStatus::InProgress(_)
+        | TaskStatus::Completed { .. } => false,
     })
 }
 
+/// How many of the pending tasks can never become ready by themselves; `None` when one can. Each
+/// dependency is looked at once: a plan may be one long chain, or have many ways to the same task.
+fn stuck(view: &View, staff: &[dispatch::Candidate<'_>], pending: &[&Arc<Node>]) -> Option<usize> {
+    let mut waiting: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+    let mut next = Vec::new();
+    for node in pending {
+        for id in node.dependencies() {
+            match view.task(id) {
+                Some(other) if other.status() == TaskStatus::Pending.name() => {
+                    waiting.entry(id).or_default().push(node.id);
+                }
+                Some(other) if !goes_no_further(view, staff, other) => {}
+                Some(_) | None => next.push(node.id),
+            }
+        }
+    }
+    let mut stuck = HashSet::new();
+    while let Some(id) = next.pop() {
+        if stuck.insert(id) {
+            next.extend(waiting.remove(&id).into_iter().flatten());
+        }
+    }
+    (stuck.len() == pending.len()).then_some(stuck.len())
+}
+
 /// Is there an agent that could take the task, now or later?
-fn has_taker(view: &View, team: &TeamDefinition, task: &Task) -> bool {
+fn has_taker(staff: &[dispatch::Candidate<'_>], task: &Task) -> bool {
     let ready = ready_task(NodeId::ROOT, 0, task);
-    staff(view, team, &HashSet::new())
-        .iter()
-        .any(|member| dispatch::will_do(&ready, member))
+    staff.iter().any(|member| dispatch::will_do(&ready, member))
 }
 
 /// Does the submission wait for a reviewer that the team cannot give, and not for a person?
-fn waits_for_nobody(view: &View, team: &TeamDefinition, node: &Node) -> bool {
+fn waits_for_nobody(view: &View, staff: &[dispatch::Candidate<'_>], node: &Node) -> bool {
     let Some(commit) = waiting_submission(node) else {
         return false;
     };
@@ -393,7 +419,7 @@ fn waits_for_nobody(view: &View, team: &TeamDefinition, node: &Node) -> bool {
     let can_review = |member: &dispatch::Candidate<'_>| {
         member.tier == Tier::Validation && member.availability != Availability::Never
     };
-    let reviewer = staff(view, team, &HashSet::new()).iter().any(can_review);
+    let reviewer = staff.iter().any(can_review);
     silent(view, node.id, commit) >= bounds::ATTEMPTS || !reviewer
 }
 

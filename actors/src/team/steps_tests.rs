@@ -61,7 +61,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         plan_digest: String::new(),
         tests: None,
         default_gates: Vec::new(),
-        kinds: std::sync::Arc::default(),
+        kinds: Arc::default(),
         membranes: Vec::new(),
     }
 }
@@ -189,7 +189,7 @@ fn completed() -> TaskStatus {
 fn view(nodes: Vec<Node>) -> View {
     let mut view = View::default();
     for node in nodes {
-        view.put(std::sync::Arc::new(node));
+        view.put(Arc::new(node));
     }
     view
 }
