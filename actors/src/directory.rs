@@ -19,7 +19,6 @@ use worknode_core::{
 };
 
 use crate::{
-    ancestry::Ancestry,
     membrane::{Admission, Ask, Membrane},
     messages::DirectoryMsg,
     system::System,
@@ -125,12 +124,16 @@ impl State {
 
     /// Reads the Worknode from the store and gives it an actor.
     fn activate(&mut self, myself: &ActorRef<DirectoryMsg>, id: NodeId) -> Result<&Entry, Error> {
-        let reader = self.system.reader();
-        let node = reader
+        let journal = self.system.journal();
+        // Taken first: a move that comes between is seen the next time.
+        let shape = journal.moves();
+        let node = journal
+            .reader()
             .node(id)?
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no Worknode {id}")))?;
-        let ancestry = Ancestry::of(id, self.system.journal().clone());
-        let membrane = Arc::new(Membrane::new(id, ancestry, self.system.clone()));
+        // It stands in memory now: what is above it need not be read when the first message comes.
+        self.system.boundaries().of_read(&node, shape)?;
+        let membrane = Arc::new(Membrane::new(id, self.system.clone()));
         let active = Active {
             node: Arc::new(node),
             membrane: Arc::clone(&membrane),

@@ -49,7 +49,6 @@
 //! | the next task is free | `team/steps.rs` | next | `node_created` `task_ready` |
 
 pub mod address;
-mod ancestry;
 mod board;
 pub mod claims;
 pub mod clock;
@@ -78,6 +77,5 @@ pub mod submit;
 pub mod subtree;
 mod supervisor;
 pub mod system;
-pub mod tail;
 mod team;
 mod worknode;

@@ -42,8 +42,6 @@ pub(crate) use self::gauge::Next;
 use self::gauge::{Gauge, too_fast};
 use crate::system::System;
 
-use crate::ancestry::Ancestry;
-
 /// What came of a command.
 #[derive(Debug)]
 pub enum Reply {
@@ -114,7 +112,6 @@ pub(crate) enum Admission {
 #[derive(Debug)]
 pub(crate) struct Membrane {
     node: NodeId,
-    ancestry: Ancestry,
     places: Arc<Semaphore>,
     progress: Mutex<Option<Ask>>,
     gauge: Gauge,
@@ -123,10 +120,9 @@ pub(crate) struct Membrane {
 
 impl Membrane {
     /// In front of `node`.
-    pub(crate) fn new(node: NodeId, ancestry: Ancestry, system: System) -> Self {
+    pub(crate) fn new(node: NodeId, system: System) -> Self {
         Self {
             node,
-            ancestry,
             places: Arc::new(Semaphore::new(bounds::MAILBOX)),
             progress: Mutex::new(None),
             gauge: Gauge::new(),
@@ -245,9 +241,12 @@ impl Membrane {
         command: &Command,
         submitted_by: Option<NodeId>,
     ) -> Result<(), Error> {
+        // Asked each time: who could reach a Worknode before it was moved must not reach it ever
+        // after (P9).
+        let standing = self.system.boundaries().of(self.node)?;
         let target = Target {
             node: self.node,
-            ancestors: &self.ancestry.now()?,
+            ancestors: standing.above(),
             submitted_by,
         };
         authorise(authority, command, &target)

@@ -1,10 +1,8 @@
 //! Questions that several actors ask the store, in terms of the tree.
 
 use worknode_core::{
-    bounds,
     error::Error,
     git::CommitId,
-    ids::NodeId,
     node::{Kind, Node},
     task::TaskStatus,
 };
@@ -26,20 +24,6 @@ pub fn all_of_kind(reader: &Reader, kind: Kind) -> Result<Vec<Node>, Error> {
         filter.after = Some(last.id);
         all.extend(page);
     }
-}
-
-/// The Worknodes above `node`, its parent first.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn ancestors(reader: &Reader, node: &Node) -> Result<Vec<NodeId>, Error> {
-    let mut above = Vec::new();
-    let mut parent = node.parent;
-    while let Some(id) = parent.filter(|_| above.len() <= bounds::DEPTH) {
-        above.push(id);
-        parent = reader.node(id)?.and_then(|node| node.parent);
-    }
-    Ok(above)
 }
 
 /// Is `commit` one that the runtime landed?

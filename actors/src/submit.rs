@@ -15,7 +15,7 @@ use worknode_core::{
 use worknode_git::{ImportError, ImportLimits};
 use worknode_policies::authority::{Authority, Target, authorise};
 
-use crate::{membrane::Reply, outside::failed, store::ancestors, system::System};
+use crate::{membrane::Reply, outside::failed, system::System};
 
 /// Takes `commit` out of the clone of the task's holder and hands it in. Who has no clone of ours
 /// hands in a commit of the team's own repository.
@@ -35,9 +35,10 @@ pub async fn submit(
         commit: commit.clone(),
     });
     // Before anything is taken out of anybody's clone: it must be the caller's own (P9).
+    let standing = system.boundaries().of(task)?;
     let target = Target {
         node: task,
-        ancestors: &ancestors(system.reader(), &node)?,
+        ancestors: standing.above(),
         submitted_by: None,
     };
     authorise(authority, &hand_in, &target)?;

@@ -32,7 +32,6 @@ use crate::{
     membrane::{Ask, Boundaries, Reply},
     messages::{DirectoryMsg, KeeperMsg},
     spawn::Known,
-    tail::Tail,
     team::TeamMsg,
 };
 
@@ -103,7 +102,6 @@ pub struct System {
     /// Tasks that are claimed for an agent whose run is just about to be queued.
     claiming: Arc<Mutex<HashSet<NodeId>>>,
     boundaries: Arc<Boundaries>,
-    tail: Arc<Tail>,
 }
 
 impl System {
@@ -120,7 +118,6 @@ impl System {
             spawning: Arc::default(),
             claiming: Arc::default(),
             boundaries: Arc::new(Boundaries::new(context.journal.clone())),
-            tail: Arc::new(Tail::new(context.journal.clone())),
             guard,
             context,
             directory,
@@ -230,12 +227,6 @@ impl System {
     #[must_use]
     pub fn boundaries(&self) -> &Boundaries {
         &self.boundaries
-    }
-
-    /// The end of the journal, for many who watch it.
-    #[must_use]
-    pub fn tail(&self) -> &Tail {
-        &self.tail
     }
 
     pub(crate) const fn keeper(&self) -> &Address<KeeperMsg> {

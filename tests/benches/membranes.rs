@@ -27,6 +27,8 @@ use crate::{
 };
 
 const ROUNDS: usize = 3;
+/// Records that a watcher takes at once.
+const BATCH: usize = 256;
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
@@ -128,10 +130,10 @@ async fn fan_out(watchers: usize, events: usize) -> Result<Vec<Figure>, Failure>
     let (seen, mut arrivals) = mpsc::channel::<Instant>(watchers);
     let mut watching = JoinSet::new();
     for _ in 0..watchers {
-        let mut watcher = system.tail().watch(system.journal().last_stamp());
+        let mut watcher = system.journal().follow(system.journal().last_stamp());
         let (system, seen) = (system.clone(), seen.clone());
         watching.spawn(async move {
-            while let Ok(records) = watcher.next().await {
+            while let Ok(records) = watcher.next(BATCH).await {
                 for record in records {
                     let tick = record.event.topic() == "tick";
                     if tick && system.boundaries().seen(&record, team, NOW).is_some() {

@@ -20,6 +20,7 @@ use worknode_journal::Durability;
 use worknode_policies::authority::Authority;
 use worknode_tests::{scene::Scene, within::Within};
 
+const BATCH: usize = 256;
 const TEAM: &str = "[team]\nname = \"t\"\n";
 const START: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -100,7 +101,7 @@ async fn a_coordinator_sees_only_how_its_agents_end() {
         json!({ "emit": ["*_completed", "*_failed", "agent_disconnected"] }),
     )
     .await;
-    let mut watcher = system.tail().watch(system.journal().last_stamp());
+    let mut watcher = system.journal().follow(system.journal().last_stamp());
     let ends = ["task_completed", "task_failed", "agent_disconnected"];
     let mut drafts = Vec::new();
     let mut agents = Vec::new();
@@ -133,7 +134,7 @@ async fn a_coordinator_sees_only_how_its_agents_end() {
     }
     let (mut looked_at, mut seen) = (0, BTreeMap::<String, usize>::new());
     while looked_at < all {
-        for record in watcher.next().await.unwrap() {
+        for record in watcher.next(BATCH).await.unwrap() {
             looked_at += 1;
             if let Some(record) = system.boundaries().seen(&record, coordinator, system.now()) {
                 *seen.entry(record.event.topic().to_owned()).or_default() += 1;
@@ -177,14 +178,14 @@ async fn a_watcher_that_begins_late_or_lags_misses_nothing_and_sees_nothing_twic
     let (_scene, within, system) = started().await;
     let team = system.team().node();
     let early = system.journal().last_stamp();
-    let mut first = system.tail().watch(early);
+    let mut first = system.journal().follow(early);
     for n in 0..300 {
         system
             .record(Principal::Runtime, team, vec![own("tick", json!({ "n": n }))])
             .await
             .unwrap();
     }
-    let mut late = system.tail().watch(early);
+    let mut late = system.journal().follow(early);
     for n in 300..1_000 {
         system
             .record(Principal::Runtime, team, vec![own("tick", json!({ "n": n }))])
@@ -194,7 +195,7 @@ async fn a_watcher_that_begins_late_or_lags_misses_nothing_and_sees_nothing_twic
     for watcher in [&mut first, &mut late] {
         let mut ticks = Vec::new();
         while ticks.len() < 1_000 {
-            for record in watcher.next().await.unwrap() {
+            for record in watcher.next(BATCH).await.unwrap() {
                 if let Event::Emitted { data, .. } = &record.event {
                     ticks.push(data["n"].as_u64().unwrap());
                 }

@@ -1,5 +1,8 @@
-//! The rules of every Worknode's membranes, compiled once and remembered until a membrane is set or
-//! anything is moved.
+//! What is above every Worknode, and the rules of the membranes there: read and compiled once, and
+//! remembered until a membrane is set or anything is moved.
+//!
+//! Every message to a Worknode asks whether its sender's capability covers it, and whether its
+//! membranes let it in; so this is asked often, and must never be out of date.
 
 use std::{
     borrow::Cow,
@@ -53,6 +56,12 @@ impl Standing {
         self.rules.outward(record, &through, world, now)
     }
 
+    /// The Worknodes above it, from the root down to its parent.
+    #[must_use]
+    pub fn above(&self) -> &[NodeId] {
+        self.path.split_last().map_or(&[], |(_, above)| above)
+    }
+
     /// Is it `top`, or below it?
     #[must_use]
     pub fn is_below(&self, top: NodeId) -> bool {
@@ -91,18 +100,32 @@ impl Boundaries {
         let shape = self.journal.moves();
         let (mut above, missing) = self.missing(node, shape)?;
         for node in missing.into_iter().rev() {
-            let standing = Arc::new(below(above.as_deref(), &node));
-            let mut known = self.known(shape);
-            if known.shape == shape {
-                if known.standings.len() >= REMEMBERED {
-                    known.standings.clear();
-                }
-                known.standings.insert(node.id, Arc::clone(&standing));
-            }
-            drop(known);
-            above = Some(standing);
+            above = Some(self.remember(above.as_deref(), &node, shape));
         }
         above.ok_or_else(|| Error::new(Code::NotFound, format!("there is no Worknode {node}")))
+    }
+
+    /// What holds for a Worknode that was just read, `shape` being the shape of the tree before that:
+    /// only what is above it may have to be read too.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn of_read(&self, node: &Node, shape: u64) -> Result<Arc<Standing>, Error> {
+        let above = node.parent.map(|parent| self.of(parent)).transpose()?;
+        Ok(self.remember(above.as_deref(), node, shape))
+    }
+
+    /// What holds for `node` below `above`. It is remembered unless the tree has another shape by now.
+    fn remember(&self, above: Option<&Standing>, node: &Node, shape: u64) -> Arc<Standing> {
+        let standing = Arc::new(below(above, node));
+        let mut known = self.known(shape);
+        if known.shape == shape {
+            if known.standings.len() >= REMEMBERED {
+                known.standings.clear();
+            }
+            known.standings.insert(node.id, Arc::clone(&standing));
+        }
+        standing
     }
 
     /// What is seen of `record` by who looks at `top` from outside; `None` when it is not of its
@@ -194,5 +217,55 @@ pub(crate) struct Stored<'a>(pub(crate) &'a Reader);
 impl World for Stored<'_> {
     fn node(&self, id: NodeId) -> Option<Arc<Node>> {
         self.0.node(id).ok().flatten().map(Arc::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use worknode_core::{
+        event::{Draft, Event, Principal},
+        node::{Detail, Kind, NodeSpec},
+        time::ManualClock,
+    };
+    use worknode_journal::Durability;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn p9_what_is_above_is_looked_at_again_after_a_move() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1)));
+        let journal = Journal::open(&dir.path().join("journal.db"), clock).unwrap();
+        let id = |n| NodeId::from(uuid::Uuid::from_u128(n));
+        let append = async |node, event| {
+            let draft = Draft {
+                node,
+                by: Principal::Runtime,
+                cause: None,
+                event,
+            };
+            journal.append(vec![draft], Durability::Durable).await.unwrap();
+        };
+        let made = |parent, name: &str| Event::NodeCreated {
+            node: NodeSpec::new(parent, Kind::Team, name, Detail::Plain),
+        };
+        append(NodeId::ROOT, made(None, "all")).await;
+        append(id(1), made(Some(NodeId::ROOT), "one")).await;
+        append(id(2), made(Some(NodeId::ROOT), "two")).await;
+        append(id(3), made(Some(id(1)), "three")).await;
+        let boundaries = Boundaries::new(journal.clone());
+        assert_eq!(boundaries.of(id(3)).unwrap().above(), [NodeId::ROOT, id(1)]);
+        append(id(1), Event::NodeMoved { parent: id(2) }).await;
+        assert_eq!(
+            boundaries.of(id(3)).unwrap().above(),
+            [NodeId::ROOT, id(2), id(1)]
+        );
+        assert!(Arc::ptr_eq(
+            &boundaries.of(id(3)).unwrap(),
+            &boundaries.of(id(3)).unwrap()
+        ));
+        let read = journal.reader().node(id(3)).unwrap().unwrap();
+        let standing = boundaries.of_read(&read, journal.moves()).unwrap();
+        assert_eq!(standing.above(), [NodeId::ROOT, id(2), id(1)]);
     }
 }

@@ -15,7 +15,7 @@ use worknode_core::{
 use worknode_journal::NodeFilter;
 use worknode_policies::authority::{Authority, Target, authorise};
 
-use crate::{store::ancestors, system::System};
+use crate::system::System;
 
 /// Whoever asks for another agent: an agent in one of its runs, or the team for everybody else.
 pub(super) struct Spawner {
@@ -54,10 +54,10 @@ impl Spawner {
         authority: &Arc<Authority>,
         wish: &AgentCommand,
     ) -> Result<(), Error> {
-        let above = ancestors(system.reader(), &self.node)?;
+        let standing = system.boundaries().of(self.node.id)?;
         let target = Target {
             node: self.node.id,
-            ancestors: &above,
+            ancestors: standing.above(),
             submitted_by: None,
         };
         authorise(authority, &Command::Agent(wish.clone()), &target)?;
@@ -72,7 +72,7 @@ impl Spawner {
         }
         let spawner = budget::Spawner {
             name: &self.node.name,
-            depth: self.depth(system, &above)?,
+            depth: self.depth(system, standing.above())?,
             spawned: self.live_children(system)?,
         };
         system.team().spawn_limits().check(spawner)?;

@@ -129,7 +129,7 @@ impl State {
         if waiter.ask.reply.is_closed() {
             return;
         }
-        match choose(&mut self.view, &self.system, &self.busy, &waiter.ask) {
+        match choose(&self.view, &self.system, &self.busy, &waiter.ask) {
             Ok(None) => {
                 self.waiting.add(waiter);
             }
@@ -228,7 +228,7 @@ fn nothing_ready(wanted: &Wanted) -> Error {
 
 /// The best task for this claim: in its own scope, or else of a team that has more than enough.
 fn choose(
-    view: &mut View,
+    view: &View,
     system: &System,
     busy: &HashSet<NodeId>,
     ask: &ClaimNext,
@@ -251,27 +251,26 @@ fn choose(
 
 /// The best one below `scope`. One that this holder has lost before only when there is no other.
 fn best(
-    view: &mut View,
+    view: &View,
     system: &System,
     busy: &HashSet<NodeId>,
     ask: &ClaimNext,
     scope: NodeId,
 ) -> Result<Option<Place>, Error> {
-    let places: Vec<Place> = looked_at(view, &ask.wanted);
     let (mut best, mut lost): (Option<(Place, usize)>, Option<Place>) = (None, None);
-    for place in places {
+    for place in view.index.ready.iter().take(looks(&ask.wanted)).copied() {
         if let Some((found, _)) = best
             && (ask.wanted.skills.is_empty() || !found.ties_with(&place))
         {
             break;
         }
-        let Some(node) = view.task(place.id).cloned() else {
+        let Some(node) = view.task(place.id) else {
             continue;
         };
-        if busy.contains(&place.id) || !takes(&ask.wanted, &node) {
+        if busy.contains(&place.id) || !takes(&ask.wanted, node) {
             continue;
         }
-        if !(is_below(view, system, &node, scope)? && is_below(view, system, &node, ask.authority.subtree)?) {
+        if !(is_below(system, node, scope)? && is_below(system, node, ask.authority.subtree)?) {
             continue;
         }
         if node
@@ -294,16 +293,14 @@ fn best(
     Ok(best.map(|(place, _)| place).or(lost))
 }
 
-/// The first few of what is ready. Usually the very first is taken.
-fn looked_at(view: &View, wanted: &Wanted) -> Vec<Place> {
+/// How many of what is ready are looked at. Usually the very first is taken.
+fn looks(wanted: &Wanted) -> usize {
     let simple = wanted.scope == NodeId::ROOT && wanted.skills.is_empty() && wanted.fits.is_none();
-    let looks = if simple {
+    if simple {
         bounds::CLAIM_LOOKS / 16
     } else {
         bounds::CLAIM_LOOKS
-    };
-    let few: Vec<Place> = view.index.ready.iter().take(looks).copied().collect();
-    few
+    }
 }
 
 /// Does the task's own rule, and the claimer's, allow it?
@@ -315,19 +312,22 @@ fn takes(wanted: &Wanted, node: &Node) -> bool {
     named && wanted.fits.as_ref().is_none_or(|fits| fits(node))
 }
 
-fn is_below(view: &mut View, system: &System, node: &Node, top: NodeId) -> Result<bool, Error> {
-    Ok(top == NodeId::ROOT || top == node.id || view.above(system, node)?.contains(&top))
+/// Asked of its parent: tasks are many, and what they hang below is few.
+fn is_below(system: &System, node: &Node, top: NodeId) -> Result<bool, Error> {
+    if top == NodeId::ROOT || top == node.id {
+        return Ok(true);
+    }
+    match node.parent {
+        Some(parent) => Ok(system.boundaries().of(parent)?.is_below(top)),
+        None => Ok(false),
+    }
 }
 
 /// How many tasks are ready below `top`; counted no further than one more than `enough`.
-fn backlog(view: &mut View, system: &System, top: NodeId, enough: usize) -> Result<usize, Error> {
-    let places: Vec<Place> = view.index.ready.iter().copied().collect();
+fn backlog(view: &View, system: &System, top: NodeId, enough: usize) -> Result<usize, Error> {
     let mut found = 0_usize;
-    for place in places {
-        let Some(node) = view.task(place.id).cloned() else {
-            continue;
-        };
-        if is_below(view, system, &node, top)? {
+    for node in view.index.ready.iter().filter_map(|place| view.task(place.id)) {
+        if is_below(system, node, top)? {
             found = found.saturating_add(1);
             if found > enough {
                 break;

@@ -19,11 +19,7 @@ use worknode_core::{
 };
 
 use super::index::Index;
-use crate::{
-    guard::Readiness,
-    store::{all_of_kind, ancestors},
-    system::System,
-};
+use crate::{guard::Readiness, store::all_of_kind, system::System};
 
 /// What a record makes of what is known.
 enum Carried {
@@ -46,8 +42,6 @@ pub(crate) struct View {
     pub(crate) agents: HashMap<NodeId, Arc<Node>>,
     /// The tasks by what is to be done about them.
     pub(crate) index: Index,
-    /// What is above the children of a Worknode, as far as it was asked for.
-    above: HashMap<NodeId, Arc<[NodeId]>>,
     /// Where each task is in `tasks`.
     created: HashMap<NodeId, Hlc>,
     /// How many reviews of a submission ended without a word.
@@ -82,9 +76,6 @@ impl View {
         if let Event::RunExited { run, .. } = &record.event {
             let stored = system.reader().run(*run)?;
             self.note_review(stored.map(|stored| stored.run).as_ref());
-        }
-        if let Event::NodeMoved { .. } = &record.event {
-            self.above.clear();
         }
         match self.carried_on(record) {
             Carried::Already | Carried::NotOurs => {}
@@ -157,19 +148,6 @@ impl View {
                 self.index.await_dependencies(&waiting);
             }
         }
-    }
-
-    /// The Worknodes above those directly below `parent`, itself among them.
-    pub(crate) fn above(&mut self, system: &System, node: &Node) -> Result<Arc<[NodeId]>, Error> {
-        let Some(parent) = node.parent else {
-            return Ok(Arc::default());
-        };
-        if let Some(above) = self.above.get(&parent) {
-            return Ok(Arc::clone(above));
-        }
-        let above: Arc<[NodeId]> = ancestors(system.reader(), node)?.into();
-        self.above.insert(parent, Arc::clone(&above));
-        Ok(above)
     }
 
     /// A task.

@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use worknode_actors::{
-    guard::blocked_by,
-    store::{all_of_kind, ancestors},
-};
+use worknode_actors::{guard::blocked_by, store::all_of_kind};
 use worknode_core::{
     agent::{Agent, AgentStatus, Tier},
     bounds,
@@ -386,7 +383,7 @@ pub fn agent(reader: &Reader, node: &Node, now: Timestamp, live: &Live) -> Resul
     let task = agent.status.run().and_then(|run| run.spec.purpose.task());
     let task = task.map(|id| reader.node(id)).transpose()?.flatten();
     let mut above = Vec::new();
-    for id in ancestors(reader, node)? {
+    for id in reader.ancestors(node.id)? {
         above.extend(reader.node(id)?);
     }
     let beneath = children(reader, node.id)?;

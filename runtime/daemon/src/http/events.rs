@@ -30,6 +30,8 @@ use crate::view;
 
 /// Events of one page when the client names no number.
 const PAGE: usize = 100;
+/// Events that a stream takes out of the journal at once.
+const BATCH: usize = 256;
 /// Events read at once to look for those that are seen.
 const SCAN: usize = 1_000;
 /// Events looked at for one page, once there is something on it.
@@ -154,15 +156,15 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
 /// goes on from the last id that it saw.
 pub(super) fn follow(api: &Api, filter: EventFilter, lens: Lens, resumed: Option<Hlc>) -> Response {
     let after = resumed.unwrap_or(filter.after);
-    let watcher = api.runtime.system().tail().watch(after);
+    let follower = api.runtime.system().journal().follow(after);
     // Ends with the daemon: an open stream must not hold up a graceful stop.
     let stop = api.stop.subscribe();
-    let batches = stream::unfold((watcher, stop), |(mut watcher, mut stop)| async move {
+    let batches = stream::unfold((follower, stop), |(mut follower, mut stop)| async move {
         let records = tokio::select! {
-            records = watcher.next() => records.ok()?,
+            records = follower.next(BATCH) => records.ok()?,
             _ = stop.wait_for(Option::is_some) => return None,
         };
-        Some((records, (watcher, stop)))
+        Some((records, (follower, stop)))
     });
     let events = batches.flat_map(stream::iter).filter_map(move |record| {
         std::future::ready(lens.see(&record).filter(|seen| matches(&filter, seen)))
