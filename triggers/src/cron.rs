@@ -1,12 +1,17 @@
 //! Cron expressions in a time zone: when do they fire next?
 //!
-//! The `cron` crate is the engine, but it never sees a time zone or a five-field expression.
-//! Our own field layer reads the text and hands it explicit values; it then runs over a wall
-//! clock that has no daylight saving, and what it finds is placed on the time line here.
+//! The `cron` crate reads the times of day, but it never sees a time zone, a date or a five-field
+//! expression. Our own field layer reads the text and hands it explicit values; dates are asked of
+//! the calendar. Both run over a wall clock that has no daylight saving, and what they find is
+//! placed on the time line here.
 
+mod days;
 mod error;
+mod explain;
 mod field;
+mod times;
 mod wall;
+mod words;
 
 use std::str::FromStr;
 
@@ -16,7 +21,9 @@ use worknode_core::time::Timestamp;
 
 pub use self::error::CronError;
 use self::{
-    field::{DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY},
+    days::Days,
+    field::{HOUR, MINUTE, SECOND},
+    times::Times,
     wall::Place,
 };
 
@@ -31,11 +38,12 @@ pub const DEFAULT_ZONE: &str = "UTC";
 /// Fires at whole seconds, in the years that its zone calls 1970 to 2100.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CronSchedule {
-    days: cron::Schedule,
-    /// Present when both day fields are restricted: then a day suffices that either accepts.
-    or_days: Option<cron::Schedule>,
+    times: Times,
+    days: Days,
     pace: Pace,
     zone: Tz,
+    /// The six fields as they were written.
+    fields: Box<str>,
 }
 
 /// How a schedule takes a clock that is put forward or back.
@@ -49,28 +57,30 @@ enum Pace {
 
 impl CronSchedule {
     /// Reads an expression of five fields (minute, hour, day, month, weekday), of six with the
-    /// second in front, or a nickname such as `@daily`; and the IANA name of a time zone.
+    /// second in front, or a nickname such as `@daily`; and the IANA name of a time zone, which
+    /// an expression that begins with `CRON_TZ=` has with it.
     ///
     /// # Errors
     /// [`CronError`] says which field is wrong, what was found and what is allowed; also when no
     /// day matches, as on the 30th of February.
     pub fn parse(expression: &str, zone: &str) -> Result<Self, CronError> {
-        let zone = wall::zone(zone)?;
+        let (own_zone, fields) = split_zone(expression);
+        let zone = wall::zone(own_zone.unwrap_or(zone))?;
         if expression.len() > MAX_LENGTH {
             return Err(CronError::TooLong {
                 length: expression.len(),
             });
         }
-        let fields: Vec<&str> = spelled_out(expression)?.split_ascii_whitespace().collect();
+        let fields: Vec<&str> = spelled_out(fields)?.split_ascii_whitespace().collect();
         let fields = match fields[..] {
             [minute, hour, day, month, weekday] => ["0", minute, hour, day, month, weekday],
             [second, minute, hour, day, month, weekday] => [second, minute, hour, day, month, weekday],
             _ => return Err(CronError::FieldCount { found: fields.len() }),
         };
         let schedule = Self::from_fields(fields, zone, expression)?;
-        // Within 28 years every date falls on every weekday, so 2000 shows what ever fires.
+        // 2000 begins a round of 28 years in which every calendar occurs.
         let start = DateTime::from_timestamp(946_684_800, 0).unwrap_or_default();
-        if schedule.next_wall(start.naive_utc()).is_none() {
+        if schedule.days.next_from(start.date_naive()).is_none() {
             return Err(CronError::NeverFires {
                 expression: expression.to_owned(),
             });
@@ -84,40 +94,26 @@ impl CronSchedule {
             MINUTE.parse(text[1])?,
             HOUR.parse(text[2])?,
         ];
-        let [day, month, weekday] = [
-            DAY.parse(text[3])?,
-            MONTH.parse(text[4])?,
-            WEEKDAY.parse(text[5])?,
-        ];
-        let time = [(&SECOND, second), (&MINUTE, minute), (&HOUR, hour)]
+        let days = Days::parse(text[3], text[4], text[5])?;
+        let times = [(&SECOND, second), (&MINUTE, minute), (&HOUR, hour)]
             .map(|(kind, field)| kind.engine_text(field))
             .join(" ");
-        let month = MONTH.engine_text(month);
-        let engine = |day: &str, weekday: &str| {
-            cron::Schedule::from_str(&format!("{time} {day} {month} {weekday}")).map_err(|error| {
-                CronError::Engine {
-                    expression: expression.to_owned(),
-                    reason: error.to_string(),
-                }
-            })
-        };
-        let either = !day.starts_with_star && !weekday.starts_with_star;
-        let (day, weekday_text) = (DAY.engine_text(day), WEEKDAY.engine_text(weekday));
-        let (days, or_days) = if either {
-            (engine(&day, "*")?, Some(engine("*", &weekday_text)?))
-        } else {
-            (engine(&day, &weekday_text)?, None)
-        };
+        let times =
+            cron::Schedule::from_str(&format!("{times} * * *")).map_err(|error| CronError::Engine {
+                expression: expression.to_owned(),
+                reason: error.to_string(),
+            })?;
         let pace = if second.has_star || minute.has_star || hour.has_star {
             Pace::Interval
         } else {
             Pace::Fixed
         };
         Ok(Self {
+            times: Times::of(&times),
             days,
-            or_days,
             pace,
             zone,
+            fields: text.join(" ").into(),
         })
     }
 
@@ -155,10 +151,11 @@ impl CronSchedule {
     /// Each wall-clock time counts once: in a fold its first pass, in a gap the end of the gap.
     /// So placed, later times on the clock are never earlier on the time line.
     fn next_fixed(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let shown = match wall::fold(self.zone, after) {
+        let shown = wall::wall(self.zone, after);
+        let shown = match wall::fold(self.zone, after, shown) {
             // All that the second pass shows has had its turn.
             Some(fold) if !fold.first_pass => fold.wall_end - Duration::seconds(1),
-            _ => wall::wall(self.zone, after),
+            _ => shown,
         };
         match wall::place(self.zone, self.next_wall(shown)?)? {
             Place::Once(at) | Place::Twice(at, _) | Place::Skipped(at) => Some(at),
@@ -167,9 +164,10 @@ impl CronSchedule {
 
     /// Fires whenever the clock shows a match: never in a gap, in both passes of a fold.
     fn next_interval(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let mut next = self.next_wall(wall::wall(self.zone, after))?;
+        let shown = wall::wall(self.zone, after);
+        let mut next = self.next_wall(shown)?;
         // Past the first pass, the clock shows the repeated hour again before it goes on.
-        if let Some(fold) = wall::fold(self.zone, after).filter(|fold| fold.first_pass)
+        if let Some(fold) = wall::fold(self.zone, after, shown).filter(|fold| fold.first_pass)
             && next >= fold.wall_end
         {
             next = self.next_wall_from(fold.wall_start)?;
@@ -185,16 +183,35 @@ impl CronSchedule {
 
     /// The first match strictly after `shown` on a wall clock that is never moved.
     fn next_wall(&self, shown: NaiveDateTime) -> Option<NaiveDateTime> {
-        let shown = shown.and_utc();
-        let next = self.days.after(&shown).next();
-        let or_next = self.or_days.as_ref().and_then(|days| days.after(&shown).next());
-        let first = next.into_iter().chain(or_next).min()?;
-        Some(first.naive_utc())
+        let today = shown.date();
+        if self.days.matches(today)
+            && let Some(time) = self.times.after(shown.time())
+        {
+            return Some(today.and_time(time));
+        }
+        let day = self.days.next_from(today.succ_opt()?)?;
+        Some(day.and_time(self.times.first()?))
     }
 
     /// The same, with `shown` itself as a candidate.
     fn next_wall_from(&self, shown: NaiveDateTime) -> Option<NaiveDateTime> {
         self.next_wall(shown - Duration::seconds(1))
+    }
+}
+
+/// The zone that an expression has with it, and its fields: `CRON_TZ=Europe/Berlin 0 9 * * *`.
+#[must_use]
+pub fn split_zone(expression: &str) -> (Option<&str>, &str) {
+    let text = expression.trim_ascii();
+    let zoned = text.strip_prefix("CRON_TZ=").or_else(|| text.strip_prefix("TZ="));
+    match zoned {
+        Some(zoned) => {
+            let (zone, fields) = zoned
+                .split_once(|c: char| c.is_ascii_whitespace())
+                .unwrap_or((zoned, ""));
+            (Some(zone), fields)
+        }
+        None => (None, text),
     }
 }
 

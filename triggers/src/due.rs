@@ -10,9 +10,11 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use worknode_core::time::Timestamp;
 
+pub use crate::admit::{OverlapDecision, overlap_decision};
 use crate::{
-    firing::Occurrence,
-    spec::{Misfire, Overlap},
+    firing::{Firing, Occurrence},
+    spec::Misfire,
+    timetable::{Slot, last_within},
     trigger::Trigger,
 };
 
@@ -44,15 +46,6 @@ impl Window {
     }
 }
 
-/// An occurrence with the instant for which it was scheduled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Firing {
-    /// Its identity.
-    pub occurrence: Occurrence,
-    /// When it should have been, or is.
-    pub scheduled_at: Timestamp,
-}
-
 /// Why an occurrence did not act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,8 +58,20 @@ pub enum SkipReason {
     CatchUpLimit,
     /// What the last firing started was still running (`overlap = "forbid"`).
     StillRunning,
-    /// A panic blocks all triggers.
+    /// Another one waits already for what the last firing started (`overlap = "queue"`).
+    OneWaits,
+    /// As many were running beside each other as may (`max_concurrent`).
+    TooMany,
+    /// It has acted as often as it may (`max_firings`).
+    Spent,
+    /// The provider gave nothing more (`on_quota = "skip"`).
+    Quota,
+    /// A panic blocks all triggers (`on_panic = "skip"`).
     Panic,
+    /// As much of the task was done as the step asks for (`done_below`).
+    DoneEnough,
+    /// The condition held for no agent.
+    NoAgent,
     /// The trigger is new: it watches from here on.
     New,
 }
@@ -78,7 +83,13 @@ impl fmt::Display for SkipReason {
             Self::Superseded => "missed, and a newer one stands for it",
             Self::CatchUpLimit => "missed, and more were missed than are made up for",
             Self::StillRunning => "the last firing was still running",
+            Self::OneWaits => "the last firing was still running, and another one waits for it already",
+            Self::TooMany => "as many firings were running as may run beside each other",
+            Self::Spent => "the trigger has acted as often as it may",
+            Self::Quota => "the provider gave nothing more",
             Self::Panic => "a panic blocks all triggers",
+            Self::DoneEnough => "enough of the task was done",
+            Self::NoAgent => "its condition held for no agent",
             Self::New => "the trigger is new, and watches from here on",
         })
     }
@@ -106,49 +117,75 @@ pub struct Due {
     pub unlisted: usize,
 }
 
-/// What a `cron` or `every` trigger owes for a window; `catch_up` bounds what is made up for.
-/// Triggers of other kinds, and those that are switched off, owe nothing here.
+impl Due {
+    /// The same for a trigger that may act only `left` times more: what is beyond is skipped.
+    #[must_use]
+    pub fn with_left(mut self, left: u64) -> Self {
+        let left = usize::try_from(left).unwrap_or(usize::MAX).min(self.fire.len());
+        let spent = self.fire.split_off(left);
+        self.skipped
+            .extend(spent.into_iter().map(|firing| (firing, SkipReason::Spent)));
+        self
+    }
+}
+
+/// What a `cron` or `every` trigger owes for a window; `catch_up` bounds what is made up for
+/// unless the trigger has a bound of its own. Triggers of other kinds, and those that are
+/// switched off, owe nothing here.
 #[must_use]
 pub fn due(trigger: &Trigger, window: Window, catch_up: usize) -> Due {
     if !trigger.enabled || window.now <= window.last {
         return Due::default();
     }
     let edge = window.edge().max(window.last);
-    let quota = quota(trigger.misfire, catch_up);
+    let quota = quota(trigger.misfire, trigger.terms().catch_up.unwrap_or(catch_up));
     let mut missed = newest(trigger, window.last, edge, quota + LISTED);
     let oldest = missed.last().copied();
     let mut skipped = missed.split_off(quota.min(missed.len()));
     missed.reverse();
     skipped.reverse();
 
-    let firing = |at: Timestamp| Firing {
-        occurrence: Occurrence::scheduled(&trigger.name, at),
-        scheduled_at: at,
+    let firing = |slot: Slot| Firing {
+        occurrence: Occurrence::scheduled(&trigger.name, slot.scheduled),
+        scheduled_at: slot.scheduled,
+        due_at: slot.due,
     };
     let reason = SkipReason::of(trigger.misfire);
-    let punctual = scheduled(trigger, edge, window.now);
+    let punctual = slots(trigger, edge, window.now);
     Due {
         fire: missed.into_iter().chain(punctual).map(firing).collect(),
-        unlisted: if skipped.len() < LISTED {
-            0
-        } else {
+        unlisted: match oldest {
             // The oldest listed one is not counted again.
-            let before = oldest.unwrap_or_default().minus(Duration::from_millis(1));
-            scheduled(trigger, window.last, before).take(COUNTED).count()
+            Some(oldest) if skipped.len() >= LISTED => {
+                let before = oldest.due.minus(Duration::from_millis(1));
+                slots(trigger, window.last, before).take(COUNTED).count()
+            }
+            _ => 0,
         },
-        skipped: skipped.into_iter().map(|at| (firing(at), reason)).collect(),
+        skipped: skipped.into_iter().map(|slot| (firing(slot), reason)).collect(),
     }
 }
 
-/// When to look at this trigger next: its first scheduled instant after `after`. `None` for
-/// triggers that have no timetable or are switched off.
+/// When to look at this trigger next: the first instant after `after` at which one of its
+/// timetable is due. `None` for triggers that have no timetable or are switched off.
 #[must_use]
 pub fn next_due(trigger: &Trigger, after: Timestamp) -> Option<Timestamp> {
-    if trigger.enabled {
-        trigger.next_scheduled(after)
-    } else {
-        None
-    }
+    trigger
+        .next_slot(after)
+        .filter(|_| trigger.enabled)
+        .map(|slot| slot.due)
+}
+
+/// The occurrences of a timetable that are due after `after`, in order, each as it will fire.
+/// Nothing is changed by looking. May be very many: take what is needed.
+pub fn upcoming(trigger: &Trigger, after: Timestamp) -> impl Iterator<Item = Firing> {
+    slots(trigger, after, Timestamp::MAX)
+        .filter(|_| trigger.enabled)
+        .map(|slot| Firing {
+            occurrence: Occurrence::scheduled(&trigger.name, slot.scheduled),
+            scheduled_at: slot.scheduled,
+            due_at: slot.due,
+        })
 }
 
 /// How many missed occurrences are made up for.
@@ -161,65 +198,26 @@ pub(crate) fn quota(misfire: Misfire, catch_up: usize) -> usize {
     limit.min(catch_up)
 }
 
-/// The scheduled instants in `(after, until]`, oldest first.
-fn scheduled(trigger: &Trigger, after: Timestamp, until: Timestamp) -> impl Iterator<Item = Timestamp> {
-    std::iter::successors(trigger.next_scheduled(after), |at| trigger.next_scheduled(*at))
-        .take_while(move |at| *at <= until)
+/// The occurrences that are due in `(after, until]`, oldest first.
+fn slots(trigger: &Trigger, after: Timestamp, until: Timestamp) -> impl Iterator<Item = Slot> {
+    std::iter::successors(trigger.next_slot(after), |slot| trigger.next_slot(slot.due))
+        .take_while(move |slot| slot.due <= until)
 }
 
-/// Up to `count` scheduled instants in `(after, until]`, newest first.
-fn newest(trigger: &Trigger, after: Timestamp, until: Timestamp, count: usize) -> Vec<Timestamp> {
+/// Up to `count` occurrences that are due in `(after, until]`, newest first.
+fn newest(trigger: &Trigger, after: Timestamp, until: Timestamp, count: usize) -> Vec<Slot> {
+    let moment = Duration::from_millis(1);
+    let next = |from: Timestamp| trigger.next_slot(from).map(|slot| slot.due);
     let mut found = Vec::new();
     let mut until = until;
     while found.len() < count
-        && let Some(at) = newest_one(trigger, after, until)
+        && let Some(due) = last_within(after, until, next)
+        && let Some(slot) = trigger.next_slot(due.minus(moment))
     {
-        found.push(at);
-        until = at.minus(Duration::from_millis(1));
+        found.push(slot);
+        until = due.minus(moment);
     }
     found
-}
-
-/// The newest scheduled instant in `(after, until]`.
-///
-/// Schedules only know how to go forward. Whether there is one left in `(middle, until]` is one
-/// question to them, so halving the window finds the last: forty questions for a century.
-fn newest_one(trigger: &Trigger, after: Timestamp, until: Timestamp) -> Option<Timestamp> {
-    let next_in =
-        |after: Timestamp, until: Timestamp| trigger.next_scheduled(after).filter(|at| *at <= until);
-    let mut newest = next_in(after, until)?;
-    // None lies after `until`, which moves down to meet the newest one known.
-    let mut until = until;
-    while newest < until {
-        let half = until.since(newest).as_millis() / 2;
-        let middle = newest.plus(Duration::from_millis(u64::try_from(half).unwrap_or(u64::MAX)));
-        match next_in(middle, until) {
-            Some(at) => newest = at,
-            None => until = middle,
-        }
-    }
-    Some(newest)
-}
-
-/// What to do with an occurrence, given what the last one started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OverlapDecision {
-    /// Act.
-    Start,
-    /// Do not act; record it as [`SkipReason::StillRunning`].
-    Skip,
-    /// Stop what is running, and act when that is proved.
-    ReplacePrevious,
-}
-
-/// The overlap rule.
-#[must_use]
-pub const fn overlap_decision(overlap: Overlap, previous_still_running: bool) -> OverlapDecision {
-    match (overlap, previous_still_running) {
-        (_, false) | (Overlap::Allow, true) => OverlapDecision::Start,
-        (Overlap::Forbid, true) => OverlapDecision::Skip,
-        (Overlap::Replace, true) => OverlapDecision::ReplacePrevious,
-    }
 }
 
 #[cfg(test)]

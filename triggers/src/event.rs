@@ -1,24 +1,61 @@
 //! Does this event fire that trigger?
 //!
 //! Pure state per trigger, folded from the events in their order. The same events give the same
-//! state and the same firings, so a restart replays them and nothing fires twice.
+//! state and the same firings, so a restart that goes on from a stored state, and sees events
+//! again that it has seen before, fires nothing twice.
+//!
+//! Two rules need time beside events: `debounce` acts when a burst is over, `absent_for` when
+//! nothing comes. Their holder asks [`EventState::next_due`] when to look, and looks with
+//! [`EventState::on_time`].
 
-use worknode_core::{hlc::Hlc, time::Timestamp};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use worknode_core::{bounds, hlc::Hlc, time::Timestamp};
+use worknode_query::Facts;
 
 use crate::{
-    firing::Occurrence,
+    firing::{Firing, Occurrence},
+    spec::CountBy,
     trigger::{EventRule, Trigger, When},
 };
 
-/// What a trigger remembers of the events it has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+mod index;
+mod opposite;
+mod tally;
+mod under;
+
+pub use self::{index::EventIndex, under::Under};
+use self::{opposite::is_opposite, tally::Tally};
+
+/// An event as triggers see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Its type.
+    pub kind: &'a str,
+    /// Its identity and place in order.
+    pub stamp: Hlc,
+    /// Whose event it is: any text that is the same for the same Worknode.
+    pub source: &'a str,
+    /// The names of that Worknode and all above it, from the team down, joined by `/`.
+    pub path: &'a str,
+    /// What conditions are asked of. Needed when [`Trigger::needs_facts`] says so.
+    pub facts: Option<&'a Facts>,
+}
+
+/// What a trigger remembers of the events it has seen. Can be stored, and gone on from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventState {
-    /// Matching events in a row since the trigger last fired.
-    count: u32,
-    /// When the event was recorded that it fired on last.
-    last_fired: Option<Timestamp>,
     /// The last event that made a difference; older ones are repetitions.
     last_seen: Option<Hlc>,
+    /// Since when the trigger watches.
+    begun: Option<Timestamp>,
+    /// For each source that counts for itself; under no name for all of them.
+    tallies: BTreeMap<String, Tally>,
+    /// Nothing is due by time before this instant.
+    quiet_until: Option<Timestamp>,
+    /// When sources that are at rest were last forgotten.
+    swept: Option<Timestamp>,
 }
 
 /// What one event means for a trigger.
@@ -26,7 +63,7 @@ pub struct EventState {
 pub enum EventDecision {
     /// It fires.
     Fire(Occurrence),
-    /// It counts, but there are not enough in a row.
+    /// It counts, but there are not enough.
     Counted {
         /// How many there are.
         have: u32,
@@ -39,98 +76,233 @@ pub enum EventDecision {
         /// When the trigger may fire again.
         until: Timestamp,
     },
+    /// It will fire when no other comes until then.
+    Settling {
+        /// When.
+        until: Timestamp,
+    },
+    /// It is what the trigger waits for: silence begins anew.
+    Heard,
     /// It is the opposite outcome: the count starts anew.
     Reset,
+    /// The condition could not be answered, so that it does not count.
+    Unjudged {
+        /// Why not.
+        reason: String,
+    },
+    /// It is from one source more than are watched at the same time, and does not count.
+    TooManySources,
     /// It has nothing to do with the trigger, or was seen before.
     Ignored,
 }
 
+/// What an event is to a rule.
+enum Part {
+    Match,
+    Reset,
+    Nothing,
+    Unjudged(String),
+}
+
 impl EventState {
     /// The state right after the trigger fired on the event with this stamp: what a restart
-    /// goes on from.
+    /// without a stored state goes on from, when sources count together.
     #[must_use]
-    pub const fn fired_on(stamp: Hlc) -> Self {
+    pub fn fired_on(stamp: Hlc) -> Self {
         Self {
-            count: 0,
-            last_fired: Some(stamp.wall),
-            last_seen: Some(stamp),
+            tallies: BTreeMap::from([(String::new(), Tally::fired_at(stamp.wall))]),
+            ..Self::new_at(stamp)
         }
     }
 
     /// The state of a trigger that is new at this stamp: it has not fired yet, and what came
     /// before is none of its business.
     #[must_use]
-    pub const fn new_at(stamp: Hlc) -> Self {
+    pub fn new_at(stamp: Hlc) -> Self {
         Self {
-            count: 0,
-            last_fired: None,
             last_seen: Some(stamp),
+            begun: Some(stamp.wall),
+            ..Self::default()
         }
     }
 
-    /// What the next event means. `kind` is its type, `stamp` its identity and place in order.
-    #[must_use]
-    pub fn on_event(self, trigger: &Trigger, kind: &str, stamp: Hlc) -> (Self, EventDecision) {
+    /// What the next event means.
+    pub fn on_event(&mut self, trigger: &Trigger, seen: &Seen<'_>) -> EventDecision {
         let When::Event(rule) = trigger.when() else {
-            return (self, EventDecision::Ignored);
+            return EventDecision::Ignored;
         };
-        let seen = self.last_seen.is_some_and(|last| stamp <= last);
-        if !trigger.enabled || seen {
-            return (self, EventDecision::Ignored);
+        let terms = trigger.terms();
+        let in_time = terms.start <= seen.stamp.wall && seen.stamp.wall <= terms.end;
+        let repeated = self.last_seen.is_some_and(|last| seen.stamp <= last);
+        if !trigger.enabled || !in_time || repeated {
+            return EventDecision::Ignored;
         }
-        if *kind == *rule.event {
-            self.on_match(trigger.name(), rule, stamp)
-        } else if self.count > 0 && is_opposite(&rule.event, kind) {
-            let state = Self {
-                count: 0,
-                last_seen: Some(stamp),
-                ..self
-            };
-            (state, EventDecision::Reset)
-        } else {
-            (self, EventDecision::Ignored)
+        match rule.part(seen) {
+            Part::Match => self.on_match(trigger.name(), rule, seen),
+            Part::Reset => self.on_reset(rule, seen),
+            Part::Nothing => EventDecision::Ignored,
+            Part::Unjudged(reason) => EventDecision::Unjudged { reason },
         }
     }
 
-    fn on_match(self, trigger: &str, rule: &EventRule, stamp: Hlc) -> (Self, EventDecision) {
-        let counted = Self {
-            // More than needed says nothing more.
-            count: self.count.saturating_add(1).min(rule.consecutive),
-            last_seen: Some(stamp),
-            ..self
+    /// When to look again, for what is due by time. At or before the instant at which it is.
+    #[must_use]
+    pub fn next_due(&self, trigger: &Trigger) -> Option<Timestamp> {
+        let When::Event(rule) = trigger.when() else {
+            return None;
         };
-        if counted.count < rule.consecutive {
-            let (have, need) = (counted.count, rule.consecutive);
-            return (counted, EventDecision::Counted { have, need });
-        }
-        let until = self.last_fired.map(|fired| fired.plus(rule.cooldown.0));
-        if let Some(until) = until.filter(|until| stamp.wall < *until) {
-            return (counted, EventDecision::Cooling { until });
-        }
-        let fired = Self {
-            count: 0,
-            last_fired: Some(stamp.wall),
-            ..counted
+        let silence = self
+            .begun
+            .filter(|_| self.tallies.is_empty() && rule.waits_for_silence_of_all());
+        let silent = silence.map(|begun| begun.plus(rule.absent_for.0));
+        silent.or(self.quiet_until).filter(|_| trigger.enabled)
+    }
+
+    /// What is due by time: bursts that are over, and sources from which nothing came. The
+    /// oldest first, at most [`bounds::TRIGGER_BATCH`]; then [`Self::next_due`] is in the past,
+    /// and the next look finds more.
+    pub fn on_time(&mut self, trigger: &Trigger, now: Timestamp) -> Vec<Firing> {
+        let When::Event(rule) = trigger.when() else {
+            return Vec::new();
         };
-        (fired, EventDecision::Fire(Occurrence::of_event(trigger, stamp)))
+        if self.next_due(trigger).is_none_or(|due| now < due) {
+            return Vec::new();
+        }
+        if rule.waits_for_silence_of_all()
+            && let (true, Some(begun)) = (self.tallies.is_empty(), self.begun)
+        {
+            self.tallies.insert(String::new(), Tally::heard_at(begun));
+        }
+        let mut due: Vec<(Timestamp, String)> = self
+            .tallies
+            .iter()
+            .filter_map(|(source, tally)| Some((tally.due(rule)?, source.clone())))
+            .filter(|(due, _)| *due <= now)
+            .collect();
+        due.sort();
+        due.truncate(bounds::TRIGGER_BATCH);
+        let fired = due.into_iter().filter_map(|(due, source)| {
+            let tally = self.tallies.get_mut(&source)?;
+            tally.fire_by_time(trigger.name(), &source, due)
+        });
+        let fired: Vec<Firing> = fired.collect();
+        let ends = trigger.terms().end;
+        self.quiet_until = self.tallies.values().filter_map(|tally| tally.due(rule)).min();
+        fired.into_iter().filter(|firing| firing.due_at <= ends).collect()
+    }
+
+    /// A source came into being that may stay silent, such as an agent that starts. Needed only
+    /// with `absent_for` and `count_by = "source"`; all others need no notice.
+    pub fn source_appeared(&mut self, trigger: &Trigger, source: &str, at: Timestamp) {
+        if let When::Event(rule) = trigger.when()
+            && !rule.absent_for.0.is_zero()
+            && rule.count_by == CountBy::Source
+            && (self.tallies.contains_key(source) || self.has_room(rule, at))
+        {
+            let tally = self
+                .tallies
+                .entry(source.to_owned())
+                .or_insert_with(|| Tally::heard_at(at));
+            let due = tally.due(rule);
+            self.note_due(due);
+        }
+    }
+
+    /// A source is gone: its silence means nothing any more.
+    pub fn source_gone(&mut self, source: &str) {
+        if !source.is_empty() {
+            self.tallies.remove(source);
+        }
+    }
+
+    fn on_match(&mut self, trigger: &str, rule: &EventRule, seen: &Seen<'_>) -> EventDecision {
+        let key = rule.key(seen);
+        if !self.tallies.contains_key(key) && !self.has_room(rule, seen.stamp.wall) {
+            return EventDecision::TooManySources;
+        }
+        self.last_seen = Some(seen.stamp);
+        let tally = self.tallies.entry(key.to_owned()).or_default();
+        let decision = tally.on_match(trigger, rule, seen.stamp);
+        let due = tally.due(rule);
+        self.note_due(due);
+        decision
+    }
+
+    fn on_reset(&mut self, rule: &EventRule, seen: &Seen<'_>) -> EventDecision {
+        let Some(tally) = self.tallies.get_mut(rule.key(seen)) else {
+            return EventDecision::Ignored;
+        };
+        if !tally.reset(rule, seen.stamp.wall) {
+            return EventDecision::Ignored;
+        }
+        self.last_seen = Some(seen.stamp);
+        EventDecision::Reset
+    }
+
+    /// May one source more be remembered? Those at rest are forgotten for it, at most once a
+    /// second, so that a flood of sources costs no more than one of events.
+    fn has_room(&mut self, rule: &EventRule, now: Timestamp) -> bool {
+        if self.tallies.len() < bounds::TRIGGER_SOURCES {
+            return true;
+        }
+        let recently = self.swept.is_some_and(|swept| now.since(swept).as_secs() < 1);
+        if !recently {
+            self.swept = Some(now);
+            self.tallies.retain(|_, tally| !tally.is_at_rest(rule, now));
+        }
+        self.tallies.len() < bounds::TRIGGER_SOURCES
+    }
+
+    fn note_due(&mut self, due: Option<Timestamp>) {
+        self.quiet_until = match (self.quiet_until, due) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
 }
 
-/// Last words of event types that tell of a good end.
-const GOOD: [&str; 5] = ["succeeded", "completed", "passed", "approved", "recovered"];
-/// Last words of event types that tell of a bad end.
-const BAD: [&str; 4] = ["failed", "rejected", "crashed", "broken"];
+impl EventRule {
+    /// What this event is to the rule.
+    fn part(&self, seen: &Seen<'_>) -> Part {
+        if self.under.as_ref().is_some_and(|under| !under.holds(seen.path)) {
+            return Part::Nothing;
+        }
+        let resets = self
+            .reset_by
+            .as_ref()
+            .is_some_and(|types| types.matches(seen.kind));
+        if resets {
+            return Part::Reset;
+        }
+        if !self.event.matches(seen.kind) {
+            let opposite = |event| self.in_a_row && is_opposite(event, seen.kind);
+            let opposite = self.event.literal().is_some_and(opposite);
+            return if opposite { Part::Reset } else { Part::Nothing };
+        }
+        match (&self.condition, seen.facts) {
+            (None, _) => Part::Match,
+            (Some(_), None) => Part::Unjudged("nothing is known of the event to answer `where`".to_owned()),
+            (Some(condition), Some(facts)) => match condition.holds(facts) {
+                Ok(true) => Part::Match,
+                // The same thing happened, and it was good this time.
+                Ok(false) if self.in_a_row => Part::Reset,
+                Ok(false) => Part::Nothing,
+                Err(error) => Part::Unjudged(error.to_string()),
+            },
+        }
+    }
 
-/// True when both types are of one family, which is all but the last word, and one tells of a
-/// good end and the other of a bad one: `compilation_failed` and `compilation_succeeded`.
-fn is_opposite(one: &str, other: &str) -> bool {
-    let split = |kind| str::rsplit_once(kind, ['_', '.', '-']);
-    let (Some((family, end)), Some((other_family, other_end))) = (split(one), split(other)) else {
-        return false;
-    };
-    family == other_family
-        && ((GOOD.contains(&end) && BAD.contains(&other_end))
-            || (BAD.contains(&end) && GOOD.contains(&other_end)))
+    /// Under which name it counts.
+    fn key<'a>(&self, seen: &Seen<'a>) -> &'a str {
+        match self.count_by {
+            CountBy::All => "",
+            CountBy::Source => seen.source,
+        }
+    }
+
+    fn waits_for_silence_of_all(&self) -> bool {
+        !self.absent_for.0.is_zero() && self.count_by == CountBy::All
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,21 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use worknode_core::{
-    hlc::Hlc,
-    time::{Span, Timestamp},
-};
+use worknode_core::{hlc::Hlc, time::Timestamp};
+
+use crate::trigger::StepTime;
+
+/// An occurrence with its instants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// Its identity.
+    pub occurrence: Occurrence,
+    /// For when it was scheduled.
+    pub scheduled_at: Timestamp,
+    /// When it is due: later than scheduled with jitter, or for a step whose own time was past
+    /// when its task got the deadline.
+    pub due_at: Timestamp,
+}
 
 /// One occurrence of a trigger. Two looks at the same window, before and after a crash, yield
 /// equal occurrences; whoever has recorded one does not act on it again.
@@ -14,9 +25,11 @@ use worknode_core::{
 /// Text: `trigger@key`. The key is
 /// - the scheduled instant, for `cron` and `every`;
 /// - `<task>@<deadline>#<step>`, for a step of a deadline ladder, with the step as the time
-///   before the deadline: a moved deadline makes new occurrences, an edited ladder none for the
-///   steps that stay;
-/// - the stamp of the event, for `event`.
+///   before the deadline (`6h`), after it (`+6h`), or the part of the time that has passed
+///   (`80%`): a moved deadline makes new occurrences, an edited ladder none for the steps that
+///   stay;
+/// - the stamp of the event, for `event`; of the last one with `debounce`;
+/// - `<source>@<instant>#absent`, for `absent_for`, with the instant from which nothing came.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Occurrence {
     /// Name of the trigger. Has no `@`.
@@ -32,11 +45,17 @@ impl Occurrence {
         Self::new(trigger, at.to_string())
     }
 
-    /// Of the step that stands `before` the deadline of a task.
+    /// Of a step around the deadline of a task.
     #[must_use]
-    pub fn step(trigger: &str, task: &str, deadline: Timestamp, before: Span) -> Self {
-        let before = before.to_string().replace(' ', "");
-        Self::new(trigger, format!("{task}@{deadline}#{before}"))
+    pub fn step(trigger: &str, task: &str, deadline: Timestamp, when: StepTime) -> Self {
+        let when = when.to_string().replace(' ', "");
+        Self::new(trigger, format!("{task}@{deadline}#{when}"))
+    }
+
+    /// Of a trigger that waits for events of a source and got none since an instant.
+    #[must_use]
+    pub fn absence(trigger: &str, source: &str, since: Timestamp) -> Self {
+        Self::new(trigger, format!("{source}@{since}#absent"))
     }
 
     /// Of a trigger that watches events.
@@ -93,6 +112,8 @@ impl<'de> Deserialize<'de> for Occurrence {
 
 #[cfg(test)]
 mod tests {
+    use worknode_core::time::Span;
+
     use super::*;
 
     #[test]
@@ -105,8 +126,21 @@ mod tests {
                 "daily@2026-12-01T17:00:00.000Z",
             ),
             (
-                Occurrence::step("ladder", "schema", deadline, Span::secs(36 * 3600)),
+                Occurrence::step(
+                    "ladder",
+                    "schema",
+                    deadline,
+                    StepTime::Before(Span::secs(36 * 3600)),
+                ),
                 "ladder@schema@2026-12-01T17:00:00.000Z#1day12h",
+            ),
+            (
+                Occurrence::step("ladder", "schema", deadline, StepTime::After(Span::secs(60))),
+                "ladder@schema@2026-12-01T17:00:00.000Z#+1m",
+            ),
+            (
+                Occurrence::absence("quiet", "coder-1", deadline),
+                "quiet@coder-1@2026-12-01T17:00:00.000Z#absent",
             ),
             (
                 Occurrence::of_event("broken", stamp),

@@ -8,6 +8,9 @@ use std::fmt;
 /// Longest pattern, in bytes.
 pub const MAX_LENGTH: usize = 128;
 
+/// The characters that stand for others.
+const WILD: [char; 2] = ['*', '?'];
+
 /// A checked pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Glob(Box<str>);
@@ -77,6 +80,24 @@ impl Glob {
         }
     }
 
+    /// The only text that fits, when there is only one.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        (!self.0.contains(WILD)).then_some(&self.0)
+    }
+
+    /// What every text that fits begins with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.0.split(WILD).next().unwrap_or_default()
+    }
+
+    /// What every text that fits ends with.
+    #[must_use]
+    pub fn suffix(&self) -> &str {
+        self.0.rsplit(WILD).next().unwrap_or_default()
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -113,6 +134,17 @@ mod tests {
             assert!(matches(pattern, yes), "{pattern} {yes}");
             assert!(no.is_empty() || !matches(pattern, no), "{pattern} {no}");
         }
+    }
+
+    #[test]
+    fn the_plain_ends_of_a_pattern_are_known() {
+        let glob = |text| Glob::parse(text).unwrap();
+        assert_eq!(glob("exact").literal(), Some("exact"));
+        let pattern = glob("task_*ed?x");
+        assert_eq!(
+            (pattern.literal(), pattern.prefix(), pattern.suffix()),
+            (None, "task_", "x")
+        );
     }
 
     #[test]

@@ -5,25 +5,33 @@
 //! each is set is a rule of [`crate::validate`]. The comments on fields are what the JSON
 //! Schema shows.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use worknode_core::time::Span;
+use worknode_core::time::{Span, Timestamp};
 
+mod action;
+mod deadline;
 mod notify;
+mod policy;
 
-pub use notify::NotifySpec;
+pub use self::{
+    action::{BudgetSpec, EmitSpec, EscalateSpec, GateSpec, RunSpec, SpawnSpec, TaskSpec, TerminateSpec},
+    deadline::{DeadlineSpec, NotAPercentage, Percent, StepSpec},
+    notify::{NotifySpec, WebhookSpec},
+    policy::{CountBy, Hindered, Misfire, Overlap, RetrySpec},
+};
 
 /// A rule that makes the runtime act: when one schedule is due, take one action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerSpec {
     /// Unique name: letters, digits, `-`, `_` and `.`.
     pub name: String,
 
     /// Schedule: a cron expression of five fields (minute hour day month weekday), of six with
-    /// the second in front, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.
+    /// the second in front, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`,
+    /// `@every 2h`. The day may be `L`, `L-3`, `LW` or `15W`, the weekday `FRI#2` or `FRIL`.
+    /// `CRON_TZ=Europe/Berlin` may stand in front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cron: Option<String>,
     /// Time zone of `cron`, as in `Europe/Berlin`. Default: UTC.
@@ -33,27 +41,90 @@ pub struct TriggerSpec {
     /// `"2h"` means at even hours, and a restart changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Span>,
-    /// Schedule: the type of the events to act on, as in `compilation_failed`.
+    /// With `every`: the instant from which the periods are counted, both ways. Default: 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Timestamp>,
+    /// Schedule: the type of the events to act on, as in `compilation_failed`; a pattern with
+    /// `*` and `?` for many types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
-    /// Schedule: steps before the deadlines of tasks, each with an action of its own.
+    /// Schedule: steps around the deadlines of tasks, each with an action of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<DeadlineSpec>,
+
+    /// A condition in CEL. With `event`: on `event`, `node`, `agent` and `now`. With `cron` and
+    /// `every`: on `agent` and `now`; the trigger acts when it holds for an agent of the team.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// With `event`: only events of this Worknode and those below it. The names from the team
+    /// down, as in `webapp/backend`; `*` stands for any one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
+    /// With `event`: act on every n-th matching event in a row. An event of the same family
+    /// with the opposite outcome (`compilation_succeeded` for `compilation_failed`), one of
+    /// `reset_by`, or one of the type for which `where` does not hold, starts the count anew.
+    /// Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consecutive: Option<u32>,
+    /// With `event`: act on every n-th matching event, whatever happens between. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// With `count` or `consecutive`: all of them within this time. Default: however long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Span>,
+    /// With `event`: whether events of all sources count together, or those of each for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_by: Option<CountBy>,
+    /// With `consecutive` or `absent_for`: type or pattern of further events that start anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_by: Option<String>,
+    /// With `event`: act when that long none matched any more, on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounce: Option<Span>,
+    /// With `event`: act when that long none matched, once until one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_for: Option<Span>,
+    /// With `event`: time after acting in which the trigger does not act again. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown: Option<Span>,
 
     /// What becomes of occurrences that were missed while nothing could act on them.
     #[serde(default)]
     pub misfire: Misfire,
+    /// With `misfire = "all"`: how many are made up for. Default: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<usize>,
     /// What to do when what the trigger started last is still running.
     #[serde(default)]
     pub overlap: Overlap,
-    /// With `event`: act on every n-th matching event in a row. An event of the same family
-    /// with the opposite outcome (`compilation_succeeded` for `compilation_failed`) starts the
-    /// count anew. Default: 1.
+    /// With `overlap = "allow"`: how many may run beside each other. One more is skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consecutive: Option<u32>,
-    /// With `event`: time after acting in which the trigger does not act again. Default: none.
+    pub max_concurrent: Option<u32>,
+    /// With `cron` and `every`: act up to that much later, each time by another amount, and
+    /// always before the next time. The amount follows from the name and the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cooldown: Option<Span>,
+    pub jitter: Option<Span>,
+    /// Nothing is due before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Timestamp>,
+    /// Nothing is due after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Timestamp>,
+    /// How often it acts in all. Default: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_firings: Option<u64>,
+    /// Whether and how an action that failed is tried again. Default: not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySpec>,
+    /// What to do while the provider gives nothing more. Default: wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_quota: Option<Hindered>,
+    /// What to do while a panic holds everything. Default: skip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_panic: Option<Hindered>,
+    /// After how many failures in a row an alarm is raised. Default: 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_after: Option<u32>,
     /// False switches the trigger off and keeps it in the file.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -67,125 +138,22 @@ pub struct TriggerSpec {
     /// Action: send a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifySpec>,
+    /// Action: give agents or a task more, for a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate: Option<EscalateSpec>,
+    /// Action: run gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateSpec>,
     /// Action: record an event, on which other triggers may act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emit: Option<EmitSpec>,
+    /// Action: run a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunSpec>,
 }
 
 const fn yes() -> bool {
     true
-}
-
-/// What becomes of occurrences that were missed: the daemon was down, the machine slept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Misfire {
-    /// None is made up for.
-    Skip,
-    /// The newest is made up for; it stands for the others.
-    #[default]
-    Once,
-    /// All are made up for, oldest first, up to the catch-up limit.
-    All,
-}
-
-/// What to do when an occurrence is due and what the last one started is still running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Overlap {
-    /// Act; several may run beside each other.
-    Allow,
-    /// Do not act; the occurrence is recorded as skipped.
-    #[default]
-    Forbid,
-    /// Stop what is running, then act.
-    Replace,
-}
-
-/// Steps before the deadlines of tasks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DeadlineSpec {
-    /// Whose deadlines: `task:` and a name or pattern, as in `task:*` or `task:api-?`.
-    pub of: String,
-    /// What to do how long before.
-    pub steps: Vec<StepSpec>,
-}
-
-/// One step of a deadline ladder: a time and one action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepSpec {
-    /// How long before the deadline; `"0s"` is at the deadline.
-    pub at: Span,
-    /// Action: start an agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spawn: Option<SpawnSpec>,
-    /// Action: stop agents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub terminate: Option<TerminateSpec>,
-    /// Action: send a message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notify: Option<NotifySpec>,
-    /// Action: record an event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub emit: Option<EmitSpec>,
-}
-
-/// Start an agent: one of the team by name, or a new one of a profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SpawnSpec {
-    /// Name of an agent of the team. This or `profile`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
-    /// Profile of the agent. This or `agent`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<String>,
-    /// What it shall do. Default: the task or event that the trigger is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskSpec>,
-    /// Wall time of the run, after which it is stopped. Default: that of the profile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_duration: Option<Span>,
-}
-
-/// A task to make for the agent that is started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TaskSpec {
-    /// One line that says what is to be done.
-    pub title: String,
-    /// What the agent is told.
-    #[serde(default)]
-    pub prompt: String,
-    /// Files that the task may change, relative to the repository. Default: none.
-    #[serde(default)]
-    pub files: Vec<String>,
-    /// Gates that its work must pass. Default: those of the team.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gates: Option<Vec<String>>,
-}
-
-/// Stop agents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TerminateSpec {
-    /// Name of an agent, or a pattern with `*` and `?`.
-    pub agents: String,
-    /// Why, for the receipt.
-    pub reason: String,
-}
-
-/// Record an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmitSpec {
-    /// Type of the event.
-    pub event: String,
-    /// What it carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<BTreeMap<String, String>>,
 }
 
 #[cfg(test)]

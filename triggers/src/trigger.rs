@@ -1,16 +1,23 @@
 //! A trigger whose configuration was checked: what the rules work on.
 //!
-//! Kept small, because there may be a hundred thousand: patterns are plain text, and what an
-//! action carries is shared with every clone.
+//! Kept small, because there may be a hundred thousand: patterns are plain text, what an action
+//! carries is shared with every clone, and terms at their defaults take no room.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use worknode_core::time::{Span, Timestamp};
 
 use crate::{
+    condition::Condition,
     cron::CronSchedule,
+    event::Under,
     glob::Glob,
-    spec::{EmitSpec, Misfire, Overlap, SpawnSpec, TriggerSpec},
+    spec::{
+        CountBy, EmitSpec, EscalateSpec, GateSpec, Misfire, Overlap, Percent, RunSpec, SpawnSpec,
+        TriggerSpec, WebhookSpec,
+    },
+    template::About,
+    terms::{Terms, USUAL},
     validate::{self, Problem},
 };
 
@@ -24,6 +31,8 @@ pub struct Trigger {
     pub(crate) enabled: bool,
     /// Absent for ladders, whose steps have their own.
     pub(crate) action: Option<Arc<Action>>,
+    /// Absent when all are the usual ones.
+    pub(crate) terms: Option<Box<Terms>>,
 }
 
 /// What makes a trigger due.
@@ -31,41 +40,91 @@ pub struct Trigger {
 pub enum When {
     /// A cron schedule.
     Cron(Box<CronSchedule>),
-    /// The multiples of a period since 1970.
-    Every(Span),
-    /// Events of a type.
-    Event(EventRule),
-    /// Steps before deadlines.
-    Deadline(Ladder),
+    /// Every so often.
+    Every(Period),
+    /// Events.
+    Event(Box<EventRule>),
+    /// Steps around deadlines.
+    Deadline(Box<Ladder>),
+}
+
+/// A period, and an instant at which one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// How long; at least a second.
+    pub every: Span,
+    /// Where the periods are counted from, both ways.
+    pub baseline: Timestamp,
 }
 
 /// Which events to act on, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRule {
-    /// Type of the events.
-    pub event: Box<str>,
-    /// Act on every n-th in a row; at least 1.
-    pub consecutive: u32,
+    /// Types of the events.
+    pub event: Glob,
+    /// Only of this Worknode and those below it.
+    pub under: Option<Under>,
+    /// Only those for which this holds.
+    pub condition: Option<Condition>,
+    /// Further types that start the count anew.
+    pub reset_by: Option<Glob>,
+    /// How many it takes; at least 1.
+    pub need: u32,
+    /// Whether these have to be in a row.
+    pub in_a_row: bool,
+    /// All of them within this time; zero for however long.
+    pub within: Span,
+    /// Whose events count together.
+    pub count_by: CountBy,
+    /// Act when that long none matched any more; zero for at once.
+    pub debounce: Span,
+    /// Act when that long none matched; zero for acting on events.
+    pub absent_for: Span,
     /// Time after acting in which nothing fires; may be zero.
     pub cooldown: Span,
 }
 
-/// Steps before the deadlines of the tasks that a pattern names.
+/// Steps around the deadlines of the tasks that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
     /// Names of tasks.
     pub tasks: Glob,
-    /// The steps, the earliest first; no two at the same time.
+    /// Only tasks for which this holds.
+    pub condition: Option<Condition>,
+    /// The steps, the earliest before a deadline first; no two at the same time.
     pub steps: Box<[LadderStep]>,
 }
 
 /// One step of a ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LadderStep {
-    /// How long before the deadline.
-    pub before: Span,
+    /// When.
+    pub when: StepTime,
+    /// Only when less than that is done.
+    pub done_below: Option<Percent>,
     /// What to do.
     pub action: Arc<Action>,
+}
+
+/// When a step is, as seen from the deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepTime {
+    /// So long before it.
+    Before(Span),
+    /// When that much of the time to it has passed.
+    Elapsed(Percent),
+    /// So long after it.
+    After(Span),
+}
+
+impl fmt::Display for StepTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Before(span) => write!(f, "{span}"),
+            Self::Elapsed(percent) => write!(f, "{percent}"),
+            Self::After(span) => write!(f, "+{span}"),
+        }
+    }
 }
 
 /// What a firing does.
@@ -73,12 +132,16 @@ pub struct LadderStep {
 pub enum Action {
     /// Start an agent. Exactly one of `agent` and `profile` is set.
     Spawn(SpawnSpec),
-    /// Stop the agents that the pattern names.
+    /// Stop agents.
     Terminate {
         /// Names of agents.
         agents: Glob,
+        /// Only those for which this holds.
+        condition: Option<Condition>,
         /// Why.
         reason: String,
+        /// Time between asking and ending, when not the run's own.
+        grace: Option<Span>,
     },
     /// Send a message.
     Notify {
@@ -87,8 +150,30 @@ pub enum Action {
         /// What it says; without it, the caller says what is due.
         message: Option<String>,
     },
+    /// Give agents or a task more, for a time.
+    Escalate(EscalateSpec),
+    /// Run gates.
+    Gate(GateSpec),
     /// Record an event.
     Emit(EmitSpec),
+    /// Run a command.
+    Run(RunSpec),
+}
+
+impl Action {
+    /// The key that it has in the configuration.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Spawn(_) => "spawn",
+            Self::Terminate { .. } => "terminate",
+            Self::Notify { .. } => "notify",
+            Self::Escalate(_) => "escalate",
+            Self::Gate(_) => "gate",
+            Self::Emit(_) => "emit",
+            Self::Run(_) => "run",
+        }
+    }
 }
 
 /// Who gets a message.
@@ -102,6 +187,10 @@ pub enum Recipient {
     Operator,
     /// One agent, by name.
     Agent(String),
+    /// A server.
+    Webhook(WebhookSpec),
+    /// A program with its arguments.
+    Command(Vec<String>),
 }
 
 impl From<&str> for Recipient {
@@ -168,62 +257,42 @@ impl Trigger {
         self.action.as_ref()
     }
 
-    /// The first scheduled instant strictly after `after`. `None` for triggers without a
-    /// timetable, and when there is no such instant.
-    pub(crate) fn next_scheduled(&self, after: Timestamp) -> Option<Timestamp> {
+    /// The further terms.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        self.terms.as_deref().unwrap_or(&USUAL)
+    }
+
+    /// What its texts may speak of.
+    #[must_use]
+    pub const fn about(&self) -> About {
+        match self.when {
+            When::Cron(_) | When::Every(_) => About::Time,
+            When::Event(_) => About::Event,
+            When::Deadline(_) => About::Task,
+        }
+    }
+
+    /// Whether its condition can only be answered with facts: about the event, each task, or
+    /// each agent.
+    #[must_use]
+    pub fn needs_facts(&self) -> bool {
         match &self.when {
-            When::Cron(schedule) => schedule.next_after(after),
-            When::Every(period) => next_multiple(*period, after),
-            When::Event(_) | When::Deadline(_) => None,
+            When::Cron(_) | When::Every(_) => self.terms().agents.is_some(),
+            When::Event(rule) => rule.condition.is_some(),
+            When::Deadline(ladder) => ladder.condition.is_some(),
         }
     }
 }
 
-fn next_multiple(period: Span, after: Timestamp) -> Option<Timestamp> {
-    let period = worknode_core::time::millis(period.0);
-    let next = after
-        .as_millis()
-        .checked_div(period)?
-        .checked_add(1)?
-        .checked_mul(period)?;
-    (next <= Timestamp::MAX.as_millis()).then(|| Timestamp::from_millis(next))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
     fn a_trigger_is_small() {
         // A hundred thousand of them, with a name and a schedule each, stay far below 100 MB.
-        assert!(size_of::<Trigger>() <= 128, "{}", size_of::<Trigger>());
-        assert!(size_of::<CronSchedule>() <= 512, "{}", size_of::<CronSchedule>());
-    }
-
-    proptest! {
-        #[test]
-        fn multiples_are_strictly_after_and_at_most_a_period_away(
-            period in 1_u64..10_000_000,
-            after in 0..=Timestamp::MAX.as_millis(),
-        ) {
-            let after = Timestamp::from_millis(after);
-            let period = Span(std::time::Duration::from_millis(period));
-            if let Some(next) = next_multiple(period, after) {
-                prop_assert!(next > after);
-                prop_assert!(next.since(after) <= period.0);
-                prop_assert_eq!(u128::from(next.as_millis()) % period.0.as_millis(), 0);
-            }
-        }
-    }
-
-    #[test]
-    fn no_multiple_lies_beyond_the_end_of_time() {
-        assert_eq!(next_multiple(Span::secs(1), Timestamp::MAX), None);
-        assert_eq!(
-            next_multiple(Span(std::time::Duration::MAX), Timestamp::default()),
-            None
-        );
+        assert!(size_of::<Trigger>() <= 96, "{}", size_of::<Trigger>());
+        assert!(size_of::<CronSchedule>() <= 128, "{}", size_of::<CronSchedule>());
     }
 }

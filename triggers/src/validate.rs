@@ -4,30 +4,37 @@
 //! of rules that could disagree. A missing part is noted and the walk goes on, so that its
 //! author sees all mistakes at once.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::sync::Arc;
+
+use worknode_query::Scope;
 
 use crate::{
-    cron::{CronSchedule, DEFAULT_ZONE},
-    spec::{DeadlineSpec, Misfire, TriggerSpec},
-    trigger::{EventRule, Ladder, LadderStep, Trigger, When},
+    condition::Condition,
+    spec::TriggerSpec,
+    template::About,
+    trigger::{Trigger, When},
 };
 
 mod action;
+mod cycles;
+mod event;
+mod ladder;
+mod schedule;
+mod terms;
 mod words;
 
+use self::{
+    action::{Actions, action},
+    words::name,
+};
 pub use self::{
-    action::MAX_FILES,
+    action::{MAX_COMMAND, MAX_ESCALATION, MAX_FILES},
+    cycles::{Cycle, cycles},
+    event::{MAX_COUNT, MAX_COUNT_WITHIN},
+    ladder::MAX_STEPS,
+    schedule::MIN_PERIOD,
     words::{MAX_NAME, MAX_TEXT},
 };
-use self::{
-    action::{Actions, Recipients, action},
-    words::{exactly_one, glob, name, shortened},
-};
-
-/// Shortest period of `every`. As fine as cron gets; what needs more is an event.
-pub const MIN_PERIOD: Duration = Duration::from_secs(1);
-/// Steps of one ladder. More are an error.
-pub const MAX_STEPS: usize = 32;
 
 /// One mistake in a trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,166 +72,59 @@ impl Problems {
 pub(crate) fn compile(spec: &TriggerSpec) -> Result<Trigger, Vec<Problem>> {
     let mut problems = Problems::default();
     name(&spec.name, "name", &mut problems);
-    let when = schedule(spec, &mut problems);
-    useless_keys(spec, &mut problems);
+    let when = schedule::schedule(spec, &mut problems);
+    schedule::useless_keys(spec, &mut problems);
+    let terms = terms::terms(spec, &mut problems);
     let action = if spec.deadline.is_some() {
-        ladder_has_no_action(spec, &mut problems);
+        ladder::has_no_action(spec, &mut problems);
         None
     } else {
-        let recipients = Recipients::WithoutTask;
-        action(&Actions::of_trigger(spec), "", recipients, &mut problems).map(Arc::new)
+        let about = if spec.event.is_some() {
+            About::Event
+        } else {
+            About::Time
+        };
+        let matching = spec.condition.as_ref().filter(|_| spec.event.is_none());
+        action(&Actions::of_trigger(spec), "", about, matching, &mut problems).map(Arc::new)
     };
     match when {
-        Some(when) if problems.0.is_empty() => Ok(Trigger {
-            name: spec.name.as_str().into(),
-            when,
-            misfire: spec.misfire,
-            overlap: spec.overlap,
-            enabled: spec.enabled,
-            action,
-        }),
+        Some(when) if problems.0.is_empty() => finish(spec, when, terms, action),
         _ => Err(problems.0),
     }
 }
 
-/// The one schedule that is set.
-fn schedule(spec: &TriggerSpec, problems: &mut Problems) -> Option<When> {
-    let set = [
-        ("cron", spec.cron.is_some()),
-        ("every", spec.every.is_some()),
-        ("event", spec.event.is_some()),
-        ("deadline", spec.deadline.is_some()),
-    ];
-    exactly_one(&set, "", "schedule", problems);
-    // All that are set are checked, so that the author of two sees the mistakes of both.
-    let cron = spec.cron.as_deref().and_then(|cron| {
-        let zone = spec.timezone.as_deref().unwrap_or(DEFAULT_ZONE);
-        cron_schedule(cron, zone, problems)
-    });
-    let every = spec.every.map(|period| {
-        problems.require(period.0 >= MIN_PERIOD, "every", "a period is one second or more");
-        When::Every(period)
-    });
-    let event = spec
-        .event
-        .as_deref()
-        .map(|event| event_rule(spec, event, problems));
-    let deadline = spec
-        .deadline
-        .as_ref()
-        .and_then(|deadline| ladder(deadline, problems));
-    cron.or(every).or(event).or(deadline)
-}
-
-fn cron_schedule(cron: &str, zone: &str, problems: &mut Problems) -> Option<When> {
-    match CronSchedule::parse(cron, zone) {
-        Ok(schedule) => Some(When::Cron(Box::new(schedule))),
-        Err(error) => {
-            let about_zone = error.is_about_zone();
-            let key = if about_zone { "timezone" } else { "cron" };
-            problems.add(key, error.to_string(), error.hint());
-            // A wrong zone must not hide a wrong expression.
-            if about_zone && let Err(error) = CronSchedule::parse(cron, DEFAULT_ZONE) {
-                problems.add("cron", error.to_string(), error.hint());
-            }
-            None
-        }
-    }
-}
-
-fn event_rule(spec: &TriggerSpec, event: &str, problems: &mut Problems) -> When {
-    name(event, "event", problems);
-    let consecutive = spec.consecutive.unwrap_or(1);
-    problems.require(consecutive > 0, "consecutive", "the count starts at 1");
-    if spec.emit.as_ref().is_some_and(|emit| emit.event == event) {
-        problems.add("emit.event", "the trigger would fire itself for ever", None);
-    }
-    When::Event(EventRule {
-        event: event.into(),
-        consecutive,
-        cooldown: spec.cooldown.unwrap_or_default(),
-    })
-}
-
-/// Keys that are set and would do nothing: their author expects something of them.
-fn useless_keys(spec: &TriggerSpec, problems: &mut Problems) {
-    for (key, is_set, needed, is_there) in [
-        ("timezone", spec.timezone.is_some(), "cron", spec.cron.is_some()),
-        (
-            "consecutive",
-            spec.consecutive.is_some(),
-            "event",
-            spec.event.is_some(),
-        ),
-        ("cooldown", spec.cooldown.is_some(), "event", spec.event.is_some()),
-    ] {
-        if is_set && !is_there {
-            problems.add(key, format!("`{key}` has a meaning only beside `{needed}`"), None);
-        }
-    }
-    if spec.event.is_some() && spec.misfire != Misfire::default() {
-        let hint = "events are read from the journal, so none is missed: leave it out";
-        problems.add(
-            "misfire",
-            "`misfire` has no meaning beside `event`",
-            Some(hint.to_owned()),
-        );
-    }
-}
-
-fn ladder(spec: &DeadlineSpec, problems: &mut Problems) -> Option<When> {
-    let tasks = match spec.of.strip_prefix("task:") {
-        Some(pattern) => glob(pattern, "deadline.of", problems),
-        None => {
-            let hint = "write `task:*` for all tasks".to_owned();
-            let message = format!("`{}` does not say whose deadlines", shortened(&spec.of));
-            problems.add("deadline.of", message, Some(hint));
-            None
-        }
+fn finish(
+    spec: &TriggerSpec,
+    when: When,
+    terms: Option<Box<crate::terms::Terms>>,
+    action: Option<Arc<crate::trigger::Action>>,
+) -> Result<Trigger, Vec<Problem>> {
+    let trigger = Trigger {
+        name: spec.name.as_str().into(),
+        when,
+        misfire: spec.misfire,
+        overlap: spec.overlap,
+        enabled: spec.enabled,
+        action,
+        terms,
     };
-    let count = spec.steps.len();
-    problems.require(count > 0, "deadline.steps", "a ladder has at least one step");
-    if count > MAX_STEPS {
-        problems.add(
-            "deadline.steps",
-            format!("{count} steps; at most {MAX_STEPS} are allowed"),
-            None,
-        );
-        return None;
+    match cycles([&trigger]).pop() {
+        Some(Cycle { problem, .. }) => Err(vec![problem]),
+        None => Ok(trigger),
     }
-    let mut seen = BTreeSet::new();
-    let mut steps: Vec<LadderStep> = Vec::with_capacity(count);
-    for (index, step) in spec.steps.iter().enumerate() {
-        let key = format!("deadline.steps[{index}]");
-        if !seen.insert(step.at) {
-            // The time is the step's identity.
-            let hint = "put the second action into a trigger of its own".to_owned();
-            problems.add(
-                format!("{key}.at"),
-                format!("there is another step at {}", step.at),
-                Some(hint),
-            );
-        }
-        let action = action(&Actions::of_step(step), &key, Recipients::OfTask, problems).map(Arc::new);
-        steps.extend(action.map(|action| LadderStep {
-            before: step.at,
-            action,
-        }));
-    }
-    steps.sort_by_key(|step| std::cmp::Reverse(step.before));
-    Some(When::Deadline(Ladder {
-        tasks: tasks?,
-        steps: steps.into(),
-    }))
 }
 
-fn ladder_has_no_action(spec: &TriggerSpec, problems: &mut Problems) {
-    for (key, is_set) in Actions::of_trigger(spec).set() {
-        if is_set {
-            let hint = "put it into a step".to_owned();
-            problems.add(key, "each step of a ladder has its own action", Some(hint));
-        }
-    }
+/// Reads a condition and notes what is wrong with it.
+fn condition(
+    source: Option<&String>,
+    key: &str,
+    scope: &Scope,
+    problems: &mut Problems,
+) -> Option<Condition> {
+    let compiled = Condition::compile(source?, scope);
+    compiled
+        .map_err(|error| problems.add(key, error.to_string(), error.hint.clone()))
+        .ok()
 }
 
 #[cfg(test)]

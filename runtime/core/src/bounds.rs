@@ -122,3 +122,8 @@ pub const DEAD_LETTERS: usize = 100;
 pub const WAITING_TYPES: usize = 64;
 /// Translations, schemas, types and paths of one membrane, each. More are a mistake.
 pub const MEMBRANE_PARTS: usize = 256;
+/// Sources that one event trigger counts each for itself. An event of one more does not count, and
+/// that is told.
+pub const TRIGGER_SOURCES: usize = 10_000;
+/// Firings of one event trigger that are due by time in one look. The next look finds the others.
+pub const TRIGGER_BATCH: usize = 1_000;

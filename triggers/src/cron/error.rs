@@ -75,6 +75,9 @@ impl CronError {
             Self::UnknownNickname { found } if found.eq_ignore_ascii_case("@reboot") => {
                 Some("to act when the daemon starts, write a trigger on an event".to_owned())
             }
+            Self::UnknownNickname { found } if found.to_ascii_lowercase().starts_with("@every") => {
+                Some("a period is a schedule of its own: write `every = \"2h\"`".to_owned())
+            }
             Self::NeverFires { .. } => {
                 Some("February has 29 days at most; April, June, September and November have 30".to_owned())
             }

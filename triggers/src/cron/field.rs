@@ -37,7 +37,7 @@ pub(super) const DAY: Kind = Kind {
     name: "day",
     min: 1,
     max: 31,
-    allowed: "1-31, `*`, lists, ranges and steps",
+    allowed: "1-31, `*`, lists, ranges, steps, `L`, `L-3`, `LW` and `15W`",
     ..SECOND
 };
 pub(super) const MONTH: Kind = Kind {
@@ -54,7 +54,7 @@ pub(super) const WEEKDAY: Kind = Kind {
     min: 0,
     max: 7,
     names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
-    allowed: "0-7 (0 and 7 are Sunday), SUN-SAT, `*`, lists, ranges and steps",
+    allowed: "0-7 (0 and 7 are Sunday), SUN-SAT, `*`, lists, ranges, steps, `FRI#2` and `FRIL`",
 };
 
 /// The values that a field names, and where it has stars: both day rules and the rule for
@@ -70,16 +70,18 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// The values as the engine writes them, each moved by `shift`; `*` when it is all of them.
-    pub(super) fn engine_text(self, min: u8, max: u8, shift: u8) -> String {
+    /// Bit n for value n.
+    pub(super) const fn values(self) -> u64 {
+        self.values
+    }
+
+    /// The values as the engine writes them; `*` when it is all of them.
+    fn engine_text(self, min: u8, max: u8) -> String {
         let held = |value: &u8| self.values & (1 << *value) != 0;
         if (min..=max).all(|value| held(&value)) {
             return "*".to_owned();
         }
-        let values: Vec<String> = (min..=max)
-            .filter(held)
-            .map(|value| (value + shift).to_string())
-            .collect();
+        let values: Vec<String> = (min..=max).filter(held).map(|value| value.to_string()).collect();
         values.join(",")
     }
 }
@@ -87,11 +89,23 @@ impl Field {
 impl Kind {
     /// Reads one field.
     pub(super) fn parse(&self, text: &str) -> Result<Field, CronError> {
+        self.parse_beside(text, |_| Ok(false))
+    }
+
+    /// The same, where `mark` takes items that are no values and answers whether it did.
+    pub(super) fn parse_beside(
+        &self,
+        text: &str,
+        mut mark: impl FnMut(&str) -> Result<bool, CronError>,
+    ) -> Result<Field, CronError> {
         let mut field = Field {
             starts_with_star: text.starts_with('*'),
             ..Field::default()
         };
         for item in text.split(',') {
+            if mark(item)? {
+                continue;
+            }
             let (low, high, step) = self.item(item)?;
             field.has_star |= item.starts_with('*');
             for value in (low..=high).step_by(usize::from(step)) {
@@ -103,13 +117,9 @@ impl Kind {
         Ok(field)
     }
 
-    /// The field in the engine's spelling. The engine counts weekdays from 1 for Sunday.
+    /// The field in the engine's spelling.
     pub(super) fn engine_text(&self, field: Field) -> String {
-        if self.max == 7 {
-            field.engine_text(0, 6, 1)
-        } else {
-            field.engine_text(self.min, self.max, 0)
-        }
+        field.engine_text(self.min, if self.max == 7 { 6 } else { self.max })
     }
 
     /// One item of the list: lowest value, highest value, step.
@@ -157,7 +167,7 @@ impl Kind {
         Ok(step)
     }
 
-    fn value(&self, item: &str, text: &str) -> Result<u8, CronError> {
+    pub(super) fn value(&self, item: &str, text: &str) -> Result<u8, CronError> {
         let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(text));
         if let Some(index) = named.and_then(|index| u8::try_from(index).ok()) {
             return Ok(self.min + index);
@@ -184,7 +194,7 @@ impl Kind {
         } else if is_name(&MONTH) {
             Some("names of months stand in the last field but one".to_owned())
         } else if text.contains(['L', 'W', '#']) {
-            Some("`L`, `W` and `#` are not part of cron; write days as numbers, lists or ranges".to_owned())
+            Some("`L` and `W` belong to the day (`L`, `LW`, `15W`), `L` and `#` to the weekday (`FRIL`, `FRI#2`)".to_owned())
         } else if !self.names.is_empty() && text.len() > 3 {
             Some(format!("names have three letters, as in {}", self.names[1]))
         } else {
@@ -192,7 +202,7 @@ impl Kind {
         }
     }
 
-    fn fault(&self, item: &str, fault: &'static str, hint: Option<String>) -> CronError {
+    pub(super) fn fault(&self, item: &str, fault: &'static str, hint: Option<String>) -> CronError {
         CronError::Field {
             field: self.name,
             found: item.to_owned(),
@@ -204,7 +214,7 @@ impl Kind {
 }
 
 /// A plain number: no sign, nothing around it.
-fn digits(text: &str) -> Option<u8> {
+pub(super) fn digits(text: &str) -> Option<u8> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // A number that no `u8` holds is out of range in every field.
     plain.then(|| text.parse().unwrap_or(u8::MAX))
@@ -230,13 +240,13 @@ mod tests {
     #[test]
     fn sunday_is_zero_seven_and_sun() {
         for text in ["0", "7", "sun"] {
-            assert_eq!(engine(&WEEKDAY, text), "1", "{text}");
+            assert_eq!(engine(&WEEKDAY, text), "0", "{text}");
         }
-        assert_eq!(engine(&WEEKDAY, "1"), "2");
-        assert_eq!(engine(&WEEKDAY, "FRI-SUN"), "1,6,7");
-        assert_eq!(engine(&WEEKDAY, "5-7"), "1,6,7");
+        assert_eq!(engine(&WEEKDAY, "1"), "1");
+        assert_eq!(engine(&WEEKDAY, "FRI-SUN"), "0,5,6");
+        assert_eq!(engine(&WEEKDAY, "5-7"), "0,5,6");
         assert_eq!(engine(&WEEKDAY, "0-7"), "*");
-        assert_eq!(engine(&WEEKDAY, "*/3"), "1,4,7");
+        assert_eq!(engine(&WEEKDAY, "*/3"), "0,3,6");
     }
 
     #[test]
@@ -288,8 +298,8 @@ mod tests {
         assert_eq!(hint(&HOUR, "22-2"), "write `22-23,0-2`");
         assert_eq!(hint(&MINUTE, "5/15"), "write `5-59/15`");
         assert_eq!(hint(&DAY, "?"), "write `*`");
-        assert!(hint(&DAY, "L").contains("not part of cron"));
-        assert!(hint(&WEEKDAY, "FRI#2").contains("not part of cron"));
+        assert!(hint(&HOUR, "L").contains("belong to the day"));
+        assert!(hint(&DAY, "FRI#2").contains("to the weekday"));
         assert!(hint(&DAY, "MON").contains("last field"));
         assert!(hint(&WEEKDAY, "Monday").contains("three letters"));
     }

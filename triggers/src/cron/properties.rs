@@ -45,6 +45,18 @@ fn field(low: u8, high: u8) -> impl Strategy<Value = String> {
     ]
 }
 
+/// Marks that only day fields have: day, month, weekday.
+const MARKS: [[&str; 3]; 8] = [
+    ["L", "*", "*"],
+    ["15W", "*", "*"],
+    ["1W", "*", "*"],
+    ["L,1", "2,3", "*"],
+    ["*", "*", "5L"],
+    ["*", "*", "MON#2"],
+    ["*", "3,10", "0L"],
+    ["L", "*", "MON#1"],
+];
+
 /// Early hours more often than others: that is when clocks are put.
 fn hour() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -57,6 +69,7 @@ fn expression() -> impl Strategy<Value = [String; 5]> {
     let dates = prop_oneof![
         3 => Just(["*", "*", "*"].map(str::to_owned)),
         1 => (field(1, 28), field(1, 12), field(0, 6)).prop_map(|(day, month, weekday)| [day, month, weekday]),
+        1 => prop::sample::select(MARKS.to_vec()).prop_map(|marks| marks.map(str::to_owned)),
     ];
     (field(0, 59), hour(), dates)
         .prop_map(|(minute, hour, [day, month, weekday])| [minute, hour, day, month, weekday])

@@ -149,7 +149,7 @@ fn a_skipped_day_is_caught_up_and_a_dense_schedule_jumps_over_it() {
 
 #[test]
 fn what_can_never_fire_is_refused() {
-    for expression in ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "0 0 30 2 *"] {
+    for expression in ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "0 0 30W 2 *", "0 0 L-29 2 *"] {
         let error = CronSchedule::parse(expression, "UTC").unwrap_err();
         assert!(matches!(error, CronError::NeverFires { .. }), "{error}");
     }
@@ -175,6 +175,38 @@ fn what_is_not_cron_is_refused_with_a_reason() {
         CronSchedule::parse("0 9 * * *", "Berlin")
             .unwrap_err()
             .is_about_zone()
+    );
+}
+
+#[test]
+fn an_expression_may_bring_its_zone() {
+    let own = schedule("CRON_TZ=Europe/Berlin 0 9 * * *", "UTC");
+    assert_eq!(own, schedule("0 9 * * *", BERLIN));
+    assert_eq!(
+        schedule(" TZ=Asia/Kolkata\t@daily", "UTC"),
+        schedule("0 0 * * *", "Asia/Kolkata")
+    );
+    assert!(
+        CronSchedule::parse("CRON_TZ=Berlin 0 9 * * *", "UTC")
+            .unwrap_err()
+            .is_about_zone()
+    );
+    assert!(CronSchedule::parse("CRON_TZ=", "UTC").is_err());
+    assert_eq!(
+        CronSchedule::parse("CRON_TZ=UTC", "UTC").unwrap_err(),
+        CronError::FieldCount { found: 0 }
+    );
+}
+
+#[test]
+fn marks_work_through_a_year_change_and_a_leap_day() {
+    assert_eq!(
+        next("0 9 L * *", "UTC", "2027-12-31T09:00:00Z", 2),
+        ["01-31T09:00+00:00", "02-29T09:00+00:00"]
+    );
+    assert_eq!(
+        next("0 9 * * MON#1", BERLIN, "2026-12-30T00:00:00Z", 1),
+        ["01-04T09:00+01:00"]
     );
 }
 

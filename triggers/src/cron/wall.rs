@@ -42,9 +42,8 @@ pub(super) fn place(zone: Tz, wall: NaiveDateTime) -> Option<Place> {
     })
 }
 
-/// The repeated hour that `instant` lies in, if it does.
-pub(super) fn fold(zone: Tz, instant: DateTime<Utc>) -> Option<Fold> {
-    let shown = wall(zone, instant);
+/// The repeated hour that `instant` lies in, if it does; `shown` is what the clock shows then.
+pub(super) fn fold(zone: Tz, instant: DateTime<Utc>, shown: NaiveDateTime) -> Option<Fold> {
     let Some(Place::Twice(first, second)) = place(zone, shown) else {
         return None;
     };
@@ -58,7 +57,7 @@ pub(super) fn fold(zone: Tz, instant: DateTime<Utc>) -> Option<Fold> {
 }
 
 /// The first second with the new offset, known to lie in `(before, after]`.
-fn offset_change(zone: Tz, before: DateTime<Utc>, after: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn offset_change(zone: Tz, before: DateTime<Utc>, after: DateTime<Utc>) -> DateTime<Utc> {
     let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
     let old = offset(before);
     let (mut low, mut high) = (before.timestamp(), after.timestamp());
@@ -136,6 +135,7 @@ mod tests {
             })
         };
         let zone = Tz::Europe__Berlin;
+        let fold = |zone, at| fold(zone, at, wall(zone, at));
         for (at, first_pass) in [
             ("2026-10-25T00:00:00Z", true),
             ("2026-10-25T00:59:59Z", true),
@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn half_an_hour_folds_too() {
-        let fold = fold(Tz::Australia__Lord_Howe, instant("2026-04-04T15:10:00Z")).unwrap();
+        let (zone, at) = (Tz::Australia__Lord_Howe, instant("2026-04-04T15:10:00Z"));
+        let fold = fold(zone, at, wall(zone, at)).unwrap();
         assert_eq!(fold.wall_start, clock("2026-04-05T01:30:00"));
         assert_eq!(fold.wall_end, clock("2026-04-05T02:00:00"));
     }

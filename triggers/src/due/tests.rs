@@ -123,18 +123,19 @@ fn p6_both_daylight_edges_fire_a_daily_job_once() {
 }
 
 #[test]
-fn the_overlap_rule() {
-    use OverlapDecision::{ReplacePrevious, Skip, Start};
-    for (overlap, running, decision) in [
-        (Overlap::Allow, true, Start),
-        (Overlap::Forbid, true, Skip),
-        (Overlap::Replace, true, ReplacePrevious),
-        (Overlap::Allow, false, Start),
-        (Overlap::Forbid, false, Start),
-        (Overlap::Replace, false, Start),
-    ] {
-        assert_eq!(overlap_decision(overlap, running), decision);
-    }
+fn p8_what_is_beyond_the_last_firing_is_skipped() {
+    let night = window("2026-11-21T05:30:00Z", "2026-11-21T10:00:00Z");
+    let due = due(&trigger(HOURLY, "all"), night, 100).with_left(2);
+    assert_eq!(hours(&due.fire), ["06:00", "07:00"]);
+    assert_eq!(due.skipped.len(), 3);
+    assert!(due.skipped.iter().all(|(_, reason)| *reason == SkipReason::Spent));
+}
+
+#[test]
+fn a_trigger_may_have_its_own_bound_for_what_is_made_up() {
+    let night = window("2026-11-21T05:30:00Z", "2026-11-21T10:00:00Z");
+    let own = trigger("cron = \"0 * * * *\"\ncatch_up = 1", "all");
+    assert_eq!(hours(&due(&own, night, 100).fire), ["09:00", "10:00"]);
 }
 
 fn schedule() -> impl Strategy<Value = String> {
@@ -149,6 +150,13 @@ fn schedule() -> impl Strategy<Value = String> {
         ])
         .prop_map(|cron| format!("cron = \"{cron}\"\ntimezone = \"Europe/Berlin\"")),
         (1_u64..10_000).prop_map(|seconds| format!("every = \"{}\"", Span::secs(seconds))),
+        (60_u64..10_000, 1_u64..10_000).prop_map(|(seconds, jitter)| {
+            format!(
+                "every = \"{}\"\njitter = \"{}\"",
+                Span::secs(seconds),
+                Span::secs(jitter)
+            )
+        }),
     ]
 }
 
@@ -181,7 +189,7 @@ proptest! {
             last = now;
         }
         met.sort();
-        let all: Vec<_> = scheduled(&trigger, start, last).collect();
+        let all: Vec<_> = slots(&trigger, start, last).map(|slot| slot.scheduled).collect();
         prop_assert_eq!(met.len() + unlisted, all.len());
         prop_assert!(met.windows(2).all(|pair| pair[0] < pair[1]));
         prop_assert!(met.iter().all(|at| all.binary_search(at).is_ok()));
@@ -196,7 +204,7 @@ proptest! {
     ) {
         let trigger = trigger(&schedule, "all");
         let until = start.plus(Duration::from_millis(length));
-        let mut walked: Vec<_> = scheduled(&trigger, start, until).collect();
+        let mut walked: Vec<_> = slots(&trigger, start, until).collect();
         walked.reverse();
         walked.truncate(count);
         prop_assert_eq!(newest(&trigger, start, until, count), walked);

@@ -7,15 +7,40 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use worknode_core::time::Span;
 
 /// Send a message: `{ to = "operator", message = "…" }`, or only the recipient.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// Exactly one of `to`, `webhook` and `command` says where it goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NotifySpec {
     /// `assignee`, `executive`, `operator`, or the name of an agent.
-    pub to: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// A server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookSpec>,
+    /// A program with its arguments, which reads the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
     /// What it says. Without it, the runtime says what is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// A server that is sent the message as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSpec {
+    /// Where: `https://…`, or `http://…` on this machine.
+    pub url: String,
+    /// Name of the key in `.worknode/keys` that signs the body (HMAC-SHA256). Without it the
+    /// body is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// How long one attempt may take. Default: 10 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
 }
 
 /// Send a message.
@@ -25,10 +50,29 @@ pub struct NotifySpec {
 #[serde(deny_unknown_fields)]
 struct Long {
     /// `assignee` (of the task that is due), `executive`, `operator`, or the name of an agent.
-    to: String,
+    /// This, `webhook` or `command`.
+    #[serde(default)]
+    to: Option<String>,
+    /// A server that is sent the message as JSON.
+    #[serde(default)]
+    webhook: Option<WebhookSpec>,
+    /// A program with its arguments that gets the message as JSON at its input. No shell reads it.
+    #[serde(default)]
+    command: Option<Vec<String>>,
     /// What it says. Without it, the runtime says what is due.
     #[serde(default)]
     message: Option<String>,
+}
+
+impl From<Long> for NotifySpec {
+    fn from(long: Long) -> Self {
+        Self {
+            to: long.to,
+            webhook: long.webhook,
+            command: long.command,
+            message: long.message,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for NotifySpec {
@@ -48,14 +92,13 @@ impl<'de> Visitor<'de> for TwoSpellings {
 
     fn visit_str<E: Error>(self, to: &str) -> Result<NotifySpec, E> {
         Ok(NotifySpec {
-            to: to.to_owned(),
-            message: None,
+            to: Some(to.to_owned()),
+            ..NotifySpec::default()
         })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NotifySpec, A::Error> {
-        let Long { to, message } = Long::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(NotifySpec { to, message })
+        Long::deserialize(MapAccessDeserializer::new(map)).map(NotifySpec::from)
     }
 }
 

@@ -37,7 +37,60 @@ terminate = { agents = "temp-*", reason = "idle" }
 [[trigger]]
 name = "alarm"
 event = "gate.failed"
-emit = { event = "alarm_raised", data = { level = "high" } }
+emit = { event = "alarm_raised", data = { level = "high", gate = "{{event.data.gate}}" } }
+
+[[trigger]]
+name = "idle-agents"
+every = "2h"
+baseline = "2026-11-21T08:15:00Z"
+jitter = "5m"
+where = "agent.idle > duration('4h')"
+terminate = { agents = "matching", reason = "idle", grace = "10s" }
+
+[[trigger]]
+name = "silent"
+event = "task_progressed"
+under = "webapp/agents"
+absent_for = "4h"
+count_by = "source"
+notify = { webhook = { url = "https://example.org/hook", key = "pager" }, message = "{{trigger.name}}: nothing since {{now}}" }
+
+[[trigger]]
+name = "flaky"
+event = "gate_*"
+where = "event.data.code != 0"
+count = 5
+within = "1h"
+cooldown = "1d"
+start = "2026-01-01T00:00:00Z"
+end = "2027-01-01T00:00:00+01:00"
+max_firings = 10
+on_quota = "skip"
+on_panic = "wait"
+alarm_after = 2
+retry = { attempts = 3, backoff = "30s" }
+run = { command = ["sh", "-c", "true", "{{event.data.gate}}"], timeout = "1m" }
+
+[[trigger]]
+name = "month-end"
+cron = "CRON_TZ=Europe/Berlin 0 18 LW * *"
+misfire = "all"
+catch_up = 3
+overlap = "allow"
+max_concurrent = 2
+gate = { gates = ["tests"], on = "main" }
+
+[[trigger]]
+name = "late"
+deadline = { of = "task:*", where = "priority > 2", steps = [
+  { elapsed = "80%", done_below = "50%", escalate = { tier = "executive", permissions = ["write"], priority = 9, for = "2h" } },
+  { after = "1h", run = { command = ["page"] } } ] }
+
+[[trigger]]
+name = "queue"
+cron = "@every 90m"
+overlap = "queue"
+spawn = { profile = "p", driver = "claude-code", prompt = "go on", auto_terminate = true, budget = { usd = 2.5, tokens = 1000 } }
 "#;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +148,9 @@ fn unknown_keys_are_refused_at_every_level() {
         "name = \"t\"\ncorn = \"x\"",
         "name = \"t\"\nspawn = { profil = \"x\" }",
         "name = \"t\"\nspawn = { task = { title = \"t\", file = [] } }",
-        "name = \"t\"\nterminate = { agents = \"*\", reason = \"r\", grace = \"1s\" }",
+        "name = \"t\"\nterminate = { agents = \"*\", reason = \"r\", gracious = \"1s\" }",
+        "name = \"t\"\nnotify = { webhook = { url = \"https://x\", method = \"PUT\" } }",
+        "name = \"t\"\nretry = { attempts = 2, waits = 3 }",
         "name = \"t\"\ndeadline = { of = \"task:*\", steps = [], step = [] }",
         "name = \"t\"\nemit = { event = \"e\", payload = {} }",
     ] {

@@ -100,7 +100,52 @@ fn schedules_are_checked_where_they_stand() {
         ("every = \"999ms\"", "every", "one second"),
         ("every = \"1h\"\ntimezone = \"UTC\"", "timezone", "`cron`"),
         ("every = \"1h\"\nconsecutive = 2", "consecutive", "`event`"),
-        ("event = \"a b\"", "event", "not allowed"),
+        ("event = \"a b\"", "event", "stands in no name"),
+        ("event = \"a\"\nwhere = \"event.typo == 1\"", "where", "typo"),
+        ("every = \"1h\"\nwhere = \"event.type == 'a'\"", "where", "event"),
+        (
+            "event = \"a\"\ncount = 2\nconsecutive = 2",
+            "count",
+            "consecutive",
+        ),
+        ("event = \"a\"\nwithin = \"1h\"", "within", "count"),
+        (
+            "event = \"a\"\ncount = 1001\nwithin = \"1h\"",
+            "count",
+            "at most 1000",
+        ),
+        (
+            "event = \"a\"\nabsent_for = \"1h\"\ndebounce = \"1s\"",
+            "debounce",
+            "absent_for",
+        ),
+        ("event = \"a\"\nunder = \"a//b\"", "under", "empty"),
+        ("event = \"a\"\njitter = \"1s\"", "jitter", "`cron` or `every`"),
+        ("cron = \"@every 1h\"\ntimezone = \"UTC\"", "cron", "elapsed"),
+        ("cron = \"@every soon\"", "cron", "length of time"),
+        (
+            "cron = \"CRON_TZ=Asia/Tokyo @daily\"\ntimezone = \"UTC\"",
+            "timezone",
+            "another zone",
+        ),
+        ("cron = \"CRON_TZ=Tokyo @daily\"", "cron", "not a time zone"),
+        (
+            "every = \"1h\"\nmax_firings = 0",
+            "max_firings",
+            "switch the trigger off",
+        ),
+        ("every = \"1h\"\nmax_concurrent = 2", "max_concurrent", "only one"),
+        ("every = \"1h\"\ncatch_up = 5", "catch_up", "misfire"),
+        (
+            "every = \"1h\"\nretry = { attempts = 99 }",
+            "retry.attempts",
+            "from 2 to 10",
+        ),
+        (
+            "every = \"1h\"\nstart = \"2026-01-02T00:00:00Z\"\nend = \"2026-01-01T00:00:00Z\"",
+            "end",
+            "not after",
+        ),
         ("event = \"a\"\nconsecutive = 0", "consecutive", "starts at 1"),
         ("event = \"a\"\nmisfire = \"all\"", "misfire", "no meaning"),
     ] {
@@ -108,6 +153,124 @@ fn schedules_are_checked_where_they_stand() {
         assert_eq!(problem.key, key, "{schedule}");
         assert!(problem.message.contains(words), "{schedule}: {}", problem.message);
     }
+}
+
+#[test]
+fn actions_are_checked_where_they_stand() {
+    for (action, key, words) in [
+        ("notify = { message = \"x\" }", "notify", "no recipient"),
+        (
+            "notify = { to = \"operator\", command = [\"x\"] }",
+            "notify.command",
+            "more than one",
+        ),
+        (
+            "notify = { webhook = { url = \"ftp://x\" } }",
+            "notify.webhook.url",
+            "not an http",
+        ),
+        (
+            "notify = { webhook = { url = \"http://example.org/\" } }",
+            "notify.webhook.url",
+            "in the clear",
+        ),
+        (
+            "notify = { webhook = { url = \"https://me:secret@example.org/\" } }",
+            "notify.webhook.url",
+            "password",
+        ),
+        ("notify = { command = [] }", "notify.command", "needs a program"),
+        (
+            "notify = { to = \"operator\", message = \"{{event.type}}\" }",
+            "notify.message",
+            "event",
+        ),
+        (
+            "run = { command = [\"{{now}}\"] }",
+            "run.command",
+            "cannot be a value",
+        ),
+        (
+            "run = { command = [\"x\"], timeout = \"0s\" }",
+            "run.timeout",
+            "some time",
+        ),
+        (
+            "spawn = { agent = \"a\", driver = \"d\" }",
+            "spawn.driver",
+            "already",
+        ),
+        (
+            "spawn = { agent = \"a\", prompt = \"p\", task = { title = \"t\" } }",
+            "spawn.prompt",
+            "`task`",
+        ),
+        (
+            "spawn = { agent = \"a\", prompt = \"{{nothing}}\" }",
+            "spawn.prompt",
+            "nothing",
+        ),
+        (
+            "spawn = { agent = \"a\", budget = { tokens = 0 } }",
+            "spawn.budget.tokens",
+            "some tokens",
+        ),
+        (
+            "terminate = { agents = \"matching\", reason = \"r\" }",
+            "terminate.agents",
+            "there is none",
+        ),
+        (
+            "terminate = { agents = \"*\", where = \"agent.idel == 1\", reason = \"r\" }",
+            "terminate.where",
+            "idel",
+        ),
+        (
+            "escalate = { agents = \"a\", for = \"1h\" }",
+            "escalate",
+            "raises nothing",
+        ),
+        (
+            "escalate = { agents = \"a\", tier = \"executive\", for = \"30d\" }",
+            "escalate.for",
+            "seven days",
+        ),
+        (
+            "escalate = { tier = \"executive\", for = \"1h\" }",
+            "escalate",
+            "no task",
+        ),
+        ("gate = { gates = [] }", "gate.gates", "no gate"),
+        (
+            "gate = { gates = [\"tests\"], on = \"--upload-pack=x\" }",
+            "gate.on",
+            "no commit",
+        ),
+        (
+            "emit = { event = \"a\", data = { x = \"{{\" } }",
+            "emit.data.x",
+            "without its",
+        ),
+    ] {
+        let problem = problem(&format!("name = \"t\"\nevery = \"1h\"\n{action}"));
+        assert_eq!(problem.key, key, "{action}");
+        assert!(problem.message.contains(words), "{action}: {}", problem.message);
+    }
+}
+
+#[test]
+fn those_that_match_are_those_for_which_the_condition_holds() {
+    let spec = "name = \"t\"\nevery = \"2h\"\nwhere = \"agent.idle > duration('4h')\"\nterminate = { agents = \"matching\", reason = \"idle\" }";
+    let trigger = compile(&self::spec(spec)).unwrap();
+    let Some(Action::Terminate {
+        agents,
+        condition: Some(condition),
+        ..
+    }) = trigger.action().map(AsRef::as_ref)
+    else {
+        panic!("it would stop everybody");
+    };
+    assert!(agents.matches("any") && condition.source().contains("idle"));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Rules for names, texts and choices that all parts of a trigger share.
 
 use super::Problems;
-use crate::glob::Glob;
+use crate::{
+    glob::Glob,
+    template::{self, About},
+};
 
 /// Bytes of a name. A longer one is an error.
 pub const MAX_NAME: usize = 64;
@@ -46,10 +49,25 @@ pub(super) fn name(text: &str, key: &str, problems: &mut Problems) {
     }
 }
 
-/// A line or two for people.
-pub(super) fn text(text: &str, key: &str, problems: &mut Problems) {
+/// A line or two for people, perhaps with values in them.
+pub(super) fn text(text: &str, key: &str, about: About, problems: &mut Problems) {
     problems.require(!text.trim().is_empty(), key, "this needs some words");
-    problems.require(text.len() <= MAX_TEXT, key, "this is too long");
+    templated(text, MAX_TEXT, key, about, problems);
+}
+
+/// A text that may be empty, and may have values in it.
+pub(super) fn templated(text: &str, most: usize, key: &str, about: About, problems: &mut Problems) {
+    if text.len() > most {
+        problems.add(
+            key,
+            format!("this is too long; it has at most {most} bytes"),
+            None,
+        );
+    } else if text.contains("{{")
+        && let Err(error) = template::check(text, about.scope())
+    {
+        problems.add(key, error.message, error.hint);
+    }
 }
 
 pub(super) fn glob(pattern: &str, key: &str, problems: &mut Problems) -> Option<Glob> {

@@ -1,0 +1,141 @@
+//! What a trigger may do.
+//!
+//! Texts may have values in them: `{{event.data.branch}}`. See [`crate::template`].
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use worknode_core::{agent::Tier, amount::Dollars, time::Span};
+
+/// Start an agent: one of the team by name, or a new one of a profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpawnSpec {
+    /// Name of an agent of the team. This or `profile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Profile of the agent. This or `agent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// With `profile`: the driver. Default: that of the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// A task to make for it. This or `prompt`. Default: the task or event that the trigger is
+    /// about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSpec>,
+    /// What it is told, without a task. This or `task`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Wall time of the run, after which it is stopped. Default: that of the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration: Option<Span>,
+    /// Stop the run as soon as its task is over, even if its program would go on.
+    #[serde(default)]
+    pub auto_terminate: bool,
+    /// What the run may use. Default: what its profile and the team leave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetSpec>,
+}
+
+/// What one run may use at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetSpec {
+    /// Money, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<Dollars>,
+    /// Tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+}
+
+/// A task to make for the agent that is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// One line that says what is to be done.
+    pub title: String,
+    /// What the agent is told.
+    #[serde(default)]
+    pub prompt: String,
+    /// Files that the task may change, relative to the repository. Default: none.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Gates that its work must pass. Default: those of the team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates: Option<Vec<String>>,
+}
+
+/// Stop agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TerminateSpec {
+    /// Name of an agent, a pattern with `*` and `?`, or `matching`: those for which the
+    /// trigger's own `where` holds.
+    pub agents: String,
+    /// Of these, only those for which this condition on `agent` and `now` holds.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// Why, for the receipt.
+    pub reason: String,
+    /// Time between asking it to end and ending it. Default: that of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Span>,
+}
+
+/// Give agents or a task more, for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EscalateSpec {
+    /// Which agents: a name, or a pattern with `*` and `?`. Default: who works on the task that
+    /// the trigger is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<String>,
+    /// Their tier meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Permissions that they have beside their own meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+    /// Priority of the task that the trigger is about, meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// For how long. Afterwards all is as it was.
+    #[serde(rename = "for")]
+    pub duration: Span,
+}
+
+/// Run gates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateSpec {
+    /// Which gates.
+    pub gates: Vec<String>,
+    /// On which commit, branch or tag. Default: the base branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+}
+
+/// Record an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmitSpec {
+    /// Type of the event.
+    pub event: String,
+    /// What it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<BTreeMap<String, String>>,
+}
+
+/// Run a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// Program and arguments. No shell reads them.
+    pub command: Vec<String>,
+    /// Wall time, after which it is stopped with all that it started. Default: 5 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+}
