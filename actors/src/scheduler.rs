@@ -6,6 +6,7 @@
 //! is journalled before and after.
 
 mod act;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -28,14 +29,17 @@ use worknode_core::{
     time::Timestamp,
 };
 use worknode_journal::{EventFilter, Firing, Reader};
+use worknode_query::Facts;
 use worknode_triggers::{
     Occurrence, SkipReason, Trigger, Window, due,
     due::next_due,
     event::{EventDecision, EventState},
     ladder::{DeadlineLadder, TaskDeadline},
+    spec::Percent,
     trigger::{Action, When},
 };
 
+use self::watch::{Known, facts_of_node};
 use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};
 
 /// Wait before a firing that could not be stored is tried again.
@@ -61,6 +65,8 @@ struct Deadline {
     key: String,
     deadline: Timestamp,
     since: Timestamp,
+    /// How much is done, as its holder says.
+    done: Option<Percent>,
 }
 
 pub(crate) struct State {
@@ -173,13 +179,21 @@ impl State {
         let Some(task) = node.task() else { return };
         match task.spec.deadline {
             Some(deadline) if !task.status.is_terminal() => {
-                let since = node.created.wall;
+                let known = self.deadlines.get(&node.id);
+                // A deadline that is moved is given anew.
+                let since = match known {
+                    Some(known) if known.deadline == deadline => known.since,
+                    Some(_) => self.system.now(),
+                    None => node.created.wall,
+                };
+                let done = task.progress.as_ref().and_then(|progress| progress.percent);
                 self.deadlines.insert(
                     node.id,
                     Deadline {
                         key: task.spec.key.clone(),
                         deadline,
                         since,
+                        done: done.and_then(Percent::new),
                     },
                 );
             }
@@ -208,6 +222,7 @@ impl State {
                 self.fire(due).await;
             }
         }
+        self.fire_by_time(window.now).await;
         if self.unstored.load(Ordering::Relaxed) {
             // The window stays open: what was stored is not acted on twice, the rest is tried
             // again.
@@ -215,6 +230,31 @@ impl State {
         } else {
             self.looked = window.now;
             self.next = self.next_look();
+        }
+    }
+
+    /// Triggers that watch events also act when none come.
+    async fn fire_by_time(&mut self, now: Timestamp) {
+        for at in 0..self.watching.len() {
+            let Some((trigger, state)) = self.watching.get_mut(at) else {
+                continue;
+            };
+            let fired = state.on_time(trigger, now);
+            let Some(action) = trigger.action().cloned() else {
+                continue;
+            };
+            let trigger = Arc::clone(trigger);
+            for firing in fired {
+                self.fire(DueNow {
+                    trigger: Arc::clone(&trigger),
+                    occurrence: firing.occurrence,
+                    due: firing.due_at,
+                    action: Arc::clone(&action),
+                    about: None,
+                    cause: None,
+                })
+                .await;
+            }
         }
     }
 
@@ -230,7 +270,7 @@ impl State {
                 let action = trigger.action().cloned();
                 let fire = owed.fire.into_iter().filter_map(|firing| {
                     let action = action.clone()?;
-                    let (occurrence, due) = (firing.occurrence, firing.scheduled_at);
+                    let (occurrence, due) = (firing.occurrence, firing.due_at);
                     Some(DueNow {
                         trigger: Arc::clone(trigger),
                         occurrence,
@@ -243,9 +283,7 @@ impl State {
                 let skipped = owed.skipped.into_iter();
                 (
                     fire.collect(),
-                    skipped
-                        .map(|(f, why)| (f.occurrence, f.scheduled_at, why))
-                        .collect(),
+                    skipped.map(|(f, why)| (f.occurrence, f.due_at, why)).collect(),
                 )
             }
             When::Deadline(_) => self.owed_steps(trigger, window),
@@ -261,7 +299,20 @@ impl State {
         let Some(ladder) = DeadlineLadder::of(trigger) else {
             return (Vec::new(), Vec::new());
         };
-        let owed = ladder.due(&self.task_deadlines(), window, bounds::CATCH_UP);
+        let facts = self.task_facts(trigger, window.now);
+        let mut tasks = self.task_deadlines();
+        for (task, facts) in tasks.iter_mut().zip(&facts) {
+            task.facts = facts.as_ref();
+        }
+        let owed = ladder.due(&tasks, window, bounds::CATCH_UP);
+        for (task, why) in &owed.unjudged {
+            tracing::warn!(
+                trigger = trigger.name(),
+                task,
+                why,
+                "a deadline's condition has no answer"
+            );
+        }
         let fire = owed.fire.into_iter().map(|step| DueNow {
             trigger: Arc::clone(trigger),
             about: self
@@ -283,6 +334,18 @@ impl State {
         )
     }
 
+    /// What a condition on tasks is asked of, in the order of [`Self::task_deadlines`].
+    fn task_facts(&self, trigger: &Trigger, now: Timestamp) -> Vec<Option<Facts>> {
+        if !trigger.needs_facts() {
+            return Vec::new();
+        }
+        let reader = self.system.reader();
+        self.deadlines
+            .keys()
+            .map(|task| facts_of_node(reader, *task, now))
+            .collect()
+    }
+
     fn task_deadlines(&self) -> Vec<TaskDeadline<'_>> {
         let deadlines = self.deadlines.values();
         deadlines
@@ -290,6 +353,8 @@ impl State {
                 task: &d.key,
                 deadline: d.deadline,
                 since: d.since,
+                done: d.done,
+                facts: None,
             })
             .collect()
     }
@@ -309,8 +374,24 @@ impl State {
         let Some((trigger, state)) = self.watching.get_mut(at) else {
             return;
         };
-        let (next, decision) = state.on_event(trigger, record.event.topic(), record.at);
-        *state = next;
+        let known = Known::of(&self.system, trigger, record);
+        let decision = state.on_event(trigger, &known.seen(record.event.topic(), record.at));
+        match &decision {
+            EventDecision::Unjudged { reason } => {
+                tracing::warn!(
+                    trigger = trigger.name(),
+                    reason,
+                    "an event's condition has no answer"
+                );
+            }
+            EventDecision::TooManySources => {
+                tracing::warn!(
+                    trigger = trigger.name(),
+                    "too many sources; an event was not counted"
+                );
+            }
+            _ => {}
+        }
         let (EventDecision::Fire(occurrence), Some(action)) = (decision, trigger.action().cloned()) else {
             return;
         };
@@ -343,6 +424,7 @@ impl State {
             let Some((since, new)) = known else {
                 if trigger.enabled() {
                     let here = Occurrence::of_event(trigger.name(), until);
+                    *state = EventState::new_at(until);
                     self.skip(&here, until.wall, SkipReason::New).await;
                 }
                 continue;
@@ -375,6 +457,7 @@ impl State {
             Event::NodeCreated { .. }
                 | Event::NodeUpdated { .. }
                 | Event::TaskCompleted { .. }
+                | Event::TaskProgressed { .. }
                 | Event::TaskFailed { .. }
                 | Event::TaskCancelled { .. }
                 | Event::TaskRetried
@@ -443,7 +526,12 @@ impl State {
             When::Deadline(_) => DeadlineLadder::of(trigger)?.next_due(&deadlines, self.looked),
             When::Event(_) => None,
         };
-        self.timed.iter().filter_map(next).min()
+        let timed = self.timed.iter().filter_map(next);
+        let watching = self
+            .watching
+            .iter()
+            .filter_map(|(trigger, state)| state.next_due(trigger));
+        timed.chain(watching).min()
     }
 }
 

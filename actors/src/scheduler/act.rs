@@ -1,6 +1,6 @@
 //! What a firing does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use worknode_core::{
     agent::{AgentCommand, AgentStatus, Share, Tier},
@@ -12,17 +12,20 @@ use worknode_core::{
     node::{Detail, Kind, NodeSpec},
     run::{Purpose, StopCause},
     task::{Approval, TaskSpec},
+    usage::Usd,
 };
 use worknode_journal::Firing;
 use worknode_policies::authority::Authority;
 use worknode_triggers::{
     Occurrence, SkipReason, Trigger,
-    due::{OverlapDecision, overlap_decision},
+    admit::{OverlapDecision, overlap_decision},
+    condition::Condition,
+    glob::Glob,
     spec::SpawnSpec,
     trigger::{Action, Recipient},
 };
 
-use super::{DueNow, State};
+use super::{DueNow, State, watch::agents_that};
 use crate::{definition::trigger_agent, store::all_of_kind, system::System};
 
 /// Open firings that are settled at a start at the most; there are never more than were
@@ -41,6 +44,11 @@ impl State {
         if self.system.guard().blocks(PanicStage::Triggers) {
             return self.skip(&now.occurrence, now.due, SkipReason::Panic).await;
         }
+        if let Some(condition) = &now.trigger.terms().agents
+            && agents_that(&self.system, condition).is_empty()
+        {
+            return self.skip(&now.occurrence, now.due, SkipReason::NoAgent).await;
+        }
         match now.action.as_ref() {
             Action::Notify { to, message } => self.notify(&now, to, message.as_deref()).await,
             Action::Emit(emit) => {
@@ -53,12 +61,21 @@ impl State {
                 self.at_once(&now, vec![event], format!("emitted {}", emit.event))
                     .await;
             }
-            Action::Terminate { agents, reason } => {
+            Action::Escalate(_) | Action::Gate(_) | Action::Run(_) => self.refuse(&now).await,
+            Action::Terminate {
+                agents,
+                condition,
+                reason,
+                grace,
+            } => {
                 if let Some(firing) = self.store(now.trigger.name(), now.cause, vec![fired(&now)]).await {
                     now.cause = Some(firing);
-                    let matching = matching_agents(&self.system, |name| agents.matches(name));
-                    let (system, reason) = (self.system.clone(), reason.clone());
-                    tokio::spawn(async move { terminate(&system, &now, firing, matching, &reason).await });
+                    let matching = matching_agents(&self.system, agents, condition.as_ref());
+                    let (system, reason, grace) =
+                        (self.system.clone(), reason.clone(), grace.map(|span| span.0));
+                    tokio::spawn(
+                        async move { terminate(&system, &now, firing, matching, &reason, grace).await },
+                    );
                 }
             }
             Action::Spawn(spec) => self.spawn(now.clone_for_job(), spec.clone()).await,
@@ -71,12 +88,24 @@ impl State {
         self.store(now.trigger.name(), now.cause, events).await;
     }
 
+    /// An action that this scheduler does not take. It says so; nothing is silently left undone.
+    async fn refuse(&self, now: &DueNow) {
+        let action = now.action.key();
+        self.at_once(
+            now,
+            vec![],
+            format!("not done: `{action}` in this form is not supported yet"),
+        )
+        .await;
+    }
+
     async fn notify(&self, now: &DueNow, to: &Recipient, message: Option<&str>) {
         let to = match to {
             Recipient::Assignee => self.assignee(now.about),
             Recipient::Executive => "executive".to_owned(),
             Recipient::Operator => "operator".to_owned(),
             Recipient::Agent(name) => name.clone(),
+            Recipient::Webhook(_) | Recipient::Command(_) => return self.refuse(now).await,
         };
         let message = message.map_or_else(|| format!("{} is due", now.occurrence), str::to_owned);
         let outcome = format!("notified {to}");
@@ -117,7 +146,7 @@ impl State {
         let previous = self.open_tasks_of(now.trigger.name());
         match overlap_decision(now.trigger.overlap(), !previous.is_empty()) {
             OverlapDecision::Start => {}
-            OverlapDecision::Skip => {
+            OverlapDecision::Skip | OverlapDecision::Queue => {
                 return self
                     .skip(&now.occurrence, now.due, SkipReason::StillRunning)
                     .await;
@@ -214,7 +243,7 @@ impl State {
             _ => None,
         };
         let decision = overlap_decision(now.trigger.overlap(), busy.is_some());
-        if decision == OverlapDecision::Skip {
+        if matches!(decision, OverlapDecision::Skip | OverlapDecision::Queue) {
             return self
                 .skip(&now.occurrence, now.due, SkipReason::StillRunning)
                 .await;
@@ -231,7 +260,12 @@ impl State {
     /// the firing, so that it can be repeated: what was started is not started again.
     fn begin_run(&self, now: DueNow, spec: &SpawnSpec, agent: NodeId, replaced: Option<RunId>) {
         let (title, prompt) = spec.task.as_ref().map_or_else(
-            || (now.trigger.name().to_owned(), String::new()),
+            || {
+                (
+                    now.trigger.name().to_owned(),
+                    spec.prompt.clone().unwrap_or_default(),
+                )
+            },
             |task| (task.title.clone(), task.prompt.clone()),
         );
         let purpose = Purpose::Fired {
@@ -242,7 +276,11 @@ impl State {
         let start = AgentCommand::Start {
             run: run_of(&self.system, &now.occurrence),
             purpose,
-            share: Share::time(spec.max_duration.map(|span| span.0)),
+            share: Share {
+                tokens: spec.budget.as_ref().and_then(|budget| budget.tokens),
+                usd: spec.budget.as_ref().and_then(|budget| budget.usd).map(Usd::from),
+                ..Share::time(spec.max_duration.map(|span| span.0))
+            },
         };
         let system = self.system.clone();
         tokio::spawn(async move { start_run(&system, &now, agent, start, replaced).await });
@@ -311,9 +349,22 @@ impl State {
                 continue;
             }
             let outcome = match trigger.action().map(AsRef::as_ref) {
-                Some(Action::Terminate { agents, reason }) => {
-                    let matching = matching_agents(&self.system, |name| agents.matches(name));
-                    kill_all(&self.system, trigger.name(), firing.recorded, matching, reason).await
+                Some(Action::Terminate {
+                    agents,
+                    condition,
+                    reason,
+                    grace,
+                }) => {
+                    let matching = matching_agents(&self.system, agents, condition.as_ref());
+                    kill_all(
+                        &self.system,
+                        trigger.name(),
+                        firing.recorded,
+                        matching,
+                        reason,
+                        grace.map(|span| span.0),
+                    )
+                    .await
                 }
                 // Whatever else is done is stored together with its firing.
                 _ => "interrupted by the end of the daemon".to_owned(),
@@ -364,14 +415,30 @@ fn acted(now: &DueNow, outcome: String) -> Event {
     }
 }
 
-fn matching_agents(system: &System, matches: impl Fn(&str) -> bool) -> Vec<(NodeId, String)> {
-    let agents = system.agents().into_iter();
-    let named = agents.map(|(node, agent)| (node, agent.name.clone()));
-    named.filter(|(_, name)| matches(name)).collect()
+/// Agents that the pattern names, and for which the condition holds if there is one.
+fn matching_agents(system: &System, pattern: &Glob, condition: Option<&Condition>) -> Vec<(NodeId, String)> {
+    let agents = match condition {
+        Some(condition) => agents_that(system, condition),
+        None => {
+            let all = system.agents().into_iter();
+            all.map(|(node, agent)| (node, agent.name.clone())).collect()
+        }
+    };
+    agents
+        .into_iter()
+        .filter(|(_, name)| pattern.matches(name))
+        .collect()
 }
 
-async fn terminate(system: &System, now: &DueNow, firing: Hlc, agents: Vec<(NodeId, String)>, reason: &str) {
-    let outcome = kill_all(system, now.trigger.name(), firing, agents, reason).await;
+async fn terminate(
+    system: &System,
+    now: &DueNow,
+    firing: Hlc,
+    agents: Vec<(NodeId, String)>,
+    reason: &str,
+    grace: Option<Duration>,
+) {
+    let outcome = kill_all(system, now.trigger.name(), firing, agents, reason, grace).await;
     record_outcome(system, now, outcome).await;
 }
 
@@ -382,6 +449,7 @@ async fn kill_all(
     firing: Hlc,
     agents: Vec<(NodeId, String)>,
     reason: &str,
+    grace: Option<Duration>,
 ) -> String {
     let authority = Arc::new(Authority::whole(Principal::Trigger {
         name: trigger.to_owned(),
@@ -390,7 +458,7 @@ async fn kill_all(
     for (node, name) in agents {
         let kill = Command::Agent(AgentCommand::Kill {
             reason: reason.to_owned(),
-            grace: None,
+            grace,
         });
         match system.ask(&authority, node, kill, Some(firing)).await {
             Ok(_) => killed.push(name),
