@@ -144,10 +144,6 @@ fn common_slips_come_with_advice() {
             "[[trigger]]\nname = \"x\"\nevery = \"1h\"\nnotify = 1",
             "trigger[0].notify: found an integer, want a string or a table (write it in quotes)",
         ),
-        (
-            "[[trigger]]\nname = \"x\"\nevery = \"1h\"\nwhere = \"true\"",
-            "trigger[0].where: there is no key `where` (not available in this version; leave it out)",
-        ),
     ] {
         assert_eq!(config(text), [expected], "{text}");
     }

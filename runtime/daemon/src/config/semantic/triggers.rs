@@ -11,6 +11,7 @@ use worknode_triggers::{
     Trigger, TriggerSpec, compile,
     spec::{NotifySpec, SpawnSpec, TerminateSpec},
     trigger::Recipient,
+    validate::{Cycle, cycles},
 };
 
 use super::{Problems, did_you_mean, known_gate};
@@ -38,9 +39,18 @@ pub(super) fn compiled(
         seen: BTreeMap::new(),
     };
     let triggers = config.trigger.iter().take(bounds::TRIGGERS).enumerate();
-    triggers
-        .filter_map(|(at, spec)| checker.trigger(at, spec))
-        .collect()
+    let (places, compiled): (Vec<usize>, Vec<Trigger>) = triggers
+        .filter_map(|(at, spec)| Some((at, checker.trigger(at, spec)?)))
+        .unzip();
+    for Cycle { trigger, problem } in cycles(&compiled) {
+        let at = places.get(trigger).copied().unwrap_or_default();
+        problems.say(
+            format!("trigger[{at}].{}", problem.key),
+            problem.message,
+            problem.hint,
+        );
+    }
+    compiled
 }
 
 struct Checker<'a> {
@@ -121,9 +131,15 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(terminate) = terminate {
-            self.agents(&format!("{path}.terminate.agents"), &terminate.agents);
+            // `matching` are those for which a condition holds.
+            if terminate.agents != "matching" {
+                self.agents(&format!("{path}.terminate.agents"), &terminate.agents);
+            }
         }
-        if let Some(Recipient::Agent(agent)) = notify.map(|notify| Recipient::from(notify.to.as_str())) {
+        if let Some(Recipient::Agent(agent)) = notify
+            .and_then(|notify| notify.to.as_deref())
+            .map(Recipient::from)
+        {
             self.agent(&format!("{path}.notify.to"), &agent);
         }
     }
