@@ -21,13 +21,14 @@ use worknode_core::{
 };
 use worknode_journal::{Durability, StoredRun};
 use worknode_process::Resources;
+use worknode_triggers::{Occurrence, Trigger};
 
 use crate::{
     address::{Address, address},
     guard::Guard,
     membrane::install,
     messages::{DirectoryMsg, KeeperMsg},
-    scheduler::SchedulerMsg,
+    scheduler::{Replaced, SchedulerMsg, TriggerReport},
     spawn::{Known, stored},
     store::all_of_kind,
     supervisor::{Plant, Supervisor, SupervisorMsg},
@@ -138,6 +139,71 @@ impl Runtime {
         if self.scheduler.tell(SchedulerMsg::LookNow(done)).is_ok() {
             // Without a scheduler nothing is due.
             let _ = looked.await;
+        }
+    }
+
+    /// Fires a trigger by hand. Answers which firing that is; what comes of it is in the journal.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such trigger; `refused` during a panic.
+    pub async fn fire_trigger(&self, trigger: &str, by: Principal) -> Result<Occurrence, Error> {
+        let trigger = trigger.to_owned();
+        self.ask_scheduler(|reply| SchedulerMsg::Fire { trigger, by, reply })
+            .await
+    }
+
+    /// Lets a trigger not act until it is resumed, through every restart. False when it was paused
+    /// already.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such trigger.
+    pub async fn pause_trigger(&self, trigger: &str, by: Principal) -> Result<bool, Error> {
+        let trigger = trigger.to_owned();
+        self.ask_scheduler(|reply| SchedulerMsg::Pause { trigger, by, reply })
+            .await
+    }
+
+    /// Lets it act again, on what comes. False when it was not paused.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such trigger.
+    pub async fn resume_trigger(&self, trigger: &str, by: Principal) -> Result<bool, Error> {
+        let trigger = trigger.to_owned();
+        self.ask_scheduler(|reply| SchedulerMsg::Resume { trigger, by, reply })
+            .await
+    }
+
+    /// From now on, these are the triggers. Those that are as before remember all; new ones watch
+    /// from here on; what those that are gone started goes on.
+    ///
+    /// # Errors
+    /// When it cannot be stored; then all is as before.
+    pub async fn replace_triggers(&self, triggers: Vec<Trigger>) -> Result<Replaced, Error> {
+        self.ask_scheduler(|reply| SchedulerMsg::Replace { triggers, reply })
+            .await
+    }
+
+    /// How all triggers stand, or this one.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such trigger.
+    pub async fn triggers(&self, of: Option<&str>) -> Result<Vec<TriggerReport>, Error> {
+        let of = of.map(str::to_owned);
+        self.ask_scheduler(|reply| SchedulerMsg::Report { of, reply })
+            .await
+    }
+
+    async fn ask_scheduler<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> SchedulerMsg,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.scheduler.tell(message(reply))?;
+        match tokio::time::timeout(self.system.answer_time(), answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Error::new(Code::Failed, "the scheduler ended before it answered")
+                .hint("what was acknowledged is stored; ask again")),
+            Err(_) => Err(Error::new(Code::TimedOut, "the scheduler did not answer in time")),
         }
     }
 

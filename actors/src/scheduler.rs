@@ -6,6 +6,7 @@
 //! is journalled before and after.
 
 mod act;
+mod ask;
 mod watch;
 
 use std::{
@@ -18,7 +19,7 @@ use std::{
 };
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::task::JoinHandle;
 use worknode_core::{
     bounds,
     error::Error,
@@ -39,22 +40,12 @@ use worknode_triggers::{
     trigger::{Action, When},
 };
 
+pub use self::ask::{Replaced, SchedulerMsg, TriggerReport};
 use self::watch::{Known, facts_of_node};
 use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};
 
 /// Wait before a firing that could not be stored is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// What the scheduler is told.
-#[derive(Debug)]
-pub enum SchedulerMsg {
-    /// Something may be due.
-    Look,
-    /// The same, and answer when everything that was due has been begun.
-    LookNow(oneshot::Sender<()>),
-    /// What happened.
-    Feed(feed::Batch),
-}
 
 /// The actor.
 #[derive(Debug)]
@@ -130,6 +121,12 @@ impl Actor for Scheduler {
                 let _ = done.send(());
             }
             SchedulerMsg::Feed(batch) => state.take_notice(&batch.records).await,
+            SchedulerMsg::Fire { trigger, reply, .. } => drop(reply.send(Err(ask::unknown(&trigger)))),
+            SchedulerMsg::Pause { trigger, reply, .. } | SchedulerMsg::Resume { trigger, reply, .. } => {
+                drop(reply.send(Err(ask::unknown(&trigger))));
+            }
+            SchedulerMsg::Replace { reply, .. } => drop(reply.send(Ok(Replaced::default()))),
+            SchedulerMsg::Report { reply, .. } => drop(reply.send(Ok(Vec::new()))),
         }
         state.set_alarm(&myself);
         Ok(())

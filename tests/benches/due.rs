@@ -71,6 +71,7 @@ async fn runs_over(system: &System, from: Hlc, runs: usize) -> Result<HashMap<St
                     trigger,
                     occurrence,
                     due,
+                    ..
                 } => {
                     let fired = Occurrence {
                         trigger: trigger.clone(),

@@ -320,6 +320,7 @@ fn nothing_doubled(evidence: &Evidence<'_>, found: &mut Findings) -> bool {
                     trigger: of,
                     occurrence,
                     outcome,
+                    ..
                 } if of == trigger && occurrence == key => Some(outcome.as_str()),
                 _ => None,
             })

@@ -19,6 +19,9 @@ pub struct Firing {
     pub due_at: Timestamp,
 }
 
+/// The end of the key of what was fired by hand.
+const BY_HAND: &str = "#hand";
+
 /// One occurrence of a trigger. Two looks at the same window, before and after a crash, yield
 /// equal occurrences; whoever has recorded one does not act on it again.
 ///
@@ -29,7 +32,8 @@ pub struct Firing {
 ///   (`80%`): a moved deadline makes new occurrences, an edited ladder none for the steps that
 ///   stay;
 /// - the stamp of the event, for `event`; of the last one with `debounce`;
-/// - `<source>@<instant>#absent`, for `absent_for`, with the instant from which nothing came.
+/// - `<source>@<instant>#absent`, for `absent_for`, with the instant from which nothing came;
+/// - `<instant>#hand`, for one that somebody fired by hand then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Occurrence {
     /// Name of the trigger. Has no `@`.
@@ -56,6 +60,18 @@ impl Occurrence {
     #[must_use]
     pub fn absence(trigger: &str, source: &str, since: Timestamp) -> Self {
         Self::new(trigger, format!("{source}@{since}#absent"))
+    }
+
+    /// Fired by hand at an instant, whatever the timetable says.
+    #[must_use]
+    pub fn by_hand(trigger: &str, at: Timestamp) -> Self {
+        Self::new(trigger, format!("{at}{BY_HAND}"))
+    }
+
+    /// Was it fired by hand?
+    #[must_use]
+    pub fn is_by_hand(&self) -> bool {
+        self.key.ends_with(BY_HAND)
     }
 
     /// Of a trigger that watches events.
@@ -141,6 +157,10 @@ mod tests {
             (
                 Occurrence::absence("quiet", "coder-1", deadline),
                 "quiet@coder-1@2026-12-01T17:00:00.000Z#absent",
+            ),
+            (
+                Occurrence::by_hand("daily", deadline),
+                "daily@2026-12-01T17:00:00.000Z#hand",
             ),
             (
                 Occurrence::of_event("broken", stamp),

@@ -3,7 +3,7 @@
 
 use worknode_core::{
     event::{Event, Principal, Record, SCHEMA_VERSION},
-    firing::Firing,
+    firing::{Course, Firing},
     hlc::Hlc,
     ids::NodeId,
 };
@@ -94,6 +94,7 @@ fn fired() -> Event {
         trigger: TRIGGER.to_owned(),
         occurrence: OCCURRENCE.to_owned(),
         due: names::instant(0),
+        by: None,
     }
 }
 
@@ -102,6 +103,8 @@ fn acted() -> Event {
         trigger: TRIGGER.to_owned(),
         occurrence: OCCURRENCE.to_owned(),
         outcome: String::new(),
+        failed: false,
+        started: None,
     }
 }
 
@@ -140,6 +143,7 @@ fn known(fired: Fired) -> Option<Firing> {
         Fired::Settled => Some(String::new()),
     };
     Some(Firing {
+        course: Course::default(),
         trigger: TRIGGER.to_owned(),
         occurrence: OCCURRENCE.to_owned(),
         node: NodeId::ROOT,

@@ -338,6 +338,8 @@ impl State {
                     trigger: firing.trigger.clone(),
                     occurrence: firing.occurrence,
                     outcome,
+                    failed: true,
+                    started: None,
                 };
                 self.store(&firing.trigger, Some(firing.recorded), vec![event])
                     .await;
@@ -373,6 +375,8 @@ impl State {
                 trigger: firing.trigger,
                 occurrence: firing.occurrence,
                 outcome,
+                failed: false,
+                started: None,
             };
             self.store(trigger.name(), Some(firing.recorded), vec![event])
                 .await;
@@ -404,6 +408,7 @@ fn fired(now: &DueNow) -> Event {
         trigger: now.occurrence.trigger.clone(),
         occurrence: now.occurrence.key.clone(),
         due: now.due,
+        by: None,
     }
 }
 
@@ -412,6 +417,8 @@ fn acted(now: &DueNow, outcome: String) -> Event {
         trigger: now.occurrence.trigger.clone(),
         occurrence: now.occurrence.key.clone(),
         outcome,
+        failed: false,
+        started: None,
     }
 }
 

@@ -134,7 +134,32 @@ impl Names {
                 trigger, occurrence, ..
             } => format!("{trigger}@{occurrence}"),
             Event::TriggerActed { trigger, outcome, .. } => format!("{trigger}: {outcome}"),
+            Event::TriggerEnded { trigger, outcome, .. } => format!("{trigger}: {outcome}"),
             Event::TriggerSkipped { trigger, reason, .. } => format!("{trigger}: {reason}"),
+            Event::TriggerAttempted {
+                trigger,
+                attempt,
+                failure,
+                retry_at,
+                ..
+            } => format!("{trigger}: attempt {attempt} failed: {failure}; the next one at {retry_at}"),
+            Event::TriggerPassed {
+                trigger,
+                count,
+                reason,
+                ..
+            } => format!("{trigger}: {count} more: {reason}"),
+            Event::TriggersWatched { triggers } | Event::TriggersDropped { triggers } => few(triggers),
+            Event::TriggerPaused { trigger } | Event::TriggerResumed { trigger, .. } => trigger.clone(),
+            Event::TriggerAlarm {
+                trigger,
+                detail,
+                over,
+                ..
+            } => {
+                let what = if *over { "over: " } else { "" };
+                format!("{trigger}: {what}{detail}")
+            }
             Event::Notified { to, message } => format!("to {to}: {message}"),
             Event::Emitted { data, .. } => pairs(data),
             Event::DeadLettered { reason, original } => format!("{}: {reason}", original.name),
@@ -207,7 +232,15 @@ impl Names {
             Event::RunExited { receipt, .. } if !receipt.is_clean() => {
                 (format!("{who}: {words}"), colour_of("blocked"))
             }
+            Event::TriggerActed { failed: true, .. } | Event::TriggerEnded { failed: true, .. } => {
+                (format!("trigger {words}"), colour_of("blocked"))
+            }
             Event::TriggerActed { .. } => (format!("trigger {words}"), dim()),
+            Event::TriggerAlarm { over: false, .. } => {
+                (format!("trigger alarm: {words}"), colour_of("failed"))
+            }
+            Event::TriggerPaused { .. } => (format!("trigger paused: {words}"), dim()),
+            Event::TriggerResumed { .. } => (format!("trigger resumed: {words}"), dim()),
             Event::Notified { .. } => (format!("message {words}"), dim()),
             Event::BaseMoved { .. } => (
                 format!("the base branch was moved by hand: {words}"),
@@ -216,6 +249,16 @@ impl Names {
             _ => return None,
         };
         Some(paint(&what, style))
+    }
+}
+
+/// Some names of many.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

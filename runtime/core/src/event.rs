@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     agent::Tier,
     body::Link,
+    firing::Started,
     git::{CommitId, TreeId},
     hlc::Hlc,
     ids::{NodeId, RunId},
@@ -21,6 +22,7 @@ use crate::{
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, Progress, ReleaseCause},
     time::Timestamp,
+    trigger::AlarmCause,
     usage::{Stuck, Usage},
     verdict::{Finding, Verdict},
 };
@@ -36,6 +38,11 @@ pub(crate) const fn first_version() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 pub(crate) const fn is_first_version(version: &u32) -> bool {
     *version == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Who did it.
@@ -235,17 +242,39 @@ pub enum Event {
     AgentStopped { reason: String },
     /// The agent may start again.
     AgentResumed,
-    /// A trigger's occurrence is due; it will be acted on once.
+    /// A trigger's occurrence is due; it will be acted on once. `by` is who fired it by hand.
     TriggerFired {
         trigger: String,
         occurrence: String,
         due: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Box<Principal>>,
     },
-    /// What came of it.
+    /// An attempt failed; the next one comes then.
+    TriggerAttempted {
+        trigger: String,
+        occurrence: String,
+        attempt: u32,
+        failure: String,
+        retry_at: Timestamp,
+    },
+    /// What came of it, and what was started that now goes on by itself.
     TriggerActed {
         trigger: String,
         occurrence: String,
         outcome: String,
+        #[serde(default, skip_serializing_if = "is_false")]
+        failed: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started: Option<Started>,
+    },
+    /// What it started is over.
+    TriggerEnded {
+        trigger: String,
+        occurrence: String,
+        outcome: String,
+        #[serde(default, skip_serializing_if = "is_false")]
+        failed: bool,
     },
     /// An occurrence that was not acted on.
     TriggerSkipped {
@@ -253,6 +282,29 @@ pub enum Event {
         occurrence: String,
         due: Timestamp,
         reason: String,
+    },
+    /// So many occurrences up to then were not acted on, and are not listed one by one.
+    TriggerPassed {
+        trigger: String,
+        until: Timestamp,
+        count: u64,
+        reason: String,
+    },
+    /// From here on, these triggers are watched: they owe nothing from before.
+    TriggersWatched { triggers: Vec<String> },
+    /// These are not in the configuration any more.
+    TriggersDropped { triggers: Vec<String> },
+    /// The trigger does not act until it is resumed.
+    TriggerPaused { trigger: String },
+    /// It acts again, on what comes. So many occurrences were passed over meanwhile.
+    TriggerResumed { trigger: String, passed: u64 },
+    /// Something is wrong with the trigger, or is not any more.
+    TriggerAlarm {
+        trigger: String,
+        cause: AlarmCause,
+        detail: String,
+        #[serde(default, skip_serializing_if = "is_false")]
+        over: bool,
     },
     /// Somebody was told something.
     Notified { to: String, message: String },
@@ -351,8 +403,16 @@ impl Event {
             Self::AgentStopped { .. } => "agent_stopped",
             Self::AgentResumed => "agent_resumed",
             Self::TriggerFired { .. } => "trigger_fired",
+            Self::TriggerAttempted { .. } => "trigger_attempted",
             Self::TriggerActed { .. } => "trigger_acted",
+            Self::TriggerEnded { .. } => "trigger_ended",
             Self::TriggerSkipped { .. } => "trigger_skipped",
+            Self::TriggerPassed { .. } => "trigger_passed",
+            Self::TriggersWatched { .. } => "triggers_watched",
+            Self::TriggersDropped { .. } => "triggers_dropped",
+            Self::TriggerPaused { .. } => "trigger_paused",
+            Self::TriggerResumed { .. } => "trigger_resumed",
+            Self::TriggerAlarm { .. } => "trigger_alarm",
             Self::Notified { .. } => "notified",
             Self::Emitted { .. } => "emitted",
             Self::DeadLettered { .. } => "dead_lettered",
@@ -432,8 +492,16 @@ impl Event {
         !matches!(
             self,
             Self::TriggerFired { .. }
+                | Self::TriggerAttempted { .. }
                 | Self::TriggerActed { .. }
+                | Self::TriggerEnded { .. }
                 | Self::TriggerSkipped { .. }
+                | Self::TriggerPassed { .. }
+                | Self::TriggersWatched { .. }
+                | Self::TriggersDropped { .. }
+                | Self::TriggerPaused { .. }
+                | Self::TriggerResumed { .. }
+                | Self::TriggerAlarm { .. }
                 | Self::Notified { .. }
                 | Self::Emitted { .. }
                 | Self::BaseMoved { .. }

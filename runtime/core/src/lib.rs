@@ -20,7 +20,7 @@
 //! | [`kind`], [`body`], [`membrane`] | what sort of thing it is, what it carries, what stands in front of it |
 //! | [`letter`] | events that were refused and are kept |
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
-//! | [`firing`] | one occurrence of a trigger, which acts once |
+//! | [`firing`], [`trigger`] | one occurrence of a trigger, which acts once; what is known of a trigger |
 //! | [`verdict`] | what a gate found on a named tree |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
 //! | [`usage`] | what a run has used, and why one gets nowhere |
@@ -54,5 +54,6 @@ pub mod restart;
 pub mod run;
 pub mod task;
 pub mod time;
+pub mod trigger;
 pub mod usage;
 pub mod verdict;

@@ -9,6 +9,7 @@ use worknode_core::{
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::Node,
+    trigger::TriggerState,
 };
 
 use crate::{
@@ -107,6 +108,15 @@ pub(crate) fn run(conn: &Connection, id: RunId, origin: u32) -> Result<Option<St
     let mut select = conn.prepare_cached(&format!("SELECT {} FROM runs WHERE id = ?1", rows::RUN))?;
     let mut found = select.query([run_key(id)])?;
     found.next()?.map(|row| rows::run(row, origin)).transpose()
+}
+
+/// What is stored of a trigger.
+pub(crate) fn trigger(conn: &Connection, name: &str) -> Result<Option<TriggerState>, StoreError> {
+    let mut select = conn.prepare_cached("SELECT name, state FROM triggers WHERE name = ?1")?;
+    let found = select
+        .query_row([name], |row| Ok(rows::trigger(row)))
+        .optional()?;
+    Ok(found.transpose()?.map(|(_, state)| state))
 }
 
 /// A firing as it is stored.

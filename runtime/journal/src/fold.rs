@@ -18,6 +18,7 @@ use worknode_core::{
     ids::{NodeId, RunId},
     node::{Detail, Kind, Node, NodeSpec},
     run::Run,
+    trigger::{self, TriggerState},
 };
 
 use crate::{
@@ -42,6 +43,7 @@ pub(crate) struct Fold {
     names: Pending<Name, bool>,
     pub(crate) runs: Pending<RunId, StoredRun>,
     pub(crate) firings: Pending<FiringKey, Firing>,
+    pub(crate) triggers: Pending<String, TriggerState>,
     /// The last row number of a Worknode: in the group, and in the request on top of it.
     last_num: (i64, i64),
 }
@@ -56,6 +58,7 @@ impl Fold {
             names: Pending::default(),
             runs: Pending::default(),
             firings: Pending::default(),
+            triggers: Pending::default(),
             last_num: (0, 0),
         };
         fold.forget(conn)?;
@@ -69,6 +72,7 @@ impl Fold {
         self.names.clear();
         self.runs.clear();
         self.firings.clear();
+        self.triggers.clear();
         let last = conn.query_row("SELECT coalesce(max(num), 0) FROM nodes", [], |row| row.get(0))?;
         self.last_num = (last, last);
         Ok(())
@@ -80,6 +84,7 @@ impl Fold {
         self.names.keep_request();
         self.runs.keep_request();
         self.firings.keep_request();
+        self.triggers.keep_request();
         self.last_num.0 = self.last_num.1;
     }
 
@@ -89,6 +94,7 @@ impl Fold {
         self.names.drop_request();
         self.runs.drop_request();
         self.firings.drop_request();
+        self.triggers.drop_request();
         self.last_num.1 = self.last_num.0;
     }
 
@@ -105,6 +111,7 @@ impl Fold {
         self.names.clear();
         self.runs.clear();
         self.firings.clear();
+        self.triggers.clear();
     }
 
     /// Applies one event, and says which was the last one before it of the same Worknode
@@ -133,6 +140,7 @@ impl Fold {
             self.apply_to_run(conn, run, record)?;
         }
         self.apply_to_firing(conn, record)?;
+        self.apply_to_triggers(conn, record)?;
         Ok(before)
     }
 
@@ -244,6 +252,18 @@ impl Fold {
         };
         let firing = firing::apply(known.as_ref(), record).map_err(refused)?;
         self.firings.put(key, firing);
+        Ok(())
+    }
+
+    fn apply_to_triggers(&mut self, conn: &Connection, record: &Record) -> Result<(), AppendError> {
+        for name in trigger::triggers_of(&record.event) {
+            let known = match self.triggers.get(name) {
+                Some(state) => Some(state.clone()),
+                None => entry::trigger(conn, name)?,
+            };
+            let next = TriggerState::after(known.as_ref(), record);
+            self.triggers.put(name.clone(), next);
+        }
         Ok(())
     }
 

@@ -47,6 +47,11 @@ impl<K: Hash + Eq, V> Pending<K, V> {
         self.group.values()
     }
 
+    /// The same, each with its key.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.group.iter()
+    }
+
     /// What the group changed, to be marked while it is written.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.group.values_mut()

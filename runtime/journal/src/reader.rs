@@ -11,6 +11,7 @@ use worknode_core::{
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Kind, Node},
+    trigger::TriggerState,
 };
 
 use crate::{
@@ -288,14 +289,56 @@ impl Reader {
         )
     }
 
-    /// The recorded occurrences of a trigger, the last in the order of their texts first: of a
-    /// schedule that is the newest first.
+    /// The recorded occurrences of a trigger, the last recorded first.
     ///
     /// # Errors
     /// [`ReadError`]
     pub fn firings_of(&self, trigger: &str, limit: usize) -> Result<Vec<Firing>, ReadError> {
-        let matching = "trigger_name = ?1 ORDER BY occurrence DESC LIMIT ?2";
-        self.page(FIRINGS, matching, (trigger, page(limit)))
+        self.firings_before(trigger, None, limit)
+    }
+
+    /// The same of those recorded before this stamp: the next page.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn firings_before(
+        &self,
+        trigger: &str,
+        before: Option<Hlc>,
+        limit: usize,
+    ) -> Result<Vec<Firing>, ReadError> {
+        let matching = "trigger_name = ?1 AND recorded < ?2 ORDER BY recorded DESC LIMIT ?3";
+        let before = before.map_or(i64::MAX, key);
+        self.page(FIRINGS, matching, (trigger, before, page(limit)))
+    }
+
+    /// The firings that are not over, recorded after this stamp, oldest first: one page of them.
+    /// Not over is what has no outcome, and what started something that goes on.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn firings_under_way(&self, after: Hlc, limit: usize) -> Result<Vec<Firing>, ReadError> {
+        let matching = "open <> 0 AND recorded > ?1 ORDER BY recorded LIMIT ?2";
+        self.page(FIRINGS, matching, (key(after), page(limit)))
+    }
+
+    /// What is known of a trigger, if anything ever was recorded of it.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn trigger(&self, name: &str) -> Result<Option<TriggerState>, ReadError> {
+        let found = self.one(TRIGGERS, "name = ?1", [name])?;
+        Ok(found.map(|(_, state)| state))
+    }
+
+    /// What is known of all triggers whose names come after this one, in their order: one page.
+    /// Those that are not in the configuration any more are among them.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn triggers(&self, after: &str, limit: usize) -> Result<Vec<(String, TriggerState)>, ReadError> {
+        let matching = "name > ?1 ORDER BY name LIMIT ?2";
+        self.page(TRIGGERS, matching, (after, page(limit)))
     }
 
     /// The firings whose outcome was never recorded, oldest first: what a daemon that died left
@@ -304,7 +347,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`]
     pub fn open_firings(&self, limit: usize) -> Result<Vec<Firing>, ReadError> {
-        let matching = "outcome IS NULL ORDER BY recorded LIMIT ?1";
+        let matching = "open <> 0 AND outcome IS NULL ORDER BY recorded LIMIT ?1";
         self.page(FIRINGS, matching, [page(limit)])
     }
 
@@ -366,6 +409,12 @@ const FIRINGS: Table<Firing> = Table {
     name: "firings",
     columns: rows::FIRING,
     decode: |row, origin| Ok((rows::firing(row, origin)?, SMALL)),
+};
+
+const TRIGGERS: Table<(String, TriggerState)> = Table {
+    name: "triggers",
+    columns: rows::TRIGGER,
+    decode: |row, _| Ok((rows::trigger(row)?, SMALL)),
 };
 
 /// Runs and firings hold no long texts: no page of theirs comes near [`limits::PAGE_BYTES`].

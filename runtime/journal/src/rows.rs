@@ -14,6 +14,7 @@ use worknode_core::{
     run::Run,
     task::Task,
     time::Timestamp,
+    trigger::TriggerState,
 };
 
 use crate::{error::StoreError, stamp};
@@ -134,7 +135,7 @@ pub(crate) fn run(row: &Row<'_>, origin: u32) -> Result<StoredRun, StoreError> {
 }
 
 /// The columns that [`firing`] reads, in its order.
-pub(crate) const FIRING: &str = "trigger_name, occurrence, node, recorded, due, outcome";
+pub(crate) const FIRING: &str = "trigger_name, occurrence, node, recorded, due, outcome, course";
 
 pub(crate) fn firing(row: &Row<'_>, origin: u32) -> Result<Firing, StoreError> {
     Ok(Firing {
@@ -144,7 +145,21 @@ pub(crate) fn firing(row: &Row<'_>, origin: u32) -> Result<Firing, StoreError> {
         recorded: stamp::stamp(row.get(3)?, origin),
         due: Timestamp::from_millis(row.get(4)?),
         outcome: row.get(5)?,
+        course: serde_json::from_str(text(row, 6)?).map_err(|error| {
+            StoreError::corrupt(format!("the course of a firing cannot be read: {error}"))
+        })?,
     })
+}
+
+/// The columns that [`trigger`] reads, in its order.
+pub(crate) const TRIGGER: &str = "name, state";
+
+pub(crate) fn trigger(row: &Row<'_>) -> Result<(String, TriggerState), StoreError> {
+    let name: String = row.get(0)?;
+    let state = serde_json::from_str(text(row, 1)?).map_err(|error| {
+        StoreError::corrupt(format!("the state of trigger `{name}` cannot be read: {error}"))
+    })?;
+    Ok((name, state))
 }
 
 pub(crate) fn kind(name: &str) -> Result<Kind, StoreError> {

@@ -17,7 +17,7 @@ use crate::{
 /// Marks a SQLite file as a journal: "wkno".
 pub(crate) const APPLICATION_ID: i64 = 0x776b_6e6f;
 /// The format that this build writes.
-pub(crate) const FORMAT: i64 = 3;
+pub(crate) const FORMAT: i64 = 4;
 
 /// No secondary index on events: one would cost more than the disk's sync does, as each event
 /// of a group touches another page of it. Instead each event names the event before it of the
@@ -105,10 +105,17 @@ CREATE TABLE firings (
   node         BLOB NOT NULL,
   recorded     INTEGER NOT NULL,
   due          INTEGER NOT NULL,
+  open         INTEGER NOT NULL,
   outcome      TEXT,
+  course       TEXT NOT NULL,
   PRIMARY KEY (trigger_name, occurrence)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX firings_open ON firings (recorded) WHERE outcome IS NULL;
+CREATE INDEX firings_by_trigger ON firings (trigger_name, recorded);
+CREATE INDEX firings_open ON firings (recorded) WHERE open <> 0;
+CREATE TABLE triggers (
+  name  TEXT PRIMARY KEY,
+  state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// What is searched for words. It holds no text of its own, only where each word is, and can be made
@@ -118,8 +125,8 @@ CREATE VIRTUAL TABLE texts USING fts5(text, content = '', contentless_delete = 1
 ";
 
 /// The tables of all formats that follow from the events.
-const DERIVED: [&str; 8] = [
-    "texts", "nodes", "specs", "marks", "links", "labels", "runs", "firings",
+const DERIVED: [&str; 9] = [
+    "texts", "nodes", "specs", "marks", "links", "labels", "runs", "firings", "triggers",
 ];
 
 /// The last event of the chain.

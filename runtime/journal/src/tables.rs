@@ -57,7 +57,8 @@ pub(crate) fn flush(conn: &Connection, fold: &mut Fold) -> Result<(), StoreError
 pub(crate) fn save(conn: &Connection, fold: &mut Fold) -> Result<(), StoreError> {
     save_nodes(conn, fold)?;
     save_runs(conn, fold)?;
-    save_firings(conn, fold)
+    save_firings(conn, fold)?;
+    save_triggers(conn, fold)
 }
 
 fn save_nodes(conn: &Connection, fold: &mut Fold) -> Result<(), StoreError> {
@@ -250,9 +251,10 @@ fn save_runs(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
 fn save_firings(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
     for firing in fold.firings.values() {
         conn.prepare_cached(
-            "INSERT INTO firings (trigger_name, occurrence, node, recorded, due, outcome) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT (trigger_name, occurrence) DO UPDATE SET outcome = excluded.outcome",
+            "INSERT INTO firings (trigger_name, occurrence, node, recorded, due, open, outcome, course) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+             ON CONFLICT (trigger_name, occurrence) DO UPDATE SET \
+             open = excluded.open, outcome = excluded.outcome, course = excluded.course",
         )?
         .execute((
             &firing.trigger,
@@ -260,8 +262,21 @@ fn save_firings(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
             node_key(firing.node),
             key(firing.recorded),
             firing.due.as_millis(),
+            firing.is_open(),
             &firing.outcome,
+            json(&firing.course)?,
         ))?;
+    }
+    Ok(())
+}
+
+fn save_triggers(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
+    for (name, state) in fold.triggers.entries() {
+        conn.prepare_cached(
+            "INSERT INTO triggers (name, state) VALUES (?1, ?2) \
+             ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+        )?
+        .execute((name, json(state)?))?;
     }
     Ok(())
 }

@@ -107,7 +107,9 @@ fn verify(conn: &Connection, origin: u32) -> Result<VerifyReport, StoreError> {
     report.head = chain::hex(&walk.before);
     if let Some(mut fold) = walk.fold {
         tables::save(&scratch, &mut fold)?;
-        for table in ["nodes", "specs", "marks", "links", "labels", "runs", "firings"] {
+        for table in [
+            "nodes", "specs", "marks", "links", "labels", "runs", "firings", "triggers",
+        ] {
             compare(conn, &scratch, table, &mut report)?;
         }
     }
@@ -189,7 +191,10 @@ fn compare(
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {
     // By the primary key, which is among the first three columns of each, where it has as many.
-    let order = if table == "specs" { "1" } else { "1, 2, 3" };
+    let order = match table {
+        "specs" | "triggers" => "1",
+        _ => "1, 2, 3",
+    };
     let sql = format!("SELECT * FROM {table} ORDER BY {order}");
     let (mut stored, mut folded) = (conn.prepare(&sql)?, scratch.prepare(&sql)?);
     let (mut stored, mut folded) = (stored.query([])?, folded.query([])?);

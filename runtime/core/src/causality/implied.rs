@@ -45,7 +45,11 @@ const fn is_of_agent(event: &Event) -> bool {
 const fn is_of_trigger(event: &Event) -> bool {
     matches!(
         event,
-        Event::TriggerFired { .. } | Event::TriggerActed { .. } | Event::TriggerSkipped { .. }
+        Event::TriggerFired { .. }
+            | Event::TriggerAttempted { .. }
+            | Event::TriggerActed { .. }
+            | Event::TriggerEnded { .. }
+            | Event::TriggerSkipped { .. }
     )
 }
 
@@ -125,7 +129,17 @@ impl<H: History> Look<'_, H> {
 
     fn of_trigger(&self, event: &Event) -> Found<H> {
         match event {
-            Event::TriggerActed {
+            Event::TriggerAttempted {
+                trigger: acted,
+                occurrence: on,
+                ..
+            }
+            | Event::TriggerActed {
+                trigger: acted,
+                occurrence: on,
+                ..
+            }
+            | Event::TriggerEnded {
                 trigger: acted,
                 occurrence: on,
                 ..

@@ -226,6 +226,7 @@ fn p10_a_run_of_a_trigger_leads_back_to_the_event_that_fired_it() {
             trigger: "t".into(),
             occurrence: event.at.to_string(),
             due: event.at.wall,
+            by: None,
         },
     );
     let purpose = Purpose::Fired {
@@ -296,6 +297,7 @@ fn p10_what_an_agent_did_leads_to_its_run_and_what_a_trigger_did_to_its_firing()
         trigger: "t".into(),
         occurrence: "2026".into(),
         due: Timestamp::from_millis(1),
+        by: None,
     };
     told.tell(1, team, fired);
     let by_trigger = Record {

@@ -110,6 +110,8 @@ async fn what_does_not_exist_is_not_found() {
         trigger: "daily".into(),
         occurrence: "1".into(),
         outcome: "done".into(),
+        failed: false,
+        started: None,
     };
     assert_eq!(
         refused(&store, vec![draft(NodeId::ROOT, acted)]).await,
@@ -212,6 +214,7 @@ async fn p6_an_occurrence_fires_once_and_has_one_outcome() {
                 trigger: "daily".into(),
                 occurrence: occurrence.into(),
                 due: MORNING,
+                by: None,
             },
         )
     };
@@ -221,6 +224,8 @@ async fn p6_an_occurrence_fires_once_and_has_one_outcome() {
             trigger: "daily".into(),
             occurrence: "one".into(),
             outcome: "spawned".into(),
+            failed: false,
+            started: None,
         },
     );
     let skipped = draft(

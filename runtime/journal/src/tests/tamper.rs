@@ -13,6 +13,7 @@ async fn p10_every_kind_of_tampering_is_found() {
         trigger: "daily".into(),
         occurrence: "1".into(),
         due: MORNING,
+        by: None,
     };
     store
         .append(vec![
@@ -57,8 +58,10 @@ async fn p10_every_kind_of_tampering_is_found() {
         "DELETE FROM nodes WHERE kind = 'task'".to_owned(),
         "DELETE FROM runs".to_owned(),
         "DELETE FROM firings".to_owned(),
+        "DELETE FROM triggers".to_owned(),
+        "UPDATE triggers SET state = replace(state, '\"fired\":1', '\"fired\":0')".to_owned(),
         "UPDATE firings SET outcome = 'done'".to_owned(),
-        "INSERT INTO firings SELECT trigger_name, '2', node, recorded, due, outcome FROM firings".to_owned(),
+        "INSERT INTO firings SELECT trigger_name, '2', node, recorded, due, open, outcome, course FROM firings".to_owned(),
     ];
     for tampering in tamperings {
         let dir = tempfile::tempdir().unwrap();
