@@ -181,6 +181,19 @@ impl Names {
                 format!("{completed} completed, {failed} failed, {open} open")
             }
             Event::DaemonStarted { version, pid } => format!("{version}, process {pid}"),
+            Event::ConfigReloaded {
+                added,
+                changed,
+                removed,
+                restart,
+            } => reloaded_words([added, changed, removed, restart]),
+            Event::ConfigRejected { mistakes, more, .. } => {
+                let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+                match mistakes.len() + more {
+                    0 | 1 => first,
+                    all => format!("{first} (and {} more)", all - 1),
+                }
+            }
         }
     }
 
@@ -242,6 +255,8 @@ impl Names {
             Event::TriggerPaused { .. } => (format!("trigger paused: {words}"), dim()),
             Event::TriggerResumed { .. } => (format!("trigger resumed: {words}"), dim()),
             Event::Notified { .. } => (format!("message {words}"), dim()),
+            Event::ConfigReloaded { .. } => (format!("configuration: {words}"), dim()),
+            Event::ConfigRejected { .. } => (format!("configuration refused: {words}"), colour_of("failed")),
             Event::BaseMoved { .. } => (
                 format!("the base branch was moved by hand: {words}"),
                 colour_of("blocked"),
@@ -290,6 +305,20 @@ fn verdict_words(verdict: &Verdict) -> String {
         verdict.tree.short(),
         verdict.took_ms
     )
+}
+
+/// `triggers added: a, b; for a restart: limits`
+pub(crate) fn reloaded_words(lists: [&[String]; 4]) -> String {
+    let names = ["triggers added", "changed", "removed", "for the next start"];
+    let parts = names.into_iter().zip(lists).filter(|(_, list)| !list.is_empty());
+    let parts: Vec<_> = parts
+        .map(|(name, list)| format!("{name}: {}", list.join(", ")))
+        .collect();
+    if parts.is_empty() {
+        "nothing changed".to_owned()
+    } else {
+        parts.join("; ")
+    }
 }
 
 /// What was used, for people.

@@ -119,6 +119,36 @@ impl PanicStage {
     }
 }
 
+/// A mistake in the configuration of a daemon that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigMistake {
+    /// Where it stands, as in `worknode.toml:12:1`.
+    pub place: String,
+    /// The file, when it stands in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Its line there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The key, as in `trigger[0].cron`; empty when it is about the file as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for ConfigMistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -347,6 +377,21 @@ pub enum Event {
     DaemonStarted { version: String, pid: u32 },
     /// It let go of it in good order.
     DaemonStopped { reason: String },
+    /// What changed in the configuration is in force now; what a daemon only takes up at its start
+    /// is named in `restart`.
+    ConfigReloaded {
+        added: Vec<String>,
+        changed: Vec<String>,
+        removed: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        restart: Vec<String>,
+    },
+    /// The configuration that was read anew has mistakes; `kept` says what goes on as it was.
+    ConfigRejected {
+        mistakes: Vec<ConfigMistake>,
+        more: usize,
+        kept: Vec<String>,
+    },
 }
 
 impl Event {
@@ -426,6 +471,8 @@ impl Event {
             Self::PanicLifted { .. } => "panic_lifted",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::DaemonStopped { .. } => "daemon_stopped",
+            Self::ConfigReloaded { .. } => "config_reloaded",
+            Self::ConfigRejected { .. } => "config_rejected",
         }
     }
 
@@ -513,6 +560,8 @@ impl Event {
                 | Self::PanicLifted { .. }
                 | Self::DaemonStarted { .. }
                 | Self::DaemonStopped { .. }
+                | Self::ConfigReloaded { .. }
+                | Self::ConfigRejected { .. }
         )
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Layers, each over the one before: built-in defaults, the user's file, `worknode.toml` with
 //! `plan.toml` beside it, variables `WORKNODE_SECTION__KEY`, flags. Tables are joined; a list
-//! or a value of a higher layer takes the place of the lower.
+//! or a value of a higher layer takes the place of the lower. Triggers in files of their own
+//! (`.worknode/triggers/`) come after those of the layers.
 //!
 //! ```text
 //! sources  read and take apart, with positions      file, document
@@ -24,24 +25,32 @@ mod check;
 mod definition;
 mod document;
 mod file;
+mod included;
+mod leave_out;
 mod merge;
 mod mistake;
 pub mod model;
 mod path;
 mod profiles;
+mod reread;
 mod schema;
 mod semantic;
 mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use included::{TRIGGERS_FOLDER, file_of as triggers_file_of};
+pub use leave_out::LeftOut;
 pub use mistake::{ConfigErrors, KEPT, Mistake, Place};
 pub use model::Config;
 pub use profiles::FOLDER as PROFILES_FOLDER;
+pub use reread::{Reread, reread};
 pub use schema::{SchemaKind, schema};
-pub use sources::{CONFIG_FILE, Overrides, PLAN_FILE, Sources};
+pub use sources::{CONFIG_FILE, Overrides, PLAN_FILE, Pending, Sources};
 
 use document::{Document, Origin};
+use included::Included;
+use leave_out::LeaveOut;
 use mistake::Mistakes;
 use path::Path;
 use profiles::Profiles;
@@ -57,6 +66,10 @@ pub struct Loaded {
     pub definition: TeamDefinition,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Mistake>,
+    /// Where each trigger stands, in their order.
+    pub trigger_places: Vec<Place>,
+    /// Where it was read from, so that it can be read again.
+    pub sources: Sources,
 }
 
 /// Stack for the reading. The TOML parser bounds the nesting of values and the length of dotted
@@ -69,11 +82,16 @@ const STACK: usize = 64 * 1024 * 1024;
 /// # Errors
 /// Every mistake in all sources.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
+    load_without(sources, &LeaveOut::default()).map(|(loaded, _)| loaded)
+}
+
+/// The same without what is to be left out. Answers what that was, too.
+fn load_without(sources: &Sources, leave_out: &LeaveOut) -> Result<(Loaded, Vec<LeftOut>), ConfigErrors> {
     std::thread::scope(|scope| {
         let reading = std::thread::Builder::new()
             .name("config".to_owned())
             .stack_size(STACK)
-            .spawn_scoped(scope, || read_and_check(sources));
+            .spawn_scoped(scope, || read_and_check(sources, leave_out));
         match reading.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
@@ -86,55 +104,72 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     })
 }
 
-fn read_and_check(sources: &Sources) -> Result<Loaded, ConfigErrors> {
+fn read_and_check(sources: &Sources, leave_out: &LeaveOut) -> Result<(Loaded, Vec<LeftOut>), ConfigErrors> {
     let mut mistakes = Mistakes::default();
     let dir = sources.dir.canonicalize().unwrap_or_else(|_| sources.dir.clone());
-    let mut layers = sources::read(sources, &mut mistakes);
+    let mut layers = sources::read(sources, leave_out, &mut mistakes);
+    let mut included = Included::read(sources, leave_out, &mut mistakes);
     let profiles = Profiles::read(&dir, &mut mistakes);
     one_plan(&layers, &mut mistakes);
     // What one source says cannot be judged while another cannot be read at all; and after so
     // many mistakes nobody knows what was meant.
-    if !layers.readable || mistakes.is_full() {
+    if !layers.readable || !included.readable() || mistakes.is_full() {
         return Err(mistakes.sorted());
     }
-    let Some(config) = merge::merge(&mut layers, &dir, &mut mistakes) else {
+    let Some(mut config) = merge::merge(&mut layers, &dir, &mut mistakes) else {
         return Err(mistakes.sorted());
     };
+    let mut mended = std::mem::take(&mut layers.checker.mended);
+    included.join(&mut config, &mut mended, &mut mistakes);
     let world = World {
         dir: &dir,
         search: sources.variable("PATH").unwrap_or_default(),
         sources,
         profiles: &profiles,
+        included: &included,
     };
-    let mut problems = Problems::beside(std::mem::take(&mut layers.checker.mended));
+    let placed = |problem: Problem| placed(problem, &layers.documents, &included);
+    let mut problems = Problems::beside(mended);
     let definition = semantic::understand(&config, &world, &mut problems);
     for problem in problems.mistakes {
-        mistakes.add(placed(problem, &layers.documents));
+        mistakes.add(placed(problem));
     }
     mistakes.leave_out(problems.left_out);
     if !mistakes.is_empty() {
         return Err(mistakes.sorted());
     }
-    let mut warnings: Vec<Mistake> = problems
-        .warnings
-        .into_iter()
-        .map(|problem| placed(problem, &layers.documents))
-        .collect();
+    let mut warnings: Vec<Mistake> = problems.warnings.into_iter().map(placed).collect();
     warnings.sort();
-    Ok(Loaded {
+    let triggers = 0..config.trigger.len();
+    let place = |at| place(&format!("trigger[{at}]"), &layers.documents, &included).0;
+    let left_out = layers.left_out.iter().chain(included.left_out());
+    let left_out = left_out.cloned().collect();
+    let loaded = Loaded {
+        trigger_places: triggers.map(place).collect(),
+        sources: sources.clone(),
         config,
         definition,
         warnings,
-    })
+    };
+    Ok((loaded, left_out))
 }
 
-fn placed(problem: Problem, documents: &[Document]) -> Mistake {
+fn placed(problem: Problem, documents: &[Document], included: &Included) -> Mistake {
+    let (place, key) = place(&problem.path, documents, included);
     Mistake {
-        place: merge::place(documents, &Path::parse(&problem.path)),
-        key: problem.path,
+        place,
+        key,
         message: problem.message,
         hint: problem.hint,
     }
+}
+
+/// Where this path of the whole configuration stands, and what it is called there.
+fn place(path: &str, documents: &[Document], included: &Included) -> (Place, String) {
+    let parsed = Path::parse(path);
+    included
+        .placed(&parsed)
+        .unwrap_or_else(|| (merge::place(documents, &parsed), path.to_owned()))
 }
 
 /// A plan may stand in one of the two files. In both, nobody would know which is worked.

@@ -8,6 +8,7 @@
 //! | [`view`] | what people and programs see of the tree |
 //! | [`lock`], [`keys`] | one daemon per store; its keys |
 //! | [`telemetry`] | logs |
+//! | [`triggers`] | triggers for people: when, what, what if; added and removed |
 
 pub mod config;
 pub mod daemon;
@@ -16,4 +17,5 @@ mod http;
 pub mod keys;
 pub mod lock;
 pub mod telemetry;
+pub mod triggers;
 pub mod view;

@@ -59,6 +59,15 @@ pub struct Config {
     pub phase: Vec<PhaseSpec>,
 }
 
+/// Triggers in a file of their own: `.worknode/triggers/NAME.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TriggersFile {
+    /// The triggers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trigger: Vec<TriggerSpec>,
+}
+
 /// The team and its repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

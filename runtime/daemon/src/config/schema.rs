@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use worknode_policies::plan::Plan;
 use worknode_profiles::Profile;
 
-use super::model::Config;
+use super::model::{Config, TriggersFile};
 
 /// Which files a schema is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum SchemaKind {
     Plan,
     /// `agent-profiles/NAME.toml`.
     Profile,
+    /// `.worknode/triggers/NAME.toml`.
+    Triggers,
 }
 
 /// The JSON Schema of a file, for editors and for [`super::load`] itself.
@@ -25,6 +27,7 @@ pub fn schema(which: SchemaKind) -> Json {
         SchemaKind::Config => of::<Config>(),
         SchemaKind::Plan => of::<Plan>(),
         SchemaKind::Profile => of::<Profile>(),
+        SchemaKind::Triggers => of::<TriggersFile>(),
     }
 }
 
@@ -173,7 +176,12 @@ mod tests {
 
     #[test]
     fn every_key_is_described() {
-        for which in [SchemaKind::Config, SchemaKind::Plan, SchemaKind::Profile] {
+        for which in [
+            SchemaKind::Config,
+            SchemaKind::Plan,
+            SchemaKind::Profile,
+            SchemaKind::Triggers,
+        ] {
             let mut found = Vec::new();
             undescribed(&schema(which), "", &mut found);
             assert_eq!(found, Vec::<String>::new(), "{which:?}");

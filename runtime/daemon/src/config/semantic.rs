@@ -18,6 +18,7 @@ use super::{
     Sources,
     check::PLACEHOLDER,
     definition::{self, Parts},
+    included::Included,
     mistake::KEPT,
     model::{Config, DEFAULT_PROFILE, LimitsSection},
     path::shown,
@@ -107,6 +108,8 @@ pub(super) struct World<'a> {
     pub sources: &'a Sources,
     /// Profiles and drivers.
     pub profiles: &'a Profiles,
+    /// Triggers in files of their own.
+    pub included: &'a Included,
 }
 
 /// Checks what `config` means and builds it. What is built is to be used only when no mistake
@@ -130,7 +133,13 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     tests(config, &mut programs, problems);
     let tests_writes = tests_writes(config, world, places, problems);
     children(config, agents.len(), problems);
-    let triggers = triggers::compiled(config, &plan, names_known.then_some(&names), problems);
+    let triggers = triggers::compiled(
+        config,
+        world.included,
+        &plan,
+        names_known.then_some(&names),
+        problems,
+    );
     let mut definition = definition::definition(
         config,
         Parts {

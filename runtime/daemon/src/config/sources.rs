@@ -11,6 +11,7 @@ use super::{
     check::Checker,
     document::{Document, Origin, parse},
     file::{self, ReadError},
+    leave_out::{LeaveOut, LeftOut},
     mistake::{Mistake, Mistakes},
     schema::{Schema, SchemaKind, schema},
 };
@@ -42,6 +43,17 @@ pub struct Sources {
     pub env: Vec<(String, String)>,
     /// What flags say.
     pub overrides: Overrides,
+    /// Files of triggers that are about to be added, as if they were there already.
+    pub pending: Vec<Pending>,
+}
+
+/// A file that is not there yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// What mistakes in it are told under.
+    pub name: String,
+    /// What it says.
+    pub text: String,
 }
 
 impl Sources {
@@ -56,6 +68,7 @@ impl Sources {
                 .map(|(name, value)| (text(name), text(value)))
                 .collect(),
             overrides: Overrides::default(),
+            pending: Vec::new(),
         }
     }
 
@@ -85,17 +98,13 @@ pub(super) struct Layers {
     pub checker: Checker,
     /// False when something could not even be taken apart, so that nobody knows what it says.
     pub readable: bool,
+    /// What was not read.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Reads all layers.
-pub(super) fn read(sources: &Sources, mistakes: &mut Mistakes) -> Layers {
-    let mut reader = Reader {
-        mistakes,
-        layers: Layers {
-            readable: true,
-            ..Layers::default()
-        },
-    };
+pub(super) fn read(sources: &Sources, leave_out: &LeaveOut, mistakes: &mut Mistakes) -> Layers {
+    let mut reader = Reader::new(leave_out, mistakes);
     let config = schema(SchemaKind::Config);
     let plan = schema(SchemaKind::Plan);
     if let Some(path) = &sources.user_file {
@@ -126,6 +135,31 @@ pub(super) fn read(sources: &Sources, mistakes: &mut Mistakes) -> Layers {
     reader.layers
 }
 
+/// Reads one file beside the layers. It may have gone away.
+pub(super) fn read_file(
+    path: &Path,
+    name: &str,
+    schema: Schema<'_>,
+    leave_out: &LeaveOut,
+    mistakes: &mut Mistakes,
+) -> Layers {
+    let mut reader = Reader::new(leave_out, mistakes);
+    reader.file(path, name, schema, Wanted::Perhaps);
+    reader.layers
+}
+
+/// The same of a file that is not there yet.
+pub(super) fn read_text(
+    pending: &Pending,
+    schema: Schema<'_>,
+    leave_out: &LeaveOut,
+    mistakes: &mut Mistakes,
+) -> Layers {
+    let mut reader = Reader::new(leave_out, mistakes);
+    reader.text(pending.text.clone(), &pending.name, schema);
+    reader.layers
+}
+
 /// Must the file be there, and say something?
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -135,11 +169,24 @@ enum Wanted {
 }
 
 struct Reader<'a> {
+    leave_out: &'a LeaveOut,
     mistakes: &'a mut Mistakes,
     layers: Layers,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(leave_out: &'a LeaveOut, mistakes: &'a mut Mistakes) -> Self {
+        let layers = Layers {
+            readable: true,
+            ..Layers::default()
+        };
+        Self {
+            leave_out,
+            mistakes,
+            layers,
+        }
+    }
+
     fn file(&mut self, path: &Path, name: &str, schema: Schema<'_>, wanted: Wanted) {
         let text = match file::read(path) {
             Ok(text) => text,
@@ -158,8 +205,13 @@ impl Reader<'_> {
             self.unreadable(name, "the file is empty", Some(hint));
             return;
         }
+        self.text(text, name, schema);
+    }
+
+    fn text(&mut self, text: String, name: &str, schema: Schema<'_>) {
         match parse(&text) {
-            Ok(root) => {
+            Ok(mut root) => {
+                self.layers.left_out.extend(self.leave_out.apply(name, &mut root));
                 let origin = Origin::file(name, text);
                 self.check(Document { origin, root }, schema);
             }

@@ -54,6 +54,7 @@ fn sources(dir: &Path) -> Sources {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         overrides: Overrides::default(),
+        pending: Vec::new(),
     }
 }
 

@@ -152,7 +152,7 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Sources, mistake::Mistakes, profiles::Profiles};
+    use crate::config::{Sources, included::Included, mistake::Mistakes, profiles::Profiles};
 
     /// What becomes of `places` in a team whose home, repository and directory are below `home`.
     fn places(home: &Path, access: Access, own: bool, places: &[&str]) -> (Vec<PathBuf>, usize, usize) {
@@ -171,6 +171,7 @@ mod tests {
             search: "",
             sources: &sources,
             profiles: &profiles,
+            included: &Included::default(),
         };
         let mut problems = Problems::default();
         let list: Vec<Place> = places.iter().map(|place| Place::from(*place)).collect();

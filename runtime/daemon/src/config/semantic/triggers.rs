@@ -15,12 +15,13 @@ use worknode_triggers::{
 };
 
 use super::{Problems, did_you_mean, known_gate};
-use crate::config::{model::Config, path::shown};
+use crate::config::{included::Included, model::Config, path::shown};
 
 /// Checks all triggers and compiles them. `names` are those of the agents, when all could be
 /// read.
 pub(super) fn compiled(
     config: &Config,
+    included: &Included,
     plan: &Plan,
     names: Option<&BTreeSet<&str>>,
     problems: &mut Problems,
@@ -32,6 +33,7 @@ pub(super) fn compiled(
     }
     let mut checker = Checker {
         config,
+        included,
         names,
         plan,
         problems,
@@ -55,6 +57,7 @@ pub(super) fn compiled(
 
 struct Checker<'a> {
     config: &'a Config,
+    included: &'a Included,
     names: Option<&'a BTreeSet<&'a str>>,
     plan: &'a Plan,
     problems: &'a mut Problems,
@@ -68,8 +71,9 @@ impl<'a> Checker<'a> {
         let path = format!("trigger[{at}]");
         if let Some(first) = self.seen.get(spec.name.as_str()) {
             let message = format!(
-                "there is another trigger `{}`, at trigger[{first}]",
-                shown(&spec.name)
+                "there is another trigger `{}`, at {}",
+                shown(&spec.name),
+                self.included.called(*first)
             );
             let hint = "names of triggers are unique".to_owned();
             self.problems.say(format!("{path}.name"), message, Some(hint));
