@@ -27,7 +27,10 @@ use worknode_core::{
 use worknode_journal::{EventFilter, Reader};
 
 use self::books::Books;
-use crate::{definition::TeamDefinition, spawn::Spawned};
+use crate::{
+    definition::{AgentDefinition, TeamDefinition},
+    spawn::Spawned,
+};
 
 /// May an agent start a run?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +99,15 @@ impl Guard {
     ) -> Result<(), Error> {
         self.check(PanicStage::Spawns)?;
         self.books().hire(spawned, run, share, now)
+    }
+
+    /// Opens the books of an agent that the configuration has since the start. Doing it again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// When there is no room for another account.
+    pub(crate) fn enlist(&self, node: NodeId, agent: &AgentDefinition) -> Result<(), Error> {
+        self.books().enlist(node, agent)
     }
 
     /// An agent that was hired has not come to be.

@@ -55,6 +55,7 @@ pub mod clock;
 pub mod coordinator;
 pub mod definition;
 pub mod directory;
+pub mod enlist;
 mod fault;
 mod feed;
 pub mod guard;

@@ -105,8 +105,8 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
     spawner.may_spawn(system, authority, &wish)?;
     system.guard().check(PanicStage::Spawns)?;
     let base = likeness(system, &wanted.like)?;
-    let duty = check_duty(system, base, &wanted.duty)?;
-    let spawned = describe(system, &spawner, base, wanted)?;
+    let duty = check_duty(system, &base, &wanted.duty)?;
+    let spawned = describe(system, &spawner, &base, wanted)?;
 
     system.guard().hire(&spawned, run, share, system.now())?;
     let begun = Begun {
@@ -141,9 +141,10 @@ fn share_of(system: &System, wanted: &Wanted) -> Result<Share, Error> {
     Ok(Share { time, ..wanted.share })
 }
 
-fn likeness<'a>(system: &'a System, name: &str) -> Result<&'a AgentDefinition, Error> {
-    let agents = &system.team().agents;
-    agents.iter().find(|agent| agent.name == name).ok_or_else(|| {
+fn likeness(system: &System, name: &str) -> Result<AgentDefinition, Error> {
+    let agents = &system.present_team().agents;
+    let base = agents.iter().find(|agent| agent.name == name);
+    base.cloned().ok_or_else(|| {
         let names: Vec<_> = agents.iter().take(20).map(|agent| agent.name.as_str()).collect();
         Error::new(
             Code::NotFound,

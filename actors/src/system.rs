@@ -102,6 +102,8 @@ pub struct System {
     /// Tasks that are claimed for an agent whose run is just about to be queued.
     claiming: Arc<Mutex<HashSet<NodeId>>>,
     boundaries: Arc<Boundaries>,
+    /// The team with the agents that came since the start.
+    present: Arc<RwLock<Arc<TeamDefinition>>>,
 }
 
 impl System {
@@ -118,6 +120,7 @@ impl System {
             spawning: Arc::default(),
             claiming: Arc::default(),
             boundaries: Arc::new(Boundaries::new(context.journal.clone())),
+            present: Arc::new(RwLock::new(Arc::new(context.team.clone()))),
             guard,
             context,
             directory,
@@ -134,10 +137,30 @@ impl System {
         &self.context
     }
 
-    /// The team.
+    /// The team, as it was at the start.
     #[must_use]
     pub fn team(&self) -> &TeamDefinition {
         &self.context.team
+    }
+
+    /// The team with the agents that the configuration has brought since the start.
+    #[must_use]
+    pub fn present_team(&self) -> Arc<TeamDefinition> {
+        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on these agents are of the team; one of the same name is replaced.
+    pub(crate) fn enlarge(&self, agents: &[AgentDefinition]) {
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        let mut team = TeamDefinition::clone(&present);
+        for agent in agents {
+            self.learn(team.agent_node(&agent.name), agent.clone());
+            match team.agents.iter_mut().find(|other| other.name == agent.name) {
+                Some(known) => *known = agent.clone(),
+                None => team.agents.push(agent.clone()),
+            }
+        }
+        *present = Arc::new(team);
     }
 
     /// What the agent of this Worknode is.

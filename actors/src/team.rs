@@ -169,7 +169,8 @@ impl State {
         if self.view.index.rested(self.system.now()) {
             self.waiting.stir();
         }
-        let steps = steps::decide(&self.view, self.system.team(), &self.busy, self.system.now());
+        let team = self.system.present_team();
+        let steps = steps::decide(&self.view, &team, &self.busy, self.system.now());
         for step in steps {
             if matches!(&step, Step::Settle { task } if self.system.is_claimed_for_spawn(*task)) {
                 continue;
@@ -236,7 +237,7 @@ impl State {
         if receipt.is_clean() || !by_itself {
             return;
         }
-        let team = self.system.team();
+        let team = self.system.present_team();
         let order: Vec<NodeId> = team
             .agents
             .iter()

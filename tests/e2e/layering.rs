@@ -70,6 +70,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("cron", &["worknode-triggers"]),
     ("ed25519-dalek", &["worknode-policies"]),
     ("clap", &["worknode"]),
+    ("inotify", &["worknode-daemon"]),
 ];
 
 /// Crates that must stay pure: no runtime, no files, no clock.

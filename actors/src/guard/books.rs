@@ -19,7 +19,10 @@ use worknode_core::{
 use worknode_journal::{EventFilter, Reader};
 
 use super::Readiness;
-use crate::{definition::TeamDefinition, spawn::Spawned};
+use crate::{
+    definition::{AgentDefinition, TeamDefinition},
+    spawn::Spawned,
+};
 
 #[derive(Debug)]
 pub(super) struct Books {
@@ -98,6 +101,23 @@ impl Books {
             .open(spawned.node, &definition.name, Some(parent), terms)
             .map_err(|error| Error::new(Code::Failed, error.to_string()))?;
         self.pool_of.insert(spawned.node, definition.pool.clone());
+        Ok(())
+    }
+
+    /// An agent of the configuration that came since the start. Its account is beneath the team's.
+    pub(super) fn enlist(&mut self, node: NodeId, agent: &AgentDefinition) -> Result<(), Error> {
+        if self.ledger.standing(node).is_none() {
+            let terms = Terms {
+                limit: agent.budget.unwrap_or_default(),
+                places: Some(1),
+            };
+            self.ledger
+                .open(node, &agent.name, Some(self.team), terms)
+                .map_err(|error| Error::new(Code::Failed, error.to_string()))?;
+        }
+        let pool = || Governor::new(agent.pool.clone(), Patience::default());
+        self.pools.entry(agent.pool.clone()).or_insert_with(pool);
+        self.pool_of.insert(node, agent.pool.clone());
         Ok(())
     }
 

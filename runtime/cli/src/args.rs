@@ -12,6 +12,7 @@ use worknode_core::{
 };
 
 pub(crate) mod tree;
+pub(crate) mod trigger;
 
 /// Runs teams of AI coding agents as supervised processes.
 #[derive(Debug, Parser)]
@@ -94,6 +95,11 @@ pub(crate) enum Command {
     Events(Events),
     /// Tell what led to something: the causes of a run, an agent, a task, a firing or an event.
     Why(Why),
+    /// Look at triggers, try them, fire them, pause them, add and remove them.
+    #[command(subcommand)]
+    Trigger(trigger::Trigger),
+    /// Let the daemon read the configuration anew (as SIGHUP, and as any change of its files).
+    Reload,
     /// Record an event of your own, on which triggers may act.
     Emit(Emit),
     /// Show what stands in front of a Worknode, set it, and try it on an event.
@@ -732,6 +738,8 @@ pub(crate) enum SchemaOf {
     Plan,
     /// agent-profiles/NAME.toml
     Profile,
+    /// .worknode/triggers/NAME.toml
+    Triggers,
 }
 
 /// `completions`

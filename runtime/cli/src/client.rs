@@ -79,6 +79,11 @@ impl Client {
         self.ask(Method::PUT, path, Some(body), if_match).await
     }
 
+    /// Asks for something to be gone.
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.ask(Method::DELETE, path, None, None).await
+    }
+
     /// Opens a stream of events.
     pub(crate) async fn stream(&self, path: &str) -> Result<Incoming, Error> {
         let response = self

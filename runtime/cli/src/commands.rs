@@ -18,6 +18,7 @@ pub(crate) mod logs;
 pub(crate) mod membrane;
 pub(crate) mod node;
 pub(crate) mod ps;
+pub(crate) mod reload;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;
@@ -26,6 +27,7 @@ pub(crate) mod spawn;
 pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod tree;
+pub(crate) mod trigger;
 pub(crate) mod up;
 pub(crate) mod why;
 

@@ -97,6 +97,8 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Logs(args) => commands::logs::logs(&place, &args).await,
         Command::Events(args) => commands::events::events(&place, &args, form).await,
         Command::Why(args) => commands::why::why(&place, &args, form).await,
+        Command::Trigger(args) => commands::trigger::trigger(&place, args, form).await,
+        Command::Reload => commands::reload::reload(&place, form).await,
         Command::Emit(args) => commands::emit::emit(&place, args, form).await,
         Command::Membrane(args) => commands::membrane::membrane(&place, args, form).await,
         Command::DeadLetter(args) => commands::dead_letter::dead_letter(&place, args, form).await,

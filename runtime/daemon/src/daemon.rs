@@ -17,6 +17,7 @@ use worknode_actors::{
 };
 use worknode_core::{
     error::{Code, Error},
+    event::Principal,
     node::Kind,
     task::TaskStatus,
     time::Clock,
@@ -24,7 +25,14 @@ use worknode_core::{
 use worknode_git::{Git, Repository, Store};
 use worknode_journal::Journal;
 
-use crate::{config::Loaded, door, http::Api, keys, lock::Lock};
+use crate::{
+    config::{Loaded, TRIGGERS_FOLDER},
+    door,
+    http::Api,
+    keys,
+    lock::Lock,
+    reload::{self, ReloadView, Reloader},
+};
 
 /// The directory beside `worknode.toml` in which everything is kept.
 pub const STATE: &str = ".worknode";
@@ -81,6 +89,8 @@ pub struct Daemon {
     journal: Journal,
     socket: PathBuf,
     doors: Vec<JoinHandle<()>>,
+    /// Looks out for changes of the configuration.
+    watch: JoinHandle<()>,
     _lock: Lock,
 }
 
@@ -92,6 +102,7 @@ impl Daemon {
     pub async fn start(dir: &Path, loaded: Loaded) -> Result<Self, Error> {
         let paths = paths(dir);
         make_state_dir(&paths.state)?;
+        make_triggers_dir(dir)?;
         let lock = Lock::take(&lock_path(dir))?;
         let repository = open_repository(dir, &loaded.definition.repository, &loaded.definition.base).await?;
         let store = Store::open(&paths.state.join("repo.git"), &repository)
@@ -108,6 +119,7 @@ impl Daemon {
         };
         let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
+        let reloader = Reloader::new(&loaded);
         let context = Context {
             journal: journal.clone(),
             clock,
@@ -119,7 +131,12 @@ impl Daemon {
         };
         let runtime = Runtime::start(context).await?;
         let (stop, _) = watch::channel(None);
-        let api = Arc::new(Api { runtime, stop });
+        let api = Arc::new(Api {
+            runtime,
+            stop,
+            reloader,
+        });
+        let watch = tokio::spawn(reload::watch(Arc::clone(&api)));
         let doors = door::serve(&api, unix, tcp);
         tracing::info!(socket = %socket.display(), "the daemon is in charge");
         Ok(Self {
@@ -127,8 +144,18 @@ impl Daemon {
             journal,
             socket,
             doors,
+            watch,
             _lock: lock,
         })
+    }
+
+    /// Reads the configuration anew, and takes up what can be.
+    ///
+    /// # Errors
+    /// When what changed cannot be stored. Mistakes in the configuration are in the answer.
+    pub async fn reload(&self) -> Result<ReloadView, Error> {
+        let api = &self.api;
+        api.reloader.reload(&api.runtime, Principal::Operator).await
     }
 
     /// The handle through which everything is asked.
@@ -158,6 +185,7 @@ impl Daemon {
     /// # Errors
     /// When the last of it could not be stored.
     pub async fn stop(self, departure: Departure) -> Result<(), Error> {
+        self.watch.abort();
         self.api.stop.send_replace(Some(departure.clone()));
         // Agents report to the socket until their runs are over, so the runtime goes first.
         let Departure { reason, keep_agents } = departure;
@@ -200,6 +228,17 @@ fn make_state_dir(state: &Path) -> Result<(), Error> {
         std::fs::write(&ignore, "*\n").map_err(cannot)?;
     }
     Ok(())
+}
+
+/// There from the start, so that it can be watched.
+fn make_triggers_dir(dir: &Path) -> Result<(), Error> {
+    let folder = dir.join(TRIGGERS_FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Error::new(
+            Code::Failed,
+            format!("cannot use `{}`: {error}", folder.display()),
+        )
+    })
 }
 
 /// Opens the user's repository and refuses a base whose files somebody is changing.

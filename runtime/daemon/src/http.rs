@@ -20,6 +20,7 @@ mod search;
 mod spawn;
 mod tasks;
 mod tree;
+mod triggers;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub(crate) use self::auth::{Door, Origin, Peer};
 use self::{auth::Caller, error::ApiError};
 use crate::{
     daemon::Departure,
+    reload::Reloader,
     view::{self, RunRef, StatusView, WhyView},
 };
 
@@ -48,6 +50,8 @@ pub(crate) struct Api {
     pub(crate) runtime: Runtime,
     /// Set when somebody asks the daemon to stop.
     pub(crate) stop: watch::Sender<Option<Departure>>,
+    /// Reads the configuration anew.
+    pub(crate) reloader: Reloader,
 }
 
 impl Api {
@@ -93,6 +97,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(letters::routes())
         .merge(membranes::routes())
         .merge(analytics::routes())
+        .merge(triggers::routes())
         .route("/events", get(events::list).post(events::emit))
         .route("/why/{of}", get(why))
         .route("/capabilities", post(capabilities::issue))
@@ -120,6 +125,7 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
     let guard = system.guard();
     status.pools = guard.pools().iter().filter_map(view::pool_view).collect();
     status.uses = agents::of_team(&api, &live);
+    status.config = api.reloader.shown();
     Ok(Json(status))
 }
 

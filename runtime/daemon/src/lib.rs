@@ -7,6 +7,7 @@
 //! | `http`, [`door`] | the API, and where it listens |
 //! | [`view`] | what people and programs see of the tree |
 //! | [`lock`], [`keys`] | one daemon per store; its keys |
+//! | [`reload`] | the configuration of a daemon that runs, read anew |
 //! | [`telemetry`] | logs |
 //! | [`triggers`] | triggers for people: when, what, what if; added and removed |
 
@@ -16,6 +17,7 @@ pub mod door;
 mod http;
 pub mod keys;
 pub mod lock;
+pub mod reload;
 pub mod telemetry;
 pub mod triggers;
 pub mod view;

@@ -5,6 +5,8 @@
 
 mod explained;
 mod files;
+mod listed;
+mod ran;
 mod simulated;
 mod upcoming;
 mod world;
@@ -12,6 +14,8 @@ mod world;
 pub use self::{
     explained::{ExplainedView, explain},
     files::{AddedView, RemovedView, add, remove},
+    listed::{AlarmView, LastView, SkipView, TriggerPage, TriggerView, WaitingView, stored},
+    ran::{FiringPage, FiringView, firings, of_trigger as firings_of},
     simulated::{OccurrenceView, SimulationView, TallyView, simulate},
     upcoming::{NextView, NextViews, next},
     world::KnownTasks,
@@ -22,7 +26,8 @@ use worknode_core::{
     time::Timestamp,
 };
 use worknode_policies::names::Suggestions;
-use worknode_triggers::{Trigger, TriggerSpec, compile, spec::NotifySpec, trigger::When};
+pub use worknode_triggers::Trigger;
+use worknode_triggers::{TriggerSpec, compile, spec::NotifySpec, trigger::When};
 
 use crate::config::Place;
 

@@ -20,6 +20,8 @@ use worknode_core::{
 use worknode_journal::{EventFilter, Reader, StoredRun};
 use worknode_process::Resources;
 
+use crate::reload::ConfigView;
+
 mod analytics;
 mod find;
 mod node;
@@ -75,6 +77,9 @@ pub struct StatusView {
     /// Credentials that pause, while a daemon says so.
     #[serde(default)]
     pub pools: Vec<PoolView>,
+    /// What of the configuration is not in force, while a daemon says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigView>,
     /// The agents.
     pub agents: Vec<AgentView>,
 }
@@ -336,6 +341,7 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         panic,
         uses: Vec::new(),
         pools: Vec::new(),
+        config: None,
         tasks: count(&tasks),
         finished: recent.finished,
         attention: attention(&tasks, &agents),

@@ -10,5 +10,6 @@ pub(crate) fn schema(of: SchemaOf) -> Result<(), Error> {
         SchemaOf::Config => SchemaKind::Config,
         SchemaOf::Plan => SchemaKind::Plan,
         SchemaOf::Profile => SchemaKind::Profile,
+        SchemaOf::Triggers => SchemaKind::Triggers,
     }))
 }

@@ -1,7 +1,10 @@
 //! `worknode status`: the team at a glance.
 
 use worknode_core::error::Error;
-use worknode_daemon::view::{self, AgentView, StatusView, TaskCounts, UseView};
+use worknode_daemon::{
+    reload::ConfigView,
+    view::{self, AgentView, StatusView, TaskCounts, UseView},
+};
 
 use super::{ask_or_read, now, ps};
 use crate::{
@@ -55,6 +58,9 @@ fn print(status: &StatusView) {
     if !uses.is_empty() {
         output::line(format!("uses: {}", uses.join(", ")));
     }
+    if let Some(config) = &status.config {
+        print_config(config);
+    }
     for item in &status.attention {
         output::line(format!("{} {item}", paint("!", colour_of("failed"))));
     }
@@ -62,6 +68,27 @@ fn print(status: &StatusView) {
     ps::print(&status.agents, status.at);
     for agent in &status.agents {
         print_limited(agent);
+    }
+}
+
+/// What of the configuration is not in force.
+fn print_config(config: &ConfigView) {
+    let alert = paint("!", colour_of("failed"));
+    for mistake in &config.mistakes {
+        output::line(format!("{alert} configuration refused: {mistake}"));
+        if let Some(hint) = &mistake.hint {
+            output::line(format!("    hint: {hint}"));
+        }
+    }
+    if config.more_mistakes > 0 {
+        output::line(format!("{alert} … and {} more mistakes", config.more_mistakes));
+    }
+    if !config.restart.is_empty() {
+        let words = format!(
+            "changed since the daemon started, and waits for the next start: {}",
+            config.restart.join(", ")
+        );
+        output::line(format!("{} {words}", paint("!", colour_of("blocked"))));
     }
 }
 

@@ -1,7 +1,8 @@
 //! `worknode up`: the daemon, in the foreground or in the background.
 
-use std::{os::unix::process::CommandExt, process::Stdio, time::Duration};
+use std::{convert::Infallible, os::unix::process::CommandExt, process::Stdio, time::Duration};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use worknode_core::error::{Code, Error};
 use worknode_daemon::{
     daemon::{Daemon, Departure, STATE, lock_path},
@@ -27,15 +28,36 @@ pub(crate) async fn up(place: &Place, args: &Up, form: Form) -> Result<(), Error
     if args.detach {
         return detach(place, args, form).await;
     }
+    // Heard from the start: by default it ends a process.
+    let hangup = signal(SignalKind::hangup());
     let daemon = Daemon::start(&place.dir, loaded).await?;
     let departure = tokio::select! {
         asked = daemon.stopped() => asked,
         () = interrupted() => Ok(Departure::because("interrupted")),
+        never = reload_on_hangup(&daemon, hangup) => match never {},
     };
     let how = departure.clone();
     let how = how.unwrap_or_else(|_| Departure::because("the runtime gave up"));
     let stopped = daemon.stop(how).await;
     departure.map(drop).and(stopped)
+}
+
+/// Reads the configuration anew whenever SIGHUP says so.
+async fn reload_on_hangup(daemon: &Daemon, hangup: std::io::Result<Signal>) -> Infallible {
+    let mut hangup = match hangup {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP is not heard; use `worknode reload`");
+            return std::future::pending().await;
+        }
+    };
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: the configuration is read anew");
+        if let Err(error) = daemon.reload().await {
+            tracing::error!(%error, "the configuration could not be taken up");
+        }
+    }
+    std::future::pending().await
 }
 
 /// Starts this program again, apart from the terminal, and waits until it answers.

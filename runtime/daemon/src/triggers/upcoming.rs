@@ -11,7 +11,7 @@ use worknode_triggers::{
 use super::{KnownTasks, short};
 
 /// Occurrences that are told at the most.
-pub const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 /// Occurrences that do not act, and are passed over in search of those that do.
 const PASSED: usize = 100_000;
 
