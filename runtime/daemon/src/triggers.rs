@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_there_suggests_one_that_is() {
         let triggers = [schedule("@daily", None).unwrap()];
-        let error = named(&triggers, &["corn".to_owned()]).unwrap_err();
+        let error = named(&triggers, &["crom".to_owned()]).unwrap_err();
         assert_eq!(error.code, Code::NotFound);
         assert!(error.hint.unwrap().contains("cron"));
         assert_eq!(named(&triggers, &[]).unwrap().len(), 1);

@@ -125,6 +125,7 @@ impl JsonSchema for Percent {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
+            "format": "percent",
             "pattern": "^ *[0-9]{1,3} *% *$",
             "description": "A percentage from 0% to 100%, as in \"80%\"."
         })

@@ -13,6 +13,7 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 use worknode_policies::names::{self, Suggestions};
+use worknode_triggers::spec::Percent;
 
 use super::{
     document::{Node, Value},
@@ -132,6 +133,7 @@ impl Checker {
         let error = match form.text("format") {
             Some("bytes") => text.parse::<Bytes>().err().map(|error| error.to_string()),
             Some("span") => text.parse::<Span>().err().map(|error| error.to_string()),
+            Some("percent") => text.parse::<Percent>().err().map(|error| error.to_string()),
             Some("date-time") => text.parse::<Timestamp>().err().map(|error| error.to_string()),
             _ => None,
         };

@@ -30,7 +30,7 @@ pub(super) fn merge(layers: &mut Layers, dir: &FilePath, mistakes: &mut Mistakes
         // The check lets nothing through that cannot be read; if it ever does, this tells it.
         Err(errors) => {
             for error in errors {
-                let key = error.path.join(".");
+                let key = written(&error.path);
                 let place = place(&layers.documents, &Path::parse(&key));
                 let (message, hint) = (error.kind.to_string(), None);
                 mistakes.add(Mistake {
@@ -43,6 +43,22 @@ pub(super) fn merge(layers: &mut Layers, dir: &FilePath, mistakes: &mut Mistakes
             None
         }
     }
+}
+
+/// A path as it is told: a number is a place in a list.
+fn written(path: &[String]) -> String {
+    let mut written = String::new();
+    for step in path {
+        match step.parse::<usize>() {
+            Ok(index) => written.push_str(&format!("[{index}]")),
+            Err(_) if written.is_empty() => written.push_str(step),
+            Err(_) => {
+                written.push('.');
+                written.push_str(step);
+            }
+        }
+    }
+    written
 }
 
 fn defaults(dir: &FilePath) -> Config {

@@ -208,6 +208,68 @@ fn one_sample_uses_every_documented_key() {
 }
 
 #[test]
+fn triggers_of_files_of_their_own_come_after_the_others() {
+    let loaded = loaded(&sample("included"));
+    let names: Vec<_> = loaded
+        .definition
+        .triggers
+        .iter()
+        .map(worknode_triggers::Trigger::name)
+        .collect();
+    assert_eq!(names, ["nightly", "weekly"]);
+    let places: Vec<_> = loaded.trigger_places.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        places,
+        ["worknode.toml:1:1", ".worknode/triggers/weekly.toml:2:1"]
+    );
+}
+
+/// What `reread` makes of a sample: the triggers that can be used, those left out, the mistakes.
+fn reread_sample(name: &str) -> (Option<Vec<String>>, Vec<LeftOut>, usize) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("samples/invalid")
+        .join(name);
+    let reread = reread(&sources(&dir));
+    let names = reread.loaded.map(|loaded| {
+        let triggers = loaded.definition.triggers.iter();
+        triggers.map(|trigger| trigger.name().to_owned()).collect()
+    });
+    (names, reread.left_out, reread.mistakes.len())
+}
+
+#[test]
+fn a_trigger_with_a_mistake_is_left_out_and_the_others_can_be_used() {
+    let (names, left_out, mistakes) = reread_sample("triggers");
+    assert_eq!(names.unwrap(), ["twice"], "the first of that name has no mistake");
+    assert_eq!((left_out.len(), mistakes), (8, 16), "{left_out:?}");
+    assert!(
+        left_out
+            .iter()
+            .all(|left| left.file == CONFIG_FILE && left.name.is_some())
+    );
+}
+
+#[test]
+fn a_file_of_triggers_with_other_things_in_it_is_left_out_as_a_whole() {
+    let (names, mut left_out, _) = reread_sample("included");
+    assert_eq!(names.unwrap(), ["nightly"]);
+    left_out.sort();
+    let left: Vec<_> = left_out
+        .iter()
+        .map(|left| (left.file.rsplit('/').next().unwrap(), left.name.as_deref()))
+        .collect();
+    assert_eq!(left, [("a.toml", None), ("b.toml", Some("weekly"))]);
+}
+
+#[test]
+fn any_other_mistake_keeps_all_of_it_from_being_used() {
+    for name in ["agents", "syntax", "limits", "types"] {
+        let (names, _, mistakes) = reread_sample(name);
+        assert!(names.is_none() && mistakes > 0, "{name}");
+    }
+}
+
+#[test]
 fn everything_means_what_it_says() {
     let Loaded { definition, .. } = loaded(&sample("everything"));
     assert_eq!(

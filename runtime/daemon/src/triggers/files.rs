@@ -51,7 +51,7 @@ pub fn add(sources: &Sources, name: &str, text: &str, dry_run: bool) -> Result<A
         name: name.to_owned(),
         text: text.to_owned(),
     });
-    let loaded = config::load(&sources)?;
+    let loaded = config::load(&sources).map_err(not_added)?;
     let triggers = loaded.config.trigger.get(before.config.trigger.len()..);
     let triggers = triggers.unwrap_or_default();
     if triggers.is_empty() {
@@ -84,6 +84,13 @@ pub fn add(sources: &Sources, name: &str, text: &str, dry_run: bool) -> Result<A
     }
     view.warnings.dedup();
     Ok(view)
+}
+
+/// Mistakes in what was to be added.
+fn not_added(errors: ConfigErrors) -> Error {
+    let mut error = Error::from(errors);
+    error.message = error.message.replace("nothing was started", "nothing was added");
+    error
 }
 
 /// Mistakes that were there before: what is to be added cannot be judged with them.

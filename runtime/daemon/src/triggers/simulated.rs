@@ -82,6 +82,18 @@ pub fn simulate(
         let message = format!("the span from {from} to {to} has no length");
         return Err(Error::new(Code::Usage, message).hint("`--to` comes after `--from`"));
     }
+    let bounds = (list.min(LISTED), COUNTED);
+    Ok(counted(triggers, tasks, (from, to), run_time, bounds))
+}
+
+/// The same, listing and counting so many at the most.
+fn counted(
+    triggers: &[&Trigger],
+    tasks: &KnownTasks,
+    (from, to): (Timestamp, Timestamp),
+    run_time: Duration,
+    (list, most): (usize, usize),
+) -> SimulationView {
     let triggers: Vec<Trigger> = triggers.iter().map(|trigger| (*trigger).clone()).collect();
     let world = World {
         tasks: tasks.deadlines(),
@@ -102,7 +114,7 @@ pub fn simulate(
         notes: notes(&triggers, tasks),
     };
     for (count, due) in run(&triggers, from, to, world).enumerate() {
-        if count >= COUNTED {
+        if count >= most {
             view.cut = true;
             break;
         }
@@ -117,7 +129,7 @@ pub fn simulate(
                 view.skipped += 1;
             }
         }
-        if view.occurrences.len() < list.min(LISTED) {
+        if view.occurrences.len() < list {
             view.occurrences.push(OccurrenceView {
                 due: NextView::of(&due),
                 occurrence: due.occurrence().to_string(),
@@ -136,7 +148,7 @@ pub fn simulate(
             skipped,
         })
         .collect();
-    Ok(view)
+    view
 }
 
 fn action(due: &worknode_triggers::Simulated<'_>) -> String {
@@ -184,8 +196,20 @@ mod tests {
 
     #[test]
     fn p8_counting_ends() {
-        let long = simulated("* * * * * *", "2027-01-01T00:00:00Z", 0);
-        assert!(long.cut && long.fired == COUNTED, "{}", long.fired);
+        let trigger = schedule("* * * * * *", None).unwrap();
+        let span = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+        let long = counted(
+            &[&trigger],
+            &KnownTasks::default(),
+            span,
+            Duration::ZERO,
+            (3, 100),
+        );
+        assert!(long.cut);
+        assert_eq!(
+            (long.fired, long.occurrences.len(), long.not_listed),
+            (100, 3, 97)
+        );
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) fn wanted(forms: &[Schema<'_>]) -> String {
 fn kind(form: Schema<'_>, many: bool) -> String {
     let (one, several) = match (form.kind(), form.text("format")) {
         ("string", Some("span")) => ("a length of time, as in \"30m\"", "lengths of time"),
+        ("string", Some("percent")) => ("a percentage, as in \"80%\"", "percentages"),
         ("string", Some("date-time")) => ("a date and time with an offset", "dates"),
         ("string", Some("bytes")) => ("a number of bytes, as in \"2GiB\"", "numbers of bytes"),
         ("string", _) => ("a string", "strings"),
@@ -104,6 +105,7 @@ pub(in crate::config) fn placeholder(schema: Schema<'_>) -> Value {
     match (form.kind(), form.text("format")) {
         ("string", Some("span")) => Value::Text("1m".to_owned()),
         ("string", Some("bytes")) => Value::Text("1GiB".to_owned()),
+        ("string", Some("percent")) => Value::Text("50%".to_owned()),
         ("string", Some("date-time")) => Value::Text("2100-01-01T00:00:00Z".to_owned()),
         ("integer", _) => Value::Integer(1),
         ("number", _) => Value::Float(1.0),
