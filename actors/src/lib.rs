@@ -59,13 +59,16 @@ pub mod enlist;
 mod fault;
 mod feed;
 pub mod guard;
+pub mod inbox;
 pub mod keeper;
 pub mod membrane;
+pub mod memory;
 mod messages;
 #[cfg(test)]
 mod model;
 pub mod new_task;
 pub mod nodes;
+pub mod notes;
 mod outside;
 mod policy;
 mod pools;

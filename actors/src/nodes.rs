@@ -19,11 +19,13 @@ use worknode_core::{
 };
 use worknode_policies::authority::{
     Authority,
+    notes::check_message,
     reach::{self, End, check_create},
 };
 
 use crate::{
     new_task::{self, NewTask},
+    notes,
     system::{System, random_bytes},
 };
 
@@ -80,7 +82,7 @@ pub async fn create(system: &System, authority: &Arc<Authority>, new: NewNode) -
     made.ok_or_else(|| Error::new(Code::Failed, "the journal answered nothing"))
 }
 
-fn may_create(
+pub(crate) fn may_create(
     system: &System,
     authority: &Authority,
     kind: &Kind,
@@ -164,8 +166,11 @@ pub(crate) fn check_reach(
     command: &Command,
     node: NodeId,
 ) -> Result<(), Error> {
-    if !matches!(command, Command::Node { .. }) {
-        return Ok(());
+    match command {
+        Command::Node { .. } => {}
+        Command::Note { change, .. } => return notes::check_change(system, authority, change, node),
+        Command::Message(command) => return check_message(authority, command, node),
+        _ => return Ok(()),
     }
     let other = reach::other_end(command)
         .map(|to| above_existing(system, to).map(|above| (to, above)))

@@ -19,7 +19,7 @@ use worknode_core::{
 use worknode_journal::Durability;
 
 use crate::{
-    fault,
+    fault, inbox,
     membrane::{
         Admitted, Ask, Membrane, Next, Reply,
         arrival::{self, Aside, Taken},
@@ -185,7 +185,15 @@ impl Active {
                 cause: Some(*letter),
                 ..Outcome::default()
             }),
+            Command::Message(command) => Ok(Outcome {
+                events: inbox::decide(&self.system, &self.node, by, command)?,
+                ..Outcome::default()
+            }),
             Command::Node {
+                change,
+                unless_changed_since,
+            }
+            | Command::Note {
                 change,
                 unless_changed_since,
             } => {
@@ -362,6 +370,8 @@ const fn durability_of(command: &Command) -> Durability {
         | Command::Emit { .. }
         | Command::Letter { .. }
         | Command::Node { .. }
+        | Command::Note { .. }
+        | Command::Message(_)
         | Command::Task(_)
         | Command::Agent(_) => Durability::Durable,
     }

@@ -32,6 +32,19 @@ pub struct Brief<'a> {
     pub team: &'a str,
     /// What this run is for.
     pub duty: Duty<'a>,
+    /// What was said to it, or to whoever works on its task, and waits to be acknowledged.
+    pub messages: &'a [Said],
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its name, by which it is acknowledged.
+    pub message: String,
+    /// Who said it.
+    pub from: String,
+    /// What.
+    pub text: String,
 }
 
 /// What a run is for.

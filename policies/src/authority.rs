@@ -12,7 +12,7 @@
 //! | `own_review` | a reviewer that was started for one task decides on no other |
 //! | `submitter` | nobody reviews their own submission |
 //!
-//! Changes of the tree are asked more, in [`reach`].
+//! Changes of the tree are asked more, in [`reach`]; notes and messages in [`notes`].
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,7 @@ use worknode_core::{
 
 use crate::capability::{Claims, TaskHold, most_of};
 
+pub mod notes;
 pub mod reach;
 
 /// What a caller may do, once its capability has been checked.
@@ -201,6 +202,8 @@ const fn epoch_of(command: &Command) -> Option<u64> {
         | Command::Emit { .. }
         | Command::Letter { .. }
         | Command::Node { .. }
+        | Command::Note { .. }
+        | Command::Message(_)
         | Command::Agent(_) => None,
     }
 }
@@ -270,6 +273,7 @@ const fn operation_name(operation: Operation) -> &'static str {
         Operation::Work => "report work",
         Operation::Claim => "claim tasks",
         Operation::Review => "review",
+        Operation::Note => "write notes and messages",
         Operation::Write => "write",
         Operation::Spawn => "spawn",
         Operation::Kill => "kill",

@@ -124,12 +124,13 @@ pub fn operations_of(tier: Tier) -> BTreeSet<Operation> {
         Tier::Executive => &[
             Operation::Read,
             Operation::Claim,
+            Operation::Note,
             Operation::Write,
             Operation::Spawn,
             Operation::Kill,
         ],
-        Tier::Implementation => &[Operation::Read, Operation::Work],
-        Tier::Validation => &[Operation::Read, Operation::Review],
+        Tier::Implementation => &[Operation::Read, Operation::Work, Operation::Note],
+        Tier::Validation => &[Operation::Read, Operation::Review, Operation::Note],
     };
     operations.iter().copied().collect()
 }
@@ -138,8 +139,9 @@ pub fn operations_of(tier: Tier) -> BTreeSet<Operation> {
 /// the runtime's own business.
 #[must_use]
 pub fn most_of(principal: &Principal) -> BTreeSet<Operation> {
-    const OPERATOR: [Operation; 7] = [
+    const OPERATOR: [Operation; 8] = [
         Operation::Read,
+        Operation::Note,
         Operation::Work,
         Operation::Claim,
         Operation::Review,
@@ -153,7 +155,13 @@ pub fn most_of(principal: &Principal) -> BTreeSet<Operation> {
         // A trigger acts in the name of the configuration: it starts, stops and records.
         Principal::Trigger { .. } => operations_of(Tier::Executive),
         Principal::Agent { tier, .. } => operations_of(*tier),
-        Principal::Outside { .. } => [Operation::Read, Operation::Work, Operation::Claim].into(),
+        Principal::Outside { .. } => [
+            Operation::Read,
+            Operation::Work,
+            Operation::Claim,
+            Operation::Note,
+        ]
+        .into(),
     }
 }
 
@@ -319,11 +327,17 @@ mod tests {
     fn p9_each_tier_has_the_least() {
         use Operation as O;
         let list = |set: BTreeSet<O>| set.into_iter().collect::<Vec<_>>();
-        assert_eq!(list(operations_of(Tier::Implementation)), [O::Read, O::Work]);
-        assert_eq!(list(operations_of(Tier::Validation)), [O::Read, O::Review]);
+        assert_eq!(
+            list(operations_of(Tier::Implementation)),
+            [O::Read, O::Work, O::Note]
+        );
+        assert_eq!(
+            list(operations_of(Tier::Validation)),
+            [O::Read, O::Review, O::Note]
+        );
         assert_eq!(
             list(operations_of(Tier::Executive)),
-            [O::Read, O::Claim, O::Write, O::Spawn, O::Kill]
+            [O::Read, O::Claim, O::Note, O::Write, O::Spawn, O::Kill]
         );
         assert!(!most_of(&Principal::Operator).contains(&O::Administer));
         assert!(most_of(&Principal::Runtime).contains(&O::Administer));

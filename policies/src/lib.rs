@@ -11,6 +11,7 @@
 //! | [`change`] | one path that differs between two trees |
 //! | [`gate`] | what do the gates `plan` and `tests` object to |
 //! | [`schema`] | does a value have the form that somebody declared |
+//! | [`signature`] | are these two texts of one error |
 //! | [`signing`] | the runtime's keys |
 //! | [`verdict`] | is this verdict the runtime's own, unchanged |
 //! | [`capability`] | what does this token allow, and is it genuine |
@@ -32,6 +33,7 @@ pub mod names;
 pub mod pattern;
 pub mod plan;
 pub mod schema;
+pub mod signature;
 pub mod signing;
 pub mod steal;
 #[cfg(test)]

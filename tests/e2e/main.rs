@@ -21,6 +21,7 @@ mod limits;
 mod mailbox;
 mod membranes;
 mod membranes_program;
+mod memory;
 mod nodes;
 mod operator;
 mod output;

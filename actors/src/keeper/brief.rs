@@ -14,12 +14,13 @@ use worknode_core::{
 use worknode_journal::EventFilter;
 use worknode_profiles::{
     Brief, Template,
-    brief::{Artefact, Duty, LastRun, Review, Work},
+    brief::{Artefact, Duty, LastRun, Review, Said, Work},
 };
 
 use super::clone::Place;
 use crate::{
     definition::AgentDefinition,
+    inbox,
     outside::{failed, tail},
     system::System,
 };
@@ -30,7 +31,7 @@ const LAST_WORDS: u64 = 2 * 1024;
 /// The brief of one run, as Markdown.
 pub(super) async fn render(
     system: &System,
-    agent: &AgentDefinition,
+    (id, agent): (NodeId, &AgentDefinition),
     purpose: &Purpose,
     task: Option<&Node>,
     place: &Place,
@@ -77,7 +78,9 @@ pub(super) async fn render(
             prompt: &agent.prompt,
         },
     };
+    let messages = messages(system, id, task)?;
     let brief = Brief {
+        messages: &messages,
         agent: &agent.name,
         tier: agent.spec.tier,
         team: &system.team().name,
@@ -91,6 +94,20 @@ pub(super) async fn render(
         )
     })?;
     Ok(template.render(&brief))
+}
+
+/// What waits for the agent, and for whoever works on the task.
+fn messages(system: &System, agent: NodeId, task: Option<&Node>) -> Result<Vec<Said>, Error> {
+    let Some(agent) = system.reader().node(agent)? else {
+        return Ok(Vec::new());
+    };
+    let waiting = inbox::waiting_for(system.reader(), &agent, task)?;
+    let said = waiting.into_iter().map(|kept| Said {
+        message: kept.at.to_string(),
+        from: kept.from.to_string(),
+        text: kept.message.text,
+    });
+    Ok(said.collect())
 }
 
 fn review<'a>(task: &'a Task, by: &'a str, place: &'a Place, files: &'a [String]) -> Duty<'a> {

@@ -93,7 +93,7 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
     tokio::fs::write(files.join(START), place.start.as_str())
         .await
         .map_err(failed)?;
-    let brief = brief::render(system, &definition, &spec.purpose, task.as_ref(), &place).await?;
+    let brief = brief::render(system, (agent, &definition), &spec.purpose, task.as_ref(), &place).await?;
     let brief_file = files.join("brief.md");
     tokio::fs::write(&brief_file, &brief).await.map_err(failed)?;
     let token_file = files.join("token");

@@ -7,7 +7,7 @@ use worknode_core::{
 };
 
 use super::{
-    Artefact, Brief, Duty, Field, LISTED, LastRun, Review, Work,
+    Artefact, Brief, Duty, Field, LISTED, LastRun, Review, Said, Work,
     markdown::{block, code, line, list, section},
 };
 
@@ -29,6 +29,7 @@ pub(super) fn value(field: Field, brief: &Brief<'_>) -> String {
             .and_then(|work| work.last_run)
             .map(last_run)
             .unwrap_or_default(),
+        Field::Messages => messages(brief.messages),
         Field::Files => task(brief).map(files).unwrap_or_default(),
         Field::MayDelete => task(brief).map(may_delete).unwrap_or_default(),
         Field::Gates => work(brief).map(|work| gates(work.task)).unwrap_or_default(),
@@ -153,6 +154,24 @@ fn last_run(last: &LastRun) -> String {
     section("How the last run ended", &text)
 }
 
+/// What others say is quoted: it is told, not asked by whoever wrote the rest.
+fn messages(messages: &[Said]) -> String {
+    let one = |said: &Said| {
+        format!(
+            "- {} ({}):\n\n{}",
+            code(&said.from),
+            code(&said.message),
+            block(&said.text, 2)
+        )
+    };
+    let shown: Vec<String> = messages.iter().take(LISTED).map(one).collect();
+    let text = format!(
+        "{}\n\nSay that you have read one with `worknode message ack`, and its stamp.",
+        shown.join("\n")
+    );
+    section("Messages", if messages.is_empty() { "" } else { &text })
+}
+
 fn finding(finding: &Finding) -> String {
     let place = match (&finding.file, finding.line) {
         (Some(file), Some(number)) => format!(" in {}, line {number}", code(file)),
@@ -251,7 +270,9 @@ fn report(brief: &Brief<'_>) -> String {
             "- While you work: `worknode task progress \"what you are doing\"`.\n\
              - When it is done: commit, then `worknode task submit`. Or commit and exit with code 0; your last \
              commit is then handed in.\n\
-             - When you cannot go on: `worknode task block \"what is missing\"`.\n\n\
+             - When you cannot go on: `worknode task block \"what is missing\"`.\n\
+             - When something goes wrong: `worknode issue search \"the error\"` finds how it was mended before; \
+             `worknode issue add` and `worknode decision add` tell those who come later.\n\n\
              What is not committed does not count."
                 .to_owned()
         }

@@ -51,6 +51,8 @@ fields! {
     Findings = "findings",
     /// Section: how the run before ended, when it did not end well.
     LastRun = "last_run",
+    /// Section: messages that wait.
+    Messages = "messages",
     /// Section: files that may change.
     Files = "files",
     /// Section: files that may be deleted.

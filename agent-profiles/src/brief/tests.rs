@@ -49,6 +49,7 @@ fn brief(duty: Duty<'_>) -> Brief<'_> {
         tier,
         team: "webapp",
         duty,
+        messages: &[],
     }
 }
 
@@ -275,4 +276,22 @@ fn who_was_spawned_is_told_by_whom_and_for_what() {
         spawned.contains("`boss` asks for this.\n\nLook at {{agent}}."),
         "{spawned}"
     );
+}
+
+#[test]
+fn what_was_said_is_quoted_with_its_stamp() {
+    let (task, base) = (task(), commit(1));
+    let messages = [Said {
+        message: "1-0-1".into(),
+        from: "lead".into(),
+        text: "# Not a heading\n```\nnot a fence".into(),
+    }];
+    let brief = Brief {
+        messages: &messages,
+        ..brief(Duty::Work(work(&task, &base)))
+    };
+    let text = brief.render();
+    assert!(headings(&text).contains(&"Messages"), "{text}");
+    assert!(!text.contains("\n# Not a heading"), "{text}");
+    assert!(text.contains("`1-0-1`"), "{text}");
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `other_end` | the other Worknode, too, is the capability's, or below it |
 //! | `above_itself` | no agent changes its own membrane or one above it, nor leaves one by a move |
-//! | `own_notes` | who may only work makes documents, issues and memories below its own task |
+//! | `own_notes` | who may only work makes documents, decisions, issues and memories below its own task |
 
 use worknode_core::{
     body::Link,
@@ -21,7 +21,7 @@ use super::{Authority, Target, in_subtree, kind_of};
 use crate::capability::most_of;
 
 /// What an agent makes below its own task: what it found, and what it leaves to others.
-const NOTES: [Kind; 3] = [Kind::Document, Kind::Issue, Kind::Memory];
+const NOTES: [Kind; 4] = [Kind::Document, Kind::Decision, Kind::Issue, Kind::Memory];
 
 /// A Worknode, and all above it in any order.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,8 @@ pub const fn other_end(command: &Command) -> Option<NodeId> {
         | Command::Emit { .. }
         | Command::Letter { .. }
         | Command::Node { .. }
+        | Command::Note { .. }
+        | Command::Message(_)
         | Command::Task(_)
         | Command::Agent(_) => None,
     }
@@ -150,7 +152,7 @@ pub fn check_create(
         kind_of(who)
     );
     Err(Error::new(Code::Forbidden, message)
-        .hint("who works on a task makes documents, issues and memories below it; for others ask the executive tier"))
+        .hint("who works on a task makes documents, decisions, issues and memories below it; for others ask the executive tier"))
 }
 
 fn uncovered(authority: &Authority, node: NodeId) -> Error {
@@ -270,7 +272,7 @@ mod tests {
             assert!(create(Tier::Implementation, &kind, 11).is_err());
             assert!(create(Tier::Validation, &kind, TASK).is_err());
         }
-        for kind in [Kind::Task, Kind::Decision, Kind::Team] {
+        for kind in [Kind::Task, Kind::Phase, Kind::Team] {
             assert!(create(Tier::Implementation, &kind, TASK).is_err());
             assert_eq!(create(Tier::Executive, &kind, 11), Ok(()));
         }

@@ -11,6 +11,7 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
+pub(crate) mod notes;
 pub(crate) mod tree;
 pub(crate) mod trigger;
 
@@ -108,6 +109,22 @@ pub(crate) enum Command {
     /// Look at the events that membranes refused and kept, and settle them.
     #[command(subcommand)]
     DeadLetter(DeadLetter),
+    /// Show where an agent stands: its task, what was done and decided, messages, what is next.
+    Continue(notes::Continue),
+    /// Record what was decided and why, and find it again.
+    #[command(subcommand)]
+    Decision(notes::Decision),
+    /// Report what went wrong, and find how it was mended before.
+    #[command(subcommand)]
+    Issue(notes::Issue),
+    /// Remember values under keys.
+    #[command(subcommand)]
+    Memory(notes::Memory),
+    /// Say something to agents and tasks, and acknowledge what was said.
+    #[command(subcommand)]
+    Message(notes::Message),
+    /// Show how long work took against its estimates.
+    Estimates(notes::Estimates),
     /// Approve a submission.
     Approve(Approve),
     /// Reject a submission.

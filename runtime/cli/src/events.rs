@@ -163,6 +163,8 @@ impl Names {
             Event::Notified { to, message } => format!("to {to}: {message}"),
             Event::Emitted { data, .. } => pairs(data),
             Event::DeadLettered { reason, original } => format!("{}: {reason}", original.name),
+            Event::MessageSent { message } => message.text.lines().next().unwrap_or_default().to_owned(),
+            Event::MessageAcked { message } => message.to_string(),
             Event::DeadLetterSettled { letter, outcome } => {
                 let what = match outcome {
                     LetterOutcome::Replayed => "replayed",

@@ -131,6 +131,9 @@ pub struct Body {
     /// How many it kept and had to give up.
     #[serde(skip_serializing_if = "is_default")]
     pub letters_lost: u64,
+    /// The messages to it that nobody has acknowledged: the stamps of those that kept them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub inbox: OrSet<Hlc>,
 }
 
 /// Nothing to say. A set that is empty may still remember removals, so emptiness is not enough.
@@ -205,6 +208,8 @@ impl Body {
             Event::MembraneSet { membrane } => self.membrane.clone_from(membrane),
             Event::DeadLettered { .. } => add(&mut self.letters, &at, at),
             Event::DeadLetterSettled { letter, outcome } => self.settle(*letter, *outcome, at),
+            Event::MessageSent { .. } => add(&mut self.inbox, &at, at),
+            Event::MessageAcked { message } => remove(&mut self.inbox, message, &[*message], at),
             _ => return false,
         }
         true

@@ -117,6 +117,25 @@ pub const GROUPS: usize = 1_000;
 pub const SAMPLES: usize = 1_024;
 /// Refused events that one Worknode keeps. With one more the oldest is given up, and counted.
 pub const DEAD_LETTERS: usize = 100;
+/// Messages to one Worknode that wait to be acknowledged. One more is refused.
+pub const INBOX: usize = 256;
+/// Bytes of one message. A longer one is refused.
+pub const MESSAGE: usize = 16 * 1024;
+/// Agents that one message may be for. A part of the tree with more is refused.
+pub const RECIPIENTS: usize = 1_000;
+/// Bytes of one value in the memory, as JSON. A larger one is refused.
+pub const MEMORY_VALUE: usize = 48 * 1024;
+/// Bytes of a key in the memory, its namespace included. A longer one is refused.
+pub const MEMORY_KEY: usize = 512;
+/// Keys of one namespace, those that are gone included: as many as a Worknode has children. One
+/// more is refused.
+pub const MEMORY_KEYS: usize = CHILDREN;
+/// How long a value may be remembered that is to be forgotten. A longer time is refused.
+pub const MEMORY_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Bytes of each text of a decision or an issue. A longer one is refused.
+pub const NOTE_TEXT: usize = 12 * 1024;
+/// Alternatives of one decision. One more is refused.
+pub const ALTERNATIVES: usize = 16;
 /// Types of events that wait at one Worknode until its `rate` has room again. Events of one more
 /// are refused as `backpressure`; of the same type the last one waits.
 pub const WAITING_TYPES: usize = 64;

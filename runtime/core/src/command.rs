@@ -10,6 +10,7 @@ use crate::{
     event::{first_version, is_first_version},
     hlc::Hlc,
     letter::LetterAction,
+    message::MessageCommand,
     node::NodeChange,
     task::TaskCommand,
 };
@@ -46,6 +47,16 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unless_changed_since: Option<Hlc>,
     },
+    /// Change what somebody decided, found out or remembers.
+    Note {
+        /// How.
+        change: NodeChange,
+        /// Only if this is still the last event that changed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unless_changed_since: Option<Hlc>,
+    },
+    /// Say something to whoever it is, or that it was heard.
+    Message(MessageCommand),
     /// For a task.
     Task(TaskCommand),
     /// For an agent.
@@ -64,6 +75,8 @@ pub enum Operation {
     Claim,
     /// Approve or reject a submission.
     Review,
+    /// Remember, decide, report issues, send messages: each where its own rule allows it.
+    Note,
     /// Remember events and create tasks.
     Write,
     /// Start and resume agents.
@@ -81,6 +94,7 @@ impl Command {
         match self {
             Self::Get => Operation::Read,
             Self::Emit { .. } | Self::Letter { .. } | Self::Node { .. } => Operation::Write,
+            Self::Note { .. } | Self::Message(_) => Operation::Note,
             Self::Task(command) => match command {
                 TaskCommand::Progress { .. }
                 | TaskCommand::Submit { .. }

@@ -18,6 +18,7 @@ use crate::{
     ids::{NodeId, RunId},
     letter::{Letter, LetterOutcome},
     membrane::MembraneSpec,
+    message::Message,
     node::{Detail, NodeSpec},
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, Progress, ReleaseCause},
@@ -351,6 +352,10 @@ pub enum Event {
     DeadLettered { reason: String, original: Box<Letter> },
     /// It is kept no longer.
     DeadLetterSettled { letter: Hlc, outcome: LetterOutcome },
+    /// Somebody said something to it.
+    MessageSent { message: Box<Message> },
+    /// It was heard.
+    MessageAcked { message: Hlc },
     /// The base branch was moved by somebody else.
     BaseMoved { from: CommitId, to: CommitId },
     /// The plan's tasks are in the tree.
@@ -462,6 +467,8 @@ impl Event {
             Self::Emitted { .. } => "emitted",
             Self::DeadLettered { .. } => "dead_lettered",
             Self::DeadLetterSettled { .. } => "dead_letter_settled",
+            Self::MessageSent { .. } => "message_sent",
+            Self::MessageAcked { .. } => "message_acked",
             Self::BaseMoved { .. } => "base_moved",
             Self::PlanLoaded { .. } => "plan_loaded",
             Self::PlanFinished { .. } => "plan_finished",
@@ -520,6 +527,8 @@ impl Event {
                 | Self::MembraneSet { .. }
                 | Self::DeadLettered { .. }
                 | Self::DeadLetterSettled { .. }
+                | Self::MessageSent { .. }
+                | Self::MessageAcked { .. }
         )
     }
 

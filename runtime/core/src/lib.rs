@@ -49,6 +49,7 @@ pub mod kind;
 pub mod letter;
 pub mod membrane;
 pub mod merge;
+pub mod message;
 pub mod node;
 pub mod restart;
 pub mod run;

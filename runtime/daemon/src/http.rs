@@ -15,7 +15,11 @@ mod kill;
 mod lens;
 mod letters;
 mod membranes;
+mod memory;
+mod messages;
 mod nodes;
+mod notes;
+mod resume;
 mod search;
 mod spawn;
 mod tasks;
@@ -98,6 +102,10 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(membranes::routes())
         .merge(analytics::routes())
         .merge(triggers::routes())
+        .merge(notes::routes())
+        .merge(memory::routes())
+        .merge(messages::routes())
+        .merge(resume::routes())
         .route("/events", get(events::list).post(events::emit))
         .route("/why/{of}", get(why))
         .route("/capabilities", post(capabilities::issue))

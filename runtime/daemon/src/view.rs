@@ -23,7 +23,11 @@ use worknode_process::Resources;
 use crate::reload::ConfigView;
 
 mod analytics;
+mod continuation;
+mod estimates;
 mod find;
+mod markdown;
+mod message;
 mod node;
 mod run;
 mod spawns;
@@ -33,7 +37,10 @@ mod why;
 pub(crate) use self::run::pool_view;
 pub use self::{
     analytics::{AgentNumbers, AgentsView, Latency, PipelineView, ProgressView, agents as agents_view},
+    continuation::{AgentPart, ContinueView, Step, continuation, files_namespace, present_task},
+    estimates::{EstimateRow, EstimatesView, estimates},
     find::find_node,
+    message::MessageView,
     node::{AggregateView, FailedView, LinkView, NodePage, NodeView},
     run::RunView,
     uses::UseView,

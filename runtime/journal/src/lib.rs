@@ -40,6 +40,7 @@ mod follow;
 mod journal;
 pub mod limits;
 mod lookup;
+mod notes;
 mod open;
 mod pending;
 mod pool;

@@ -1,7 +1,11 @@
 //! Writes what a [`Fold`] and its events changed.
 
 use rusqlite::Connection;
-use worknode_core::{body::Relation, node::Node};
+use serde_json::Value;
+use worknode_core::{
+    body::Relation,
+    node::{Kind, Node},
+};
 
 use crate::{
     chain::link,
@@ -215,13 +219,35 @@ fn words(conn: &Connection, num: i64, node: &Node) -> Result<(), StoreError> {
         also(beginning(&task.spec.prompt));
     }
     for (_, value) in node.body.attributes.iter() {
-        if let Some(value) = value.0.as_str() {
-            also(beginning(value));
-        }
+        texts_in(&value.0, &mut also);
+    }
+    if is_note(&node.kind) {
+        also(&kind_word(&node.kind));
     }
     conn.prepare_cached("INSERT OR REPLACE INTO texts (rowid, text) VALUES (?1, ?2)")?
         .execute((num, text))?;
     Ok(())
+}
+
+/// Notes are looked for among their kind alone: by a word that only they have, so that the index
+/// leaves out all else.
+pub(crate) const fn is_note(kind: &Kind) -> bool {
+    matches!(kind, Kind::Decision | Kind::Issue | Kind::Memory)
+}
+
+/// The word that notes of this kind have.
+pub(crate) fn kind_word(kind: &Kind) -> String {
+    format!("wnkind{kind}")
+}
+
+/// All texts in a value, however deep: values nest no deeper than JSON is read.
+fn texts_in(value: &Value, also: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => also(beginning(text)),
+        Value::Array(values) => values.iter().for_each(|value| texts_in(value, also)),
+        Value::Object(values) => values.values().for_each(|value| texts_in(value, also)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// What of a long text is searched.

@@ -51,7 +51,7 @@ pub(crate) struct Peer {
 pub(crate) struct Caller(pub(crate) Arc<Authority>);
 
 impl Caller {
-    fn may(&self, operation: Operation, what: &str) -> Result<(), Error> {
+    pub(crate) fn may(&self, operation: Operation, what: &str) -> Result<(), Error> {
         if self.0.operations.contains(&operation) {
             return Ok(());
         }

@@ -34,6 +34,15 @@ impl Lens {
         })
     }
 
+    /// What a caller looks through at a place that need not be there yet, and that it may see.
+    pub(super) fn at(api: &Api, caller: &Caller, top: NodeId) -> Self {
+        Self {
+            system: api.runtime.system().clone(),
+            top,
+            through: matches!(caller.0.principal, Principal::Agent { .. }),
+        }
+    }
+
     /// Is everything seen as it is?
     pub(super) fn is_clear(&self) -> bool {
         !self.through && self.top == NodeId::ROOT

@@ -96,7 +96,7 @@ fn duty(api: &Api, new: &NewAgent) -> Result<Duty, Error> {
     }
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(value) = headers.get(KEY) else {
         return Ok(None);
     };

@@ -1,0 +1,181 @@
+//! Messages: said to an agent, a task, or all agents below a Worknode, and acknowledged.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use worknode_actors::inbox;
+use worknode_core::{
+    command::Operation,
+    error::{Code, Error},
+    event::Principal,
+    hlc::Hlc,
+    ids::RunId,
+    message::Message,
+    node::{Kind, Node},
+};
+
+use super::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    nodes::{check_covered, named},
+    spawn::key,
+};
+use crate::view::{self, MessageView};
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/messages", get(list).post(send))
+        .route("/messages/{stamp}/ack", post(acknowledge))
+        .route("/agents/{id}/message", post(send_to))
+}
+
+/// Whose messages.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Whose {
+    /// An agent, a task, or another Worknode; the caller's own when it is not said.
+    of: Option<String>,
+    /// With those that were heard.
+    all: bool,
+}
+
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(whose): Query<Whose>,
+) -> Result<Json<Vec<MessageView>>, ApiError> {
+    caller.may_read()?;
+    let node = match &whose.of {
+        Some(text) => addressee(&api, text)?,
+        None => own(&api, &caller)?,
+    };
+    check_covered(&api, &caller, node.id)?;
+    let reader = api.reader();
+    let mut kept = if whose.all {
+        inbox::history(reader, &node)?
+    } else {
+        inbox::waiting(reader, &node)?
+    };
+    // What is said to its task is said to the agent that works on it.
+    if let Some(task) = view::present_task(reader, &node)? {
+        kept.extend(if whose.all {
+            inbox::history(reader, &task)?
+        } else {
+            inbox::waiting(reader, &task)?
+        });
+    }
+    kept.sort_by_key(|kept| kept.at);
+    let open = |kept: &inbox::Kept| -> Result<bool, Error> {
+        let node = reader.node(kept.to)?;
+        Ok(node.is_some_and(|node| node.body.inbox.contains(&kept.at)))
+    };
+    let views = kept.iter().map(|kept| Ok(MessageView::of(kept, open(kept)?)));
+    Ok(Json(views.collect::<Result<_, Error>>()?))
+}
+
+/// The caller's own inbox.
+fn own(api: &Api, caller: &Caller) -> Result<Node, Error> {
+    match &caller.0.principal {
+        Principal::Agent { node, .. } | Principal::Outside { node, .. } => named(api, &node.to_string()),
+        Principal::Operator | Principal::Runtime | Principal::Trigger { .. } => {
+            Err(Error::new(Code::Usage, "whose messages?").hint("name an agent or a task"))
+        }
+    }
+}
+
+/// Agents and tasks are known by their names; anything else by its path or id.
+fn addressee(api: &Api, text: &str) -> Result<Node, Error> {
+    match view::find_among(api.reader(), &[Kind::Agent, Kind::Task], text) {
+        Err(error) if error.code == Code::NotFound => named(api, text),
+        found => found,
+    }
+}
+
+/// Something to say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    /// To whom; in the path of one agent it is not said again.
+    #[serde(default)]
+    to: Option<String>,
+    text: String,
+    /// The message that it answers.
+    #[serde(default)]
+    thread: Option<Hlc>,
+    /// Only for this run of the agent.
+    #[serde(default)]
+    run: Option<RunId>,
+    /// Only under this claim of the task.
+    #[serde(default)]
+    epoch: Option<u64>,
+    /// To all agents at and below it.
+    #[serde(default)]
+    broadcast: bool,
+    /// The same key is taken once; the header `Idempotency-Key` says it, too.
+    #[serde(default)]
+    key: Option<String>,
+}
+
+async fn send(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(said): Json<Said>,
+) -> Result<Response, ApiError> {
+    let to = said.to.clone();
+    let to = to.ok_or_else(|| Error::new(Code::Usage, "a message needs `to`"))?;
+    say(&api, &caller, &to, &headers, said).await
+}
+
+async fn send_to(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(said): Json<Said>,
+) -> Result<Response, ApiError> {
+    say(&api, &caller, &id, &headers, said).await
+}
+
+async fn say(
+    api: &Api,
+    caller: &Caller,
+    to: &str,
+    headers: &HeaderMap,
+    said: Said,
+) -> Result<Response, ApiError> {
+    caller.may(Operation::Note, "send messages")?;
+    let node = addressee(api, to)?;
+    let message = Message {
+        text: said.text,
+        thread: said.thread,
+        run: said.run,
+        epoch: said.epoch,
+        key: key(headers)?.or(said.key),
+    };
+    let system = api.runtime.system();
+    let kept = inbox::send(system, &caller.0, &node, said.broadcast, message).await?;
+    let sent: Vec<Value> = kept
+        .iter()
+        .map(|(node, at)| json!({ "to": node, "message": at }))
+        .collect();
+    Ok((StatusCode::CREATED, Json(json!({ "sent": sent }))).into_response())
+}
+
+async fn acknowledge(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(stamp): Path<Hlc>,
+) -> Result<Json<Value>, ApiError> {
+    let of = inbox::acknowledge(api.runtime.system(), &caller.0, stamp).await?;
+    Ok(Json(json!({ "message": stamp, "of": of, "acknowledged": true })))
+}

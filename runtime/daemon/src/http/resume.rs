@@ -1,0 +1,74 @@
+//! Coming back to work: where somebody stands, and how long work takes.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    routing::get,
+};
+use serde::Deserialize;
+use worknode_core::{error::Error, event::Principal, node::Kind};
+
+use super::{Api, auth::Caller, error::ApiError, nodes::check_covered, tree::scope};
+use crate::view::{self, ContinueView, EstimatesView};
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/continue", get(own))
+        .route("/agents/{id}/continue", get(of))
+        .route("/estimates", get(estimates))
+}
+
+/// Of the agent that asks; a person is told of the team.
+async fn own(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<ContinueView>, ApiError> {
+    caller.may_read()?;
+    let agent = match &caller.0.principal {
+        Principal::Agent { node, .. } => Some(node.to_string()),
+        _ => None,
+    };
+    if agent.is_none() {
+        check_covered(&api, &caller, api.runtime.system().team().node())?;
+    }
+    read(&api, agent).await
+}
+
+async fn of(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ContinueView>, ApiError> {
+    caller.may_read()?;
+    let node = view::find(api.reader(), Kind::Agent, &id)?;
+    check_covered(&api, &caller, node.id)?;
+    read(&api, Some(node.id.to_string())).await
+}
+
+async fn read(api: &Api, agent: Option<String>) -> Result<Json<ContinueView>, ApiError> {
+    let now = api.runtime.system().now();
+    let view = api
+        .reader()
+        .ask(move |reader| Ok(view::continuation(reader, agent.as_deref(), now)))
+        .await?;
+    Ok(Json(view?))
+}
+
+/// Below which Worknode.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Under {
+    under: Option<String>,
+}
+
+async fn estimates(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(wanted): Query<Under>,
+) -> Result<Json<EstimatesView>, ApiError> {
+    let under = scope(&api, &caller, wanted.under.as_deref())?;
+    let view: Result<EstimatesView, Error> = api
+        .reader()
+        .ask(move |reader| Ok(view::estimates(reader, under)))
+        .await?;
+    Ok(Json(view?))
+}
