@@ -352,7 +352,9 @@ fn messages_wait_until_they_are_acknowledged_and_the_same_key_is_taken_once() {
         .fails(5)
         .says(&["epoch 9"]);
     scene.worknode(&["message", "list"]).fails(2).says(&["whose"]);
-    scene.worknode(&["message", "ack", "2026-11-21T10:24:30.123Z-0000-1a2b3c4d"]).fails(3);
+    scene
+        .worknode(&["message", "ack", "2026-11-21T10:24:30.123Z-0000-1a2b3c4d"])
+        .fails(3);
     let long = "x".repeat(20_000);
     scene
         .worknode(&["message", "send", "coder", &long])

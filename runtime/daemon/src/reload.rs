@@ -150,7 +150,7 @@ impl Reloader {
         match self.wanted(&read, &mut view) {
             Some((loaded, wanted)) => {
                 self.take_up(runtime, &mut standing, loaded, wanted, &mut view)
-                    .await?
+                    .await?;
             }
             None => {
                 view.rejected = true;

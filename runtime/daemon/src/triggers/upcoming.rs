@@ -103,7 +103,7 @@ pub(super) fn notes(triggers: &[Trigger], tasks: &KnownTasks) -> Vec<String> {
             .collect();
         match names.as_slice() {
             [] => None,
-            [few @ ..] if few.len() <= 3 => Some(few.join(", ")),
+            few if few.len() <= 3 => Some(few.join(", ")),
             [first, ..] => Some(format!("{first} and {} more", names.len() - 1)),
         }
     };
