@@ -142,15 +142,17 @@ fn share_of(system: &System, wanted: &Wanted) -> Result<Share, Error> {
 }
 
 fn likeness(system: &System, name: &str) -> Result<AgentDefinition, Error> {
-    let agents = &system.present_team().agents;
-    let base = agents.iter().find(|agent| agent.name == name);
-    base.cloned().ok_or_else(|| {
-        let names: Vec<_> = agents.iter().take(20).map(|agent| agent.name.as_str()).collect();
-        Error::new(
-            Code::NotFound,
-            format!("the configuration has no agent `{name}` that another could be like"),
-        )
-        .hint(format!("it has {}", names.join(", ")))
+    system.with_present_team(|team| {
+        let agents = &team.agents;
+        let base = agents.iter().find(|agent| agent.name == name);
+        base.cloned().ok_or_else(|| {
+            let names: Vec<_> = agents.iter().take(20).map(|agent| agent.name.as_str()).collect();
+            Error::new(
+                Code::NotFound,
+                format!("the configuration has no agent `{name}` that another could be like"),
+            )
+            .hint(format!("it has {}", names.join(", ")))
+        })
     })
 }
 

@@ -102,8 +102,8 @@ pub struct System {
     /// Tasks that are claimed for an agent whose run is just about to be queued.
     claiming: Arc<Mutex<HashSet<NodeId>>>,
     boundaries: Arc<Boundaries>,
-    /// The team with the agents that came since the start.
-    present: Arc<RwLock<Arc<TeamDefinition>>>,
+    /// The team with the agents that came since the start, once there are some.
+    present: Arc<RwLock<Option<Arc<TeamDefinition>>>>,
 }
 
 impl System {
@@ -120,7 +120,7 @@ impl System {
             spawning: Arc::default(),
             claiming: Arc::default(),
             boundaries: Arc::new(Boundaries::new(context.journal.clone())),
-            present: Arc::new(RwLock::new(Arc::new(context.team.clone()))),
+            present: Arc::default(),
             guard,
             context,
             directory,
@@ -143,16 +143,24 @@ impl System {
         &self.context.team
     }
 
-    /// The team with the agents that the configuration has brought since the start.
-    #[must_use]
-    pub fn present_team(&self) -> Arc<TeamDefinition> {
-        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner))
+    /// Looks at the team with the agents that the configuration has brought since the start. Its
+    /// triggers are the scheduler's to know.
+    pub(crate) fn with_present_team<T>(&self, look: impl FnOnce(&TeamDefinition) -> T) -> T {
+        let present = self
+            .present
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        look(present.as_deref().unwrap_or_else(|| self.team()))
     }
 
     /// From now on these agents are of the team; one of the same name is replaced.
     pub(crate) fn enlarge(&self, agents: &[AgentDefinition]) {
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
-        let mut team = TeamDefinition::clone(&present);
+        let mut team = TeamDefinition {
+            triggers: Vec::new(),
+            ..present.as_deref().unwrap_or_else(|| self.team()).clone()
+        };
         for agent in agents {
             self.learn(team.agent_node(&agent.name), agent.clone());
             match team.agents.iter_mut().find(|other| other.name == agent.name) {
@@ -160,7 +168,7 @@ impl System {
                 None => team.agents.push(agent.clone()),
             }
         }
-        *present = Arc::new(team);
+        *present = Some(Arc::new(team));
     }
 
     /// What the agent of this Worknode is.

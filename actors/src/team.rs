@@ -169,8 +169,10 @@ impl State {
         if self.view.index.rested(self.system.now()) {
             self.waiting.stir();
         }
-        let team = self.system.present_team();
-        let steps = steps::decide(&self.view, &team, &self.busy, self.system.now());
+        let now = self.system.now();
+        let steps = self
+            .system
+            .with_present_team(|team| steps::decide(&self.view, team, &self.busy, now));
         for step in steps {
             if matches!(&step, Step::Settle { task } if self.system.is_claimed_for_spawn(*task)) {
                 continue;
@@ -237,13 +239,11 @@ impl State {
         if receipt.is_clean() || !by_itself {
             return;
         }
-        let team = self.system.present_team();
-        let order: Vec<NodeId> = team
-            .agents
-            .iter()
-            .map(|agent| team.agent_node(&agent.name))
-            .collect();
-        let mut affected = team.strategy.affected(&order, &record.node);
+        let mut affected = self.system.with_present_team(|team| {
+            let order = team.agents.iter().map(|agent| team.agent_node(&agent.name));
+            team.strategy
+                .affected(&order.collect::<Vec<NodeId>>(), &record.node)
+        });
         affected.retain(|agent| *agent != record.node);
         let ended = record.at;
         for agent in affected.into_iter().rev() {

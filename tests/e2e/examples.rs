@@ -35,8 +35,42 @@ fn the_team_of_claude_code_has_no_mistakes() {
 }
 
 #[test]
+fn the_team_with_triggers_of_each_kind_works_by_itself() {
+    let scene = copied("triggers", &["worknode.toml"]);
+    let next = [
+        "trigger",
+        "next",
+        "daily-journal",
+        "-n",
+        "1",
+        "--from",
+        "2027-03-26T12:00:00Z",
+    ];
+    scene
+        .worknode(&next)
+        .ok()
+        .says(&["2027-03-29T07:00:00Z", "2027-03-29T09:00:00+02:00"]);
+    let _daemon = scene.daemon();
+    scene.wait_for_daemon();
+    let of = |trigger: &str, kind: &'static str| {
+        let trigger = trigger.to_owned();
+        move |event: &serde_json::Value| event["type"] == kind && event["data"]["trigger"] == trigger.as_str()
+    };
+    for _ in 0..2 {
+        scene.worknode(&["emit", "build_failed", "code=1"]).ok();
+    }
+    scene.wait_for_event("the watcher", of("build-broken", "trigger_fired"));
+    scene.worknode(&["trigger", "fire", "daily-journal"]).ok();
+    scene.wait_for_event("the journal", of("daily-journal", "trigger_acted"));
+    scene
+        .worknode(&["trigger", "runs"])
+        .ok()
+        .says(&["build-broken", "daily-journal", "by hand"]);
+}
+
+#[test]
 fn every_example_has_its_readme_and_is_known_here() {
-    let known = ["minimal", "webapp", "webapp-claude"];
+    let known = ["minimal", "triggers", "webapp", "webapp-claude"];
     let mut found: Vec<String> = std::fs::read_dir(example(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -44,6 +44,7 @@ name = "all"
 [[phase.task]]
 id = "late"
 title = "Late"
+prompt = "Write it."
 files = ["late.txt"]
 deadline = "2126-03-29T01:30:00Z"
 "#;
@@ -92,7 +93,10 @@ fn next_needs_no_daemon_and_knows_the_turns_of_the_clock() {
     let alone = next(&["--cron", "30 2 * * *", "--timezone", "Europe/Berlin"]);
     assert_eq!(strings(&alone["next"], "at"), times);
     let all = next(&[]);
-    assert_eq!(strings(&all["next"], "trigger"), ["every-hour"; 3]);
+    assert_eq!(
+        strings(&all["next"], "trigger"),
+        ["every-hour", "nightly", "every-hour"]
+    );
     assert!(all["notes"].to_string().contains("on-hour: acts on events"));
     let ladder = next(&["ladder"]);
     assert_eq!(ladder["next"][0]["at"], "2126-03-29T01:20:00Z");

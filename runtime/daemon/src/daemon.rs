@@ -31,7 +31,7 @@ use crate::{
     http::Api,
     keys,
     lock::Lock,
-    reload::{self, ReloadView, Reloader},
+    reload::{self, ReloadView, Reloader, Watched},
 };
 
 /// The directory beside `worknode.toml` in which everything is kept.
@@ -120,6 +120,7 @@ impl Daemon {
         let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
         let reloader = Reloader::new(&loaded);
+        let watched = Watched::new(&loaded.sources);
         let context = Context {
             journal: journal.clone(),
             clock,
@@ -136,7 +137,7 @@ impl Daemon {
             stop,
             reloader,
         });
-        let watch = tokio::spawn(reload::watch(Arc::clone(&api)));
+        let watch = tokio::spawn(reload::watch(Arc::clone(&api), watched));
         let doors = door::serve(&api, unix, tcp);
         tracing::info!(socket = %socket.display(), "the daemon is in charge");
         Ok(Self {

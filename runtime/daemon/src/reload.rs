@@ -24,7 +24,7 @@ use worknode_core::{
 use worknode_triggers::{Trigger, cycles};
 
 use self::difference::{Sections, mistakes_of, of_triggers};
-pub(crate) use self::watch::watch;
+pub(crate) use self::watch::{Watched, watch};
 use crate::config::{self, LeftOut, Loaded, Mistake, Place, Reread, Sources};
 
 /// Names of one list, and mistakes, in one event.

@@ -57,6 +57,7 @@ pub use self::{
     expression::{Expression, Predicate},
     fact::{Fact, TooDeep},
     facts::Facts,
+    near::nearest,
     scope::{Name, Scope, Shape},
     selection::{Field, Selection, Term},
 };

@@ -1,7 +1,8 @@
 //! "Did you mean": the word that was most likely meant.
 
 /// The candidate closest to `word`, when one is close enough to be a slip of the fingers.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     let close = |candidate: &'a str| {
         let apart = distance(&word.to_lowercase(), &candidate.to_lowercase());

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
+use worknode_query::nearest;
 
 use super::CronError;
 
@@ -80,7 +81,11 @@ pub(super) fn zone(name: &str) -> Result<Tz, CronError> {
     })
 }
 
-/// The zone whose name, or whose last part, is this but for upper and lower case.
+/// Letters that a name may be longer or shorter than what was meant.
+const NEAR: usize = 3;
+
+/// The zone whose name, or whose last part, is this but for upper and lower case, or else one of the
+/// same region with a name that is near.
 fn guess(name: &str) -> Option<&'static str> {
     let wanted = name.trim().replace(' ', "_");
     let whole = TZ_VARIANTS.iter().map(|zone| zone.name());
@@ -93,6 +98,12 @@ fn guess(name: &str) -> Option<&'static str> {
         .clone()
         .find(|zone| zone.eq_ignore_ascii_case(&wanted))
         .or_else(|| whole.clone().find(city))
+        .or_else(|| {
+            let (region, _) = wanted.split_once('/')?;
+            let of_region = |zone: &&str| zone.split_once('/').is_some_and(|(other, _)| other == region);
+            let alike = |zone: &&str| zone.len().abs_diff(wanted.len()) <= NEAR;
+            nearest(&wanted, whole.filter(of_region).filter(alike))
+        })
 }
 
 #[cfg(test)]
@@ -161,6 +172,7 @@ mod tests {
         let hint = |name| zone(name).unwrap_err().hint();
         assert_eq!(hint("europe/berlin").unwrap(), "did you mean `Europe/Berlin`?");
         assert_eq!(hint("new york").unwrap(), "did you mean `America/New_York`?");
+        assert_eq!(hint("Europe/Berln").unwrap(), "did you mean `Europe/Berlin`?");
         assert_eq!(hint("Middle-earth/Shire"), None);
         assert!(zone(&"x".repeat(100_000)).unwrap_err().to_string().len() < 200);
     }

@@ -68,13 +68,14 @@ fn folders(sources: &Sources) -> Vec<(PathBuf, Wanted)> {
 }
 
 /// What is watched.
-struct Watched {
+pub(crate) struct Watched {
     stream: EventStream<Box<[u8]>>,
     folders: HashMap<WatchDescriptor, Wanted>,
 }
 
 impl Watched {
-    fn new(sources: &Sources) -> io::Result<Self> {
+    /// From here on, what changes is noticed, though nobody looks yet.
+    pub(crate) fn new(sources: &Sources) -> io::Result<Self> {
         let buffer = vec![0; EVENTS].into_boxed_slice();
         let stream = Inotify::init()?.into_event_stream(buffer)?;
         let mut watched = Self {
@@ -151,8 +152,12 @@ impl Watched {
 
 /// Reads the configuration anew whenever one of its files changes. Ends only when that cannot be
 /// watched any more, which is told.
-pub(crate) async fn watch(api: Arc<Api>) {
-    if let Err(error) = follow(&api).await {
+pub(crate) async fn watch(api: Arc<Api>, watched: io::Result<Watched>) {
+    let outcome = match watched {
+        Ok(watched) => follow(&api, watched).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
         tracing::warn!(
             %error,
             "the files of the configuration cannot be watched; after a change, use `worknode reload` or SIGHUP"
@@ -160,9 +165,8 @@ pub(crate) async fn watch(api: Arc<Api>) {
     }
 }
 
-async fn follow(api: &Api) -> io::Result<()> {
+async fn follow(api: &Api, mut watched: Watched) -> io::Result<()> {
     let sources = api.reloader.sources();
-    let mut watched = Watched::new(sources)?;
     loop {
         watched.changed().await?;
         watched.look_for_folders(sources)?;
