@@ -9,6 +9,7 @@ mod adopt;
 mod brief;
 mod clone;
 mod job;
+mod mcp;
 mod receipt;
 mod sandbox;
 mod session;

@@ -147,6 +147,25 @@ pub fn list(
     }
 }
 
+/// What is remembered in which these words are, those that fit best first.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn search(
+    reader: &Reader,
+    words: &str,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<(NodeId, Entry)>, Error> {
+    let mut found = Vec::new();
+    for (node, _) in reader.ranked(&Kind::Memory, &crate::notes::words_of(words), limit)? {
+        let namespace = node.parent.map(|id| reader.node(id)).transpose()?.flatten();
+        let entry = namespace.and_then(|above| entry(&above.name, &node, now));
+        found.extend(entry.map(|entry| (node.id, entry)));
+    }
+    Ok(found)
+}
+
 /// The namespaces that begin so.
 ///
 /// # Errors

@@ -229,7 +229,7 @@ fn name_of(text: &str, own: &str) -> String {
 }
 
 /// The words of a question, for a search.
-fn words_of(text: &str) -> Vec<String> {
+pub(crate) fn words_of(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_alphanumeric());
     let mut all: Vec<String> = Vec::new();
     for word in words.filter(|word| !word.is_empty()) {

@@ -71,6 +71,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["worknode-policies"]),
     ("clap", &["worknode"]),
     ("inotify", &["worknode-daemon"]),
+    ("rmcp", &["worknode-daemon"]),
 ];
 
 /// Crates that must stay pure: no runtime, no files, no clock.

@@ -82,6 +82,7 @@ impl Talk {
                     cwd: &launched.clone.to_string_lossy(),
                     model: launched.model.as_deref(),
                     session: Some(&launched.session),
+                    mcp: &launched.mcp,
                     resume: launched.resumes.as_ref().map(|session| Resume {
                         session: &session.id,
                         total: session.total,

@@ -17,13 +17,13 @@ use worknode_policies::capability::{self, Claims, TaskHold, operations_of};
 use worknode_process::{DEFAULT_ENV, Input, Limits, RunRequest, Secret, SpawnSpec, clean_env};
 use worknode_profiles::{
     Driver, Launch,
-    driver::{Extras, Transport},
+    driver::{Extras, McpServer, Transport},
 };
 
 use super::{
     MARK, brief,
     clone::{START, make_clone},
-    sandbox,
+    mcp, sandbox,
     session::{self, Session},
 };
 use crate::{definition::AgentDefinition, outside::failed, system::System};
@@ -37,6 +37,8 @@ pub(super) struct Launched {
     pub(super) session: String,
     /// The session of an earlier run that this one goes on with.
     pub(super) resumes: Option<Session>,
+    /// The MCP servers that it is given.
+    pub(super) mcp: Vec<McpServer>,
 }
 
 impl Launched {
@@ -53,6 +55,12 @@ impl Launched {
             model: model(agent),
             session: session_name(spec, resumes.as_ref()),
             resumes,
+            mcp: vec![mcp::server(
+                system,
+                agent,
+                spec,
+                mcp::task_of(system, spec).as_ref(),
+            )],
         }
     }
 
@@ -114,10 +122,11 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         model: model(&definition),
         session: session_name(spec, resumes.as_ref()),
         resumes,
+        mcp: vec![mcp::server(system, &definition, spec, task.as_ref())],
     };
     let extras = Extras {
         resume: launched.resumes.is_some(),
-        ..Extras::default()
+        mcp: &launched.mcp,
     };
     let line = definition
         .driver

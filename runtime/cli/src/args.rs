@@ -11,6 +11,7 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
+pub(crate) mod hooks;
 pub(crate) mod notes;
 pub(crate) mod tree;
 pub(crate) mod trigger;
@@ -125,6 +126,12 @@ pub(crate) enum Command {
     Message(notes::Message),
     /// Show how long work took against its estimates.
     Estimates(notes::Estimates),
+    /// The hooks that Claude Flow calls, by the same names.
+    #[command(subcommand)]
+    Hooks(hooks::Hooks),
+    /// Serve the team's tools to an agent over the Model Context Protocol, on standard input and
+    /// output.
+    Mcp,
     /// Approve a submission.
     Approve(Approve),
     /// Reject a submission.

@@ -108,6 +108,8 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Memory(args) => commands::memory::memory(&place, args, form).await,
         Command::Message(args) => commands::message::message(&place, args, form).await,
         Command::Estimates(args) => commands::estimates::estimates(&place, &args, form).await,
+        Command::Hooks(args) => commands::hooks::hooks(&place, args, form).await,
+        Command::Mcp => commands::mcp::mcp(&place).await,
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,
         Command::Capability(command) => commands::capability::capability(&place, command, form).await,

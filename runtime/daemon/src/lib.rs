@@ -17,6 +17,7 @@ pub mod door;
 mod http;
 pub mod keys;
 pub mod lock;
+pub mod mcp;
 pub mod reload;
 pub mod telemetry;
 pub mod triggers;

@@ -17,7 +17,7 @@ use crate::{
 /// Marks a SQLite file as a journal: "wkno".
 pub(crate) const APPLICATION_ID: i64 = 0x776b_6e6f;
 /// The format that this build writes.
-pub(crate) const FORMAT: i64 = 4;
+pub(crate) const FORMAT: i64 = 5;
 
 /// No secondary index on events: one would cost more than the disk's sync does, as each event
 /// of a group touches another page of it. Instead each event names the event before it of the

@@ -73,7 +73,7 @@ pub(super) fn path_of(task: &str, verb: &str) -> String {
 }
 
 /// What this process has checked out: git runs here as the agent's own, in its own clone.
-fn head_here() -> Result<CommitId, Error> {
+pub(super) fn head_here() -> Result<CommitId, Error> {
     let failed = |why: String| {
         Error::new(Code::Usage, format!("there is no commit to submit here: {why}"))
             .hint("commit your work first, or name the commit")

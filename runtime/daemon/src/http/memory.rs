@@ -34,6 +34,8 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Which {
+    /// Words that are looked for in all namespaces.
+    q: Option<String>,
     /// The keys of this namespace; without it, the namespaces.
     namespace: Option<String>,
     /// Only namespaces that begin so.
@@ -59,6 +61,14 @@ async fn list(
 ) -> Result<Response, ApiError> {
     caller.may_read()?;
     let (reader, team) = (api.reader(), api.runtime.system().team().node());
+    let now = api.runtime.system().now();
+    let limit = which.limit.unwrap_or(PAGE).max(1);
+    if let Some(words) = &which.q {
+        let mut found = memory::search(reader, words, limit, now)?;
+        found.retain(|(id, _)| check_covered(&api, &caller, *id).is_ok());
+        let entries: Vec<Entry> = found.into_iter().map(|(_, entry)| entry).collect();
+        return Ok(Json(entries).into_response());
+    }
     let Some(namespace) = &which.namespace else {
         check_covered(&api, &caller, team)?;
         let prefix = which.prefix.as_deref().unwrap_or_default();
@@ -70,8 +80,6 @@ async fn list(
     if which.watch {
         return watch(&api, &caller, namespace, &headers);
     }
-    let limit = which.limit.unwrap_or(PAGE).max(1);
-    let now = api.runtime.system().now();
     let entries = memory::list(reader, team, namespace, which.after.as_deref(), limit, now)?;
     Ok(Json(entries).into_response())
 }
