@@ -24,6 +24,7 @@ mod kills;
 mod live;
 mod measure;
 mod membranes;
+mod memory;
 mod population;
 mod report;
 mod role;
@@ -59,7 +60,7 @@ impl Bench {
 
 type Run = fn(&Bench) -> Result<Vec<Figure>, Failure>;
 
-const BENCHMARKS: [(&str, Run); 13] = [
+const BENCHMARKS: [(&str, Run); 14] = [
     ("appends", appends::run),
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),
@@ -73,6 +74,7 @@ const BENCHMARKS: [(&str, Run); 13] = [
     ("claims", claims::run),
     ("live-runs", live::run),
     ("adoption", adoption::run),
+    ("continue", memory::run),
 ];
 
 /// What the command line asks for.

@@ -19,6 +19,7 @@ mod landing;
 mod layering;
 mod limits;
 mod mailbox;
+mod mcp;
 mod membranes;
 mod membranes_program;
 mod memory;

@@ -6,6 +6,7 @@ mod files;
 mod follow;
 mod histories;
 mod load;
+mod notes;
 mod reads;
 mod select;
 mod shape;
