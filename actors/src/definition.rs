@@ -54,6 +54,26 @@ pub struct TeamDefinition {
     pub kinds: Arc<Kinds>,
     /// The membranes that the configuration puts in front of its Worknodes.
     pub membranes: Vec<(NodeId, MembraneSpec)>,
+    /// How far the work may be from the plan.
+    pub deviation: DeviationLimit,
+}
+
+/// How far the work may be from the plan, and what happens beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviationLimit {
+    /// In per mille. Above it the executive tier is told.
+    pub threshold: u32,
+    /// Whether nobody starts while it is above.
+    pub stop_spawns: bool,
+}
+
+impl Default for DeviationLimit {
+    fn default() -> Self {
+        Self {
+            threshold: worknode_policies::deviation::THRESHOLD,
+            stop_spawns: false,
+        }
+    }
 }
 
 /// The command of the `tests` gate.

@@ -9,7 +9,10 @@ mod books;
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::watch;
@@ -47,6 +50,8 @@ pub enum Readiness {
 #[derive(Debug)]
 pub struct Guard {
     blocked: watch::Sender<BTreeSet<PanicStage>>,
+    /// The work is too far from the plan, and the configuration says that nobody starts then.
+    deviates: AtomicBool,
     books: Mutex<Books>,
 }
 
@@ -59,6 +64,7 @@ impl Guard {
         let (blocked, _) = watch::channel(blocked_by(reader, team.node())?);
         Ok(Self {
             blocked,
+            deviates: AtomicBool::new(false),
             books: Mutex::new(Books::load(reader, team, spawned)?),
         })
     }
@@ -188,7 +194,18 @@ impl Guard {
     /// Is this blocked?
     #[must_use]
     pub fn blocks(&self, stage: PanicStage) -> bool {
-        self.blocked.borrow().contains(&stage)
+        self.blocked.borrow().contains(&stage) || (stage == PanicStage::Spawns && self.is_off_plan())
+    }
+
+    /// Does nobody start because the work is too far from the plan?
+    #[must_use]
+    pub fn is_off_plan(&self) -> bool {
+        self.deviates.load(Ordering::Relaxed)
+    }
+
+    /// From now on nobody starts because of that, or somebody may again.
+    pub(crate) fn off_plan(&self, off: bool) {
+        self.deviates.store(off, Ordering::Relaxed);
     }
 
     /// Refuses what a panic blocks.
@@ -196,6 +213,11 @@ impl Guard {
     /// # Errors
     /// `refused`, saying what to do.
     pub fn check(&self, stage: PanicStage) -> Result<(), Error> {
+        if stage == PanicStage::Spawns && self.is_off_plan() {
+            let what = "the work is too far from the plan, so nobody starts";
+            return Err(Error::new(Code::Refused, what)
+                .hint("`worknode plan deviation` shows why; change the plan, or `plan.on_deviation`"));
+        }
         if self.blocks(stage) {
             let what = stage.name();
             return Err(Error::new(Code::Refused, format!("a panic blocks all {what}"))

@@ -5,6 +5,7 @@
 //! ├─ directory ── one actor for each Worknode that is awake
 //! ├─ keeper ───── one job for each live run: its shim, its program's words, its receipt
 //! ├─ policy ───── one job for each submission: gates, review, landing
+//! ├─ oversight ── who has to know: deviation from the plan, ladders of what is stuck
 //! ├─ scheduler ── triggers
 //! └─ team ─────── who works on what
 //! ```
@@ -54,6 +55,7 @@ pub mod claims;
 pub mod clock;
 pub mod coordinator;
 pub mod definition;
+pub mod deviation;
 pub mod directory;
 pub mod enlist;
 mod fault;
@@ -70,9 +72,11 @@ pub mod new_task;
 pub mod nodes;
 pub mod notes;
 mod outside;
+pub mod oversight;
 mod policy;
 mod pools;
 pub mod query;
+pub mod replan;
 pub mod runtime;
 pub mod scheduler;
 pub mod spawn;
@@ -82,4 +86,6 @@ pub mod subtree;
 mod supervisor;
 pub mod system;
 mod team;
+pub mod undo;
+mod violations;
 mod worknode;

@@ -23,7 +23,7 @@ const OPEN: [&str; 6] = [
     "blocked",
 ];
 /// The phase that holds what was added by hand.
-const PHASE: &str = "added";
+pub(crate) const PHASE: &str = "added";
 
 /// A task as somebody adds it. Only the title is required.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,18 +37,28 @@ pub struct NewTask {
     pub prompt: String,
     /// Globs of the files that may change.
     pub files: Vec<String>,
+    /// Globs of the files that may be made; whatever `files` names when they are not given.
+    pub may_create: Option<Vec<String>>,
     /// Globs of the files that may be deleted.
     pub may_delete: Vec<String>,
+    /// Paths that must be there when it is done.
+    pub deliverables: Vec<String>,
     /// Names of tasks that must be completed first.
     pub depends_on: Vec<String>,
     /// Name or glob of the agents that may take it.
     pub agent: Option<String>,
+    /// Profile of the agents that may take it.
+    pub role: Option<String>,
+    /// How long it should take.
+    pub estimate: Option<Span>,
     /// When it should be completed.
     pub deadline: Option<Timestamp>,
     /// Gates; the team's when they are not given.
     pub gates: Option<Vec<String>>,
     /// Who must agree; the team's rule when it is not given.
     pub approval: Option<Approval>,
+    /// How often it is tried; as the team says when it is not given.
+    pub max_attempts: Option<u32>,
     /// Higher goes first.
     pub priority: i32,
     /// A time limit for each run.
@@ -61,7 +71,7 @@ pub struct NewTask {
 /// `usage` for a task that makes no sense, `not_found` for an unknown dependency,
 /// `already_exists` for a name that is taken, `limit_reached` when too many wait.
 pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<NodeId, Error> {
-    let spec = check(system, new)?;
+    let spec = check(system, by, new)?;
     let phase = system.ensure_phase(PHASE).await?;
     let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
     let node = NodeSpec::new(
@@ -81,13 +91,21 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
 }
 
 /// The task that `new` describes, checked.
-pub(crate) fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
+pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<TaskSpec, Error> {
     let usage = |message: &str| Error::new(Code::Usage, message);
     if new.title.trim().is_empty() {
         return Err(usage("a task needs a title"));
     }
     let team = system.team();
-    let gates = new.gates.unwrap_or_else(|| team.default_gates.clone());
+    let mut gates = new.gates.unwrap_or_else(|| team.default_gates.clone());
+    // Only the operator may ask for less than the team does: whoever else could, would lead work
+    // around its gates (P3).
+    let may_ask_less = matches!(by, Principal::Operator | Principal::Runtime);
+    if !may_ask_less {
+        let missing = |gate: &&String| !gates.contains(gate);
+        let missing: Vec<String> = team.default_gates.iter().filter(missing).cloned().collect();
+        gates.splice(0..0, missing);
+    }
     if let Some(gate) = gates
         .iter()
         .find(|gate| !worknode_policies::gate::GATES.contains(&gate.as_str()))
@@ -103,10 +121,14 @@ pub(crate) fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
             .map(|node| node.id)
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
     };
-    let approval = if team.has_reviewer() {
+    let of_team = if team.has_reviewer() {
         Approval::Validation
     } else {
         Approval::None
+    };
+    let approval = match new.approval {
+        Some(asked) if may_ask_less || !asked.is_weaker_than(of_team) => asked,
+        Some(_) | None => of_team,
     };
     Ok(TaskSpec {
         key: new.key.unwrap_or_else(|| key_from(&new.title)),
@@ -117,15 +139,20 @@ pub(crate) fn check(system: &System, new: NewTask) -> Result<TaskSpec, Error> {
         },
         title: new.title,
         files: new.files,
+        may_create: new.may_create,
         may_delete: new.may_delete,
+        deliverables: new.deliverables,
         depends_on: new.depends_on.iter().map(dependency).collect::<Result<_, _>>()?,
         agent: new.agent,
+        role: new.role,
+        estimate: new.estimate.map(|span| span.0),
         deadline: new.deadline,
         gates,
-        approval: new.approval.unwrap_or(approval),
-        max_attempts: team.attempts,
+        approval,
+        max_attempts: new.max_attempts.unwrap_or(team.attempts).max(1),
         priority: new.priority,
         max_duration: new.max_duration.map(|span| span.0),
+        amended: false,
     })
 }
 

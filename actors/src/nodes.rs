@@ -13,7 +13,7 @@ use worknode_core::{
     bounds,
     command::Command,
     error::{Code, Error},
-    event::{Draft, Event},
+    event::{Draft, Event, Principal},
     ids::NodeId,
     node::{Detail, Kind, Node, NodeChange, NodeSpec, check_name},
 };
@@ -61,7 +61,7 @@ pub async fn create(system: &System, authority: &Arc<Authority>, new: NewNode) -
     may_create(system, authority, &new.kind, new.parent, &others)?;
     check_body(&new)?;
     let version = system.team().kinds.check_new(&new.kind, &new.attributes)?;
-    let (id, detail) = detail(system, &new)?;
+    let (id, detail) = detail(system, &authority.principal, &new)?;
     let mut node = NodeSpec::new(Some(new.parent), new.kind, new.name, detail);
     node.body = NewBody {
         version,
@@ -134,7 +134,7 @@ fn check_body(new: &NewNode) -> Result<(), Error> {
 }
 
 /// What only its kind has, and the identity that comes with it.
-fn detail(system: &System, new: &NewNode) -> Result<(NodeId, Detail), Error> {
+fn detail(system: &System, by: &Principal, new: &NewNode) -> Result<(NodeId, Detail), Error> {
     match (&new.kind, &new.task) {
         (Kind::Agent, _) => Err(Error::new(Code::Usage, "an agent is not made this way")
             .hint("`worknode spawn` makes one like another; `[[agent]]` in worknode.toml declares one")),
@@ -144,7 +144,7 @@ fn detail(system: &System, new: &NewNode) -> Result<(NodeId, Detail), Error> {
             if task.title.is_empty() {
                 task.title.clone_from(&new.name);
             }
-            let spec = new_task::check(system, task)?;
+            let spec = new_task::check(system, by, task)?;
             let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
             Ok((id, Detail::Task(Box::new(spec))))
         }

@@ -4,6 +4,7 @@
 //! asks again, until it has to wait for somebody. Gates run beside each other up to a bound;
 //! landing happens one at a time, on top of whatever has landed meanwhile.
 
+mod binding;
 mod gates;
 pub(crate) mod land;
 
@@ -24,11 +25,11 @@ use worknode_core::{
     event::{Event, Record},
     ids::NodeId,
     node::{Kind, Node},
-    task::{TaskCommand, TaskStatus},
+    task::{Task, TaskCommand, TaskStatus},
 };
 use worknode_policies::landing::{self, Candidate, Step};
 
-use crate::{feed, store::all_of_kind, system::System};
+use crate::{feed, membrane::Reply, store::all_of_kind, system::System, violations::note_findings};
 
 /// Submissions whose gates run at the same time.
 const JUDGED_AT_ONCE: usize = 2;
@@ -212,7 +213,13 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             .base_tip(&context.team.base)
             .await
             .map_err(crate::outside::failed)?;
-        let command = match landing::next_step(state, &made.known, &base, &key) {
+        if let Some(by) = landing::expired(state, system.now()) {
+            let expire = Command::Task(TaskCommand::Expire { by });
+            look_again_if_refused(system.command(task, expire).await)?;
+            continue;
+        }
+        let counted = what_counts(system, &node, state);
+        let command = match landing::next_step(&counted, &made.known, &base, &key) {
             Step::Nothing | Step::AwaitReview(_) => return Ok(()),
             Step::MakeCandidate => {
                 made = land::make_candidate(system, &node, &base).await?;
@@ -226,6 +233,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
                 let TaskStatus::InReview(review) = &state.status else {
                     return Ok(());
                 };
+                note_findings(system, &node, &findings).await?;
                 TaskCommand::Reject {
                     commit: review.submission.commit.clone(),
                     findings,
@@ -242,13 +250,28 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
         };
         // It was decided on this state, and so because of the event that made it.
         let decided = system.command_after(Some(node.updated), task, Command::Task(command));
-        match decided.await {
-            Ok(_) => {}
-            // Somebody cancelled it, or another submission took its place: look again.
-            Err(error) if matches!(error.code, Code::IllegalTransition | Code::StaleEpoch) => {}
-            Err(error) => return Err(error),
-        }
+        look_again_if_refused(decided.await)?;
     }
+}
+
+/// Somebody cancelled it, or another submission took its place: look again.
+fn look_again_if_refused(decided: Result<Reply, Error>) -> Result<(), Error> {
+    match decided {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.code, Code::IllegalTransition | Code::StaleEpoch) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The task with only the verdicts and approvals that count now.
+fn what_counts(system: &System, node: &Node, task: &Task) -> Task {
+    let config = binding::configs(system, &task.spec);
+    let now = landing::Now {
+        node: node.id,
+        time: system.now(),
+        config: &config,
+    };
+    landing::what_counts(task, &now)
 }
 
 /// The candidate of a submission: what the rules know of it, and git's own.

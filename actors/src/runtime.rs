@@ -17,9 +17,9 @@ use worknode_core::{
     ids::RunId,
     node::{Detail, Kind, Node, NodeSpec},
     run::StopCause,
-    task::TaskStatus,
+    task::{Task, TaskStatus},
 };
-use worknode_journal::{Durability, StoredRun};
+use worknode_journal::{Durability, EventFilter, StoredRun};
 use worknode_process::Resources;
 use worknode_triggers::{Occurrence, Trigger};
 
@@ -364,10 +364,13 @@ async fn install(system: &System) -> Result<(), Error> {
     let team = system.team();
     let mut drafts = Vec::new();
     let mut tasks = 0;
+    let known_plan = last_plan(system)?.as_ref() == Some(&team.plan_digest);
     for (id, spec) in team.nodes() {
         tasks += usize::from(spec.kind == Kind::Task);
         let event = match system.reader().node(id)? {
             None => Event::NodeCreated { node: spec },
+            // What was changed by hand stays, until the plan's file says something new.
+            Some(node) if known_plan && is_amended(&node) => continue,
             Some(node) if differs(&node, &spec) => Event::NodeUpdated { detail: spec.detail },
             Some(_) => continue,
         };
@@ -378,7 +381,7 @@ async fn install(system: &System) -> Result<(), Error> {
             event,
         });
     }
-    let changed = !drafts.is_empty();
+    let changed = !drafts.is_empty() || !known_plan;
     drafts.extend(dropped_from_plan(system)?);
     drafts.extend(install::changes(system)?);
     for chunk in drafts.chunks(CHUNK) {
@@ -401,13 +404,38 @@ async fn install(system: &System) -> Result<(), Error> {
     Ok(())
 }
 
+/// The digest of the plan that was loaded last.
+fn last_plan(system: &System) -> Result<Option<String>, Error> {
+    let filter = EventFilter {
+        node: Some(system.team().node()),
+        types: vec!["plan_loaded".to_owned()],
+        newest_first: true,
+        limit: 1,
+        ..EventFilter::default()
+    };
+    let last = system.reader().events(&filter)?.pop();
+    Ok(last.and_then(|record| match record.event {
+        Event::PlanLoaded { digest, .. } => Some(digest),
+        _ => None,
+    }))
+}
+
+fn is_amended(node: &Node) -> bool {
+    node.task().is_some_and(|task| task.spec.amended)
+}
+
+/// Is an approved tree of the task on its way to the base branch? Then it lands as what it was judged.
+fn is_landing(task: &Task) -> bool {
+    matches!(&task.status, TaskStatus::InReview(review) if review.landing.is_some())
+}
+
 /// Does the definition ask something else than the stored Worknode has?
 fn differs(node: &Node, spec: &NodeSpec) -> bool {
     match &spec.detail {
         Detail::Plain => false,
         Detail::Task(wanted) => node
             .task()
-            .is_some_and(|task| !task.status.is_terminal() && *task.spec != **wanted),
+            .is_some_and(|task| !task.status.is_terminal() && !is_landing(task) && *task.spec != **wanted),
         Detail::Agent(wanted) => node.agent().is_some_and(|agent| agent.spec != **wanted),
     }
 }
@@ -428,7 +456,7 @@ fn dropped_from_plan(system: &System) -> Result<Vec<Draft>, Error> {
         let untouched = node
             .task()
             .is_some_and(|t| matches!(t.status, TaskStatus::Pending | TaskStatus::Ready));
-        planned_before && untouched && !wanted(node.id)
+        planned_before && untouched && !is_amended(node) && !wanted(node.id)
     });
     Ok(dropped
         .map(|node| Draft {

@@ -40,6 +40,7 @@ use worknode_triggers::{
     trigger::{Action, When},
 };
 
+pub(crate) use self::act::PHASE as TRIGGERED;
 pub use self::ask::{Replaced, SchedulerMsg, TriggerReport};
 use self::watch::{Known, facts_of_node};
 use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};

@@ -15,7 +15,7 @@ use worknode_core::{
 use worknode_git::{ImportError, ImportLimits};
 use worknode_policies::authority::{Authority, Target, authorise};
 
-use crate::{membrane::Reply, outside::failed, system::System};
+use crate::{membrane::Reply, outside::failed, system::System, violations::note_refusal};
 
 /// Takes `commit` out of the clone of the task's holder and hands it in. Who has no clone of ours
 /// hands in a commit of the team's own repository.
@@ -41,13 +41,19 @@ pub async fn submit(
         ancestors: standing.above(),
         submitted_by: None,
     };
-    authorise(authority, &hand_in, &target)?;
+    if let Err(refused) = authorise(authority, &hand_in, &target) {
+        note_refusal(system, &authority.principal, task, &refused).await;
+        return Err(refused);
+    }
     let holder = node
         .task()
         .and_then(|task| task.status.claim())
         .filter(|claim| claim.epoch == epoch);
     if let Some(claim) = holder {
-        take(system, claim, &commit).await?;
+        if let Err(refused) = take(system, claim, &commit).await {
+            note_refusal(system, &authority.principal, task, &refused).await;
+            return Err(refused);
+        }
     }
     // Without a hold this is refused, or repeats what was done: the task decides.
     system.ask(authority, task, hand_in, None).await

@@ -18,6 +18,7 @@ use crate::{
     directory::Directory,
     keeper::Keeper,
     messages::{DirectoryMsg, KeeperMsg},
+    oversight::Oversight,
     policy::Policy,
     scheduler::{Scheduler, SchedulerMsg},
     system::{System, random_u64},
@@ -33,14 +34,16 @@ enum Child {
     Directory,
     Keeper,
     Policy,
+    Oversight,
     Scheduler,
     Team,
 }
 
-const ORDER: [Child; 5] = [
+const ORDER: [Child; 6] = [
     Child::Directory,
     Child::Keeper,
     Child::Policy,
+    Child::Oversight,
     Child::Scheduler,
     Child::Team,
 ];
@@ -173,6 +176,10 @@ impl State {
                 actor.get_cell()
             }
             Child::Policy => Actor::spawn_linked(None, Policy, system, myself)
+                .await?
+                .0
+                .get_cell(),
+            Child::Oversight => Actor::spawn_linked(None, Oversight, system, myself)
                 .await?
                 .0
                 .get_cell(),

@@ -33,6 +33,7 @@ use crate::{
     messages::{DirectoryMsg, KeeperMsg},
     spawn::Known,
     team::TeamMsg,
+    violations::{Refusals, note_refusal},
 };
 
 /// An answer on its way.
@@ -104,6 +105,7 @@ pub struct System {
     boundaries: Arc<Boundaries>,
     /// The team with the agents that came since the start, once there are some.
     present: Arc<RwLock<Option<Arc<TeamDefinition>>>>,
+    refusals: Arc<Refusals>,
 }
 
 impl System {
@@ -119,6 +121,7 @@ impl System {
             agents: Arc::new(RwLock::new(agents)),
             spawning: Arc::default(),
             claiming: Arc::default(),
+            refusals: Arc::default(),
             boundaries: Arc::new(Boundaries::new(context.journal.clone())),
             present: Arc::default(),
             guard,
@@ -306,7 +309,16 @@ impl System {
         cause: Option<Hlc>,
     ) -> Result<Reply, Error> {
         let answer = self.send(authority, node, command, cause)?;
-        self.answer_to(answer).await
+        let answer = self.answer_to(answer).await;
+        if let Err(error) = &answer {
+            note_refusal(self, &authority.principal, node, error).await;
+        }
+        answer
+    }
+
+    /// What was refused of late.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Asks, without waiting for the answer: [`Self::answer_to`] does.

@@ -9,6 +9,7 @@
 //! | `{model}` | the model |
 //! | `{session}` | a UUID for the program's own session; in `resume`, the session to go on with |
 //! | `{mcp_config}` | the MCP servers, as JSON: `{"mcpServers": …}` |
+//! | `{hooks}` | the path of a file with settings that make the program ask `worknode hook` |
 //! | `{mcp_toml}` | the MCP servers, as an inline table of TOML: `{name = {command = …}}` |
 //!
 //! - Other braces are left as they are. What a placeholder stands for is never looked at again.
@@ -145,6 +146,8 @@ pub struct Launch<'a> {
 pub struct Extras<'a> {
     /// The MCP servers that it is given.
     pub mcp: &'a [McpServer],
+    /// The file with the hooks that its program is to call.
+    pub hooks: Option<&'a str>,
     /// Go on with the session of an earlier run instead of beginning one?
     pub resume: bool,
 }
@@ -154,6 +157,7 @@ pub struct Extras<'a> {
 struct Values<'a> {
     launch: &'a Launch<'a>,
     mcp: &'a [McpServer],
+    hooks: Option<&'a str>,
 }
 
 /// What to execute.
@@ -204,6 +208,7 @@ impl Driver {
         let values = Values {
             launch,
             mcp: extras.mcp,
+            hooks: extras.hooks,
         };
         let args = arguments::filled(rest, &values);
         if let Some(argument) = args.iter().find(|argument| !fits(argument)) {
@@ -221,6 +226,12 @@ impl Driver {
             args,
             env,
         })
+    }
+
+    /// Does its program call hooks?
+    #[must_use]
+    pub fn has_hooks(&self) -> bool {
+        self.command.iter().any(|argument| argument.contains("{hooks}"))
     }
 
     /// Can it go on with the session of an earlier run?

@@ -196,6 +196,8 @@ const fn epoch_of(command: &Command) -> Option<u64> {
             | TaskCommand::Complete { .. }
             | TaskCommand::Fail { .. }
             | TaskCommand::Cancel { .. }
+            | TaskCommand::Amend { .. }
+            | TaskCommand::Expire { .. }
             | TaskCommand::Retry,
         )
         | Command::Get

@@ -5,11 +5,12 @@
 //!
 //! - Reviews come first: finishing what is begun beats beginning more.
 //! - Tasks go by priority, then in the order of the plan.
-//! - A task goes to an idle agent of the implementation tier that its `agent` glob fits. Of
+//! - A task goes to an idle agent of the implementation tier that its `agent` glob fits, and whose
+//!   profile is its `role`, where it says so. Of
 //!   several, to the one that the fewest other ready tasks could use, then by name.
 //! - An agent that lost the task to a crash or a limit gets it again only when nobody else
 //!   will do. While somebody else who will do is merely busy, the task waits for them.
-//! - An agent never reviews its own submission.
+//! - An agent never reviews its own submission, nor one that it has agreed with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,8 @@ pub struct Candidate<'a> {
     pub id: NodeId,
     /// Its name.
     pub name: &'a str,
+    /// Its profile.
+    pub profile: &'a str,
     /// What it may do at all.
     pub tier: Tier,
     /// Can it be given something?
@@ -71,12 +74,14 @@ pub struct ReadyTask<'a> {
     pub order: u64,
     /// Name or glob of the agents that may take it.
     pub agent: Option<&'a str>,
+    /// Profile of the agents that may take it.
+    pub role: Option<&'a str>,
     /// Agents that lost it to a crash or a limit.
     pub lost_by: &'a [NodeId],
 }
 
 /// A task in review for which a reviewer is wanted, and has not been found yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WantedReview {
     /// Its Worknode.
     pub id: NodeId,
@@ -86,6 +91,8 @@ pub struct WantedReview {
     pub order: u64,
     /// The agent that handed it in.
     pub submitted_by: NodeId,
+    /// Agents that have agreed already: another one is wanted.
+    pub agreed: Vec<NodeId>,
 }
 
 /// Who gets what.
@@ -133,7 +140,8 @@ pub fn reviews(wanted: &[WantedReview], team: &[Candidate<'_>], slots: usize) ->
         if assignments.len() == slots || idle.is_empty() {
             break;
         }
-        if let Some(at) = idle.iter().position(|agent| agent.id != task.submitted_by) {
+        let other = |id: NodeId| id != task.submitted_by && !task.agreed.contains(&id);
+        if let Some(at) = idle.iter().position(|agent| other(agent.id)) {
             let agent = idle.remove(at).id;
             assignments.push(Assignment { task: task.id, agent });
         }
@@ -189,7 +197,9 @@ fn demand(ready: &[&ReadyTask<'_>], team: &[Candidate<'_>]) -> BTreeMap<NodeId, 
 
 /// May this agent ever take the task?
 fn fits(task: &ReadyTask<'_>, agent: &Candidate<'_>) -> bool {
-    agent.tier == Tier::Implementation && task.agent.is_none_or(|pattern| names::fits(pattern, agent.name))
+    agent.tier == Tier::Implementation
+        && task.agent.is_none_or(|pattern| names::fits(pattern, agent.name))
+        && task.role.is_none_or(|role| role == agent.profile)
 }
 
 /// Will this agent be able to take the task, now or later, without anybody's help?

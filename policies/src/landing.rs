@@ -4,18 +4,27 @@
 //! the answer says, and asks again. Between the questions nothing is remembered here.
 //!
 //! A verdict counts when it is about exactly the tree that would land, and carries the
-//! runtime's signature. A base branch that moved makes another tree, and so asks for all
+//! runtime's signature; [`what_counts`] drops those for another task, claim or configuration. A base branch that moved makes another tree, and so asks for all
 //! gates again; what a reviewer said stands, because it is about the submission.
 
+use std::collections::BTreeMap;
+
 use worknode_core::{
-    agent::Tier,
     event::Principal,
     git::CommitId,
-    task::{Approval, Landing, Review, Task, TaskStatus},
-    verdict::{Finding, Outcome, Verdict},
+    ids::NodeId,
+    task::{Approval, Landing, Review, Task, TaskSpec, TaskStatus},
+    time::Timestamp,
+    verdict::{Bound, Finding, Outcome, Verdict},
 };
 
-use crate::{gate, signing::PublicKey, verdict};
+use crate::{
+    gate,
+    signing::{Message, PublicKey, digest},
+    verdict,
+};
+
+pub mod batch;
 
 /// The submission, put on top of the base branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +44,8 @@ pub enum Reviewer {
     Validation,
     /// The operator alone.
     Operator,
+    /// Several, each another: the operator, and agents of the validation tier.
+    Quorum,
 }
 
 /// What to do now.
@@ -79,6 +90,61 @@ pub fn next_step(task: &Task, candidate: &Candidate, base: &CommitId, key: &Publ
         Gates::Failed(findings) => Step::Reject(findings),
         Gates::Passed => agreed(task, review, landing),
     }
+}
+
+/// What a verdict and an approval must fit to count.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    /// The task.
+    pub node: NodeId,
+    /// What time it is.
+    pub time: Timestamp,
+    /// For each gate, the digest of what it is told to look for.
+    pub config: &'a BTreeMap<String, String>,
+}
+
+/// The task with only the verdicts and approvals that count now: bound to this task, this claim and
+/// this configuration; given for what is shown now, and not too long ago.
+#[must_use]
+pub fn what_counts(task: &Task, now: &Now<'_>) -> Task {
+    let mut counted = task.clone();
+    let TaskStatus::InReview(review) = &mut counted.status else {
+        return counted;
+    };
+    let epoch = review.submission.epoch;
+    let fits = |gate: &str, bound: &Bound| {
+        bound.task == now.node && bound.epoch == epoch && now.config.get(gate) == Some(&bound.config)
+    };
+    review
+        .verdicts
+        .retain(|gate, verdict| verdict.bound.as_ref().is_some_and(|bound| fits(gate, bound)));
+    let shown = shown(&task.spec, &review.submission.commit);
+    review
+        .approvals
+        .retain(|word| word.shown == shown && word.counts_at(now.time));
+    counted
+}
+
+/// Digest of what somebody is shown who is to decide: the work, and what was asked.
+#[must_use]
+pub fn shown(spec: &TaskSpec, submission: &CommitId) -> String {
+    // A task's specification is plain data; that cannot fail to become JSON.
+    let spec = serde_json::to_vec(spec).unwrap_or_default();
+    let message = Message::of("worknode shown v1");
+    digest(&message.bytes(&spec).bytes(submission.as_str().as_bytes()))
+}
+
+/// Somebody whose approval has become too old before the work could land.
+#[must_use]
+pub fn expired(task: &Task, now: Timestamp) -> Option<Principal> {
+    let TaskStatus::InReview(review) = &task.status else {
+        return None;
+    };
+    if review.landing.is_some() {
+        return None;
+    }
+    let old = review.approvals.iter().find(|word| !word.counts_at(now))?;
+    Some(old.by.clone())
 }
 
 /// Where the gates of a task stand on one tree.
@@ -127,32 +193,18 @@ fn judged(task: &Task, review: &Review, landing: &Landing, key: &PublicKey) -> G
 
 /// All gates passed: has everybody agreed?
 fn agreed(task: &Task, review: &Review, landing: &Landing) -> Step {
-    let reviewer = match task.spec.approval {
-        Approval::None => return Step::Land(landing.clone()),
-        Approval::Validation => Reviewer::Validation,
+    let approval = task.spec.approval;
+    if review.is_approved(approval) {
+        return Step::Land(landing.clone());
+    }
+    if review.candidate.is_none() {
+        return Step::RequestReview(landing.commit.clone());
+    }
+    Step::AwaitReview(match approval {
+        Approval::None | Approval::Validation => Reviewer::Validation,
         Approval::Operator => Reviewer::Operator,
-    };
-    let approved = review
-        .approved_by
-        .as_ref()
-        .is_some_and(|by| may_approve(by, reviewer, review));
-    if approved {
-        Step::Land(landing.clone())
-    } else if review.candidate.is_some() {
-        Step::AwaitReview(reviewer)
-    } else {
-        Step::RequestReview(landing.commit.clone())
-    }
-}
-
-fn may_approve(by: &Principal, reviewer: Reviewer, review: &Review) -> bool {
-    match by {
-        Principal::Operator => true,
-        Principal::Agent { node, tier, .. } => {
-            reviewer == Reviewer::Validation && *tier == Tier::Validation && *node != review.submission.agent
-        }
-        Principal::Outside { .. } | Principal::Runtime | Principal::Trigger { .. } => false,
-    }
+        Approval::Quorum(_) => Reviewer::Quorum,
+    })
 }
 
 /// A refusal always says something, or the next attempt would begin without a word.

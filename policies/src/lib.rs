@@ -10,6 +10,7 @@
 //! | [`names`] | does an agent's name fit; which name was probably meant |
 //! | [`change`] | one path that differs between two trees |
 //! | [`gate`] | what do the gates `plan` and `tests` object to |
+//! | [`hook`] | what to say to an agent's program before and after it acts |
 //! | [`schema`] | does a value have the form that somebody declared |
 //! | [`signature`] | are these two texts of one error |
 //! | [`signing`] | the runtime's keys |
@@ -18,14 +19,17 @@
 //! | [`authority`] | may this caller ask this of that Worknode |
 //! | [`kinds`] | what may a Worknode of this kind carry, and what did an older version of it mean |
 //! | [`membrane`] | what comes in, and what is seen from outside |
+//! | [`deviation`] | how far is the work from the plan |
 //! | [`dispatch`] | which agent gets which task or review |
 //! | [`landing`] | what comes next for a task in review |
 
 pub mod authority;
 pub mod capability;
 pub mod change;
+pub mod deviation;
 pub mod dispatch;
 pub mod gate;
+pub mod hook;
 pub mod kinds;
 pub mod landing;
 pub mod membrane;

@@ -22,13 +22,16 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
+pub mod advice;
+mod amend;
 mod check;
 mod graph;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Problem, check};
+pub use amend::difference;
+pub use check::{Problem, check, check_roles};
 pub use resolve::{Defaults, Planned, resolve};
 
 /// Dependencies of one task, those on the phase before included.
@@ -62,7 +65,7 @@ pub struct PhaseSpec {
 }
 
 /// One task of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanTask {
     /// Its name, unique in the plan: lower-case letters, digits, `.`, `_` and `-`, at most 64.
@@ -75,9 +78,16 @@ pub struct PlanTask {
     /// `*` stays within a folder, `**` does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Globs of the files that may be made, in place of those of `files`; an empty list: none.
+    /// Otherwise whatever `files` names may be made, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_create: Option<Vec<String>>,
     /// Globs of the files that may be deleted. A file that is named only in `files` may not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_delete: Vec<String>,
+    /// Paths that must be there when it is done, without wildcards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliverables: Vec<String>,
     /// Ids of the tasks that must be completed first, in this phase or an earlier one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
@@ -85,13 +95,21 @@ pub struct PlanTask {
     /// implementation tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Profile of the agents that may take it, as in `implementation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// How long it should take from its first claim until it has landed, as in "45m". Otherwise
+    /// nothing is said about that, and it is never late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Span>,
     /// When it should be completed. Deadline triggers look at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// Gates that must pass on the tree that lands; otherwise the team's. `plan` is always one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gates: Option<Vec<String>>,
-    /// Who must agree beside the gates; otherwise as the team says.
+    /// Who must agree beside the gates: "none", "validation", "operator", or { quorum = 2 }, so many
+    /// different ones; otherwise as the team says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
     /// How often it is tried before it fails; otherwise as the team says.

@@ -85,6 +85,18 @@ impl std::str::FromStr for PublicKey {
     }
 }
 
+/// The SHA-256 digest of a message, as text.
+pub(crate) fn digest(message: &Message) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(&message.0)
+        .iter()
+        .fold("sha256:".to_owned(), |mut text, byte| {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
 /// A message in the making.
 pub(crate) struct Message(Vec<u8>);
 

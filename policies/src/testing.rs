@@ -50,5 +50,6 @@ pub(crate) fn spec(key: &str) -> TaskSpec {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }

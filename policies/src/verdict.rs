@@ -10,19 +10,33 @@
 //! findings beyond those listed · milliseconds
 //! ```
 //!
+//! One that is bound to more than its tree begins with this in place of the first line:
+//!
+//! ```text
+//! "worknode verdict v2"
+//! task (16 bytes) · epoch · attempt · base · config · evidence
+//! number of tools, and for each: name · version
+//! ```
+//!
 //! A `?` is a number 0, or 1 and the field. A line is its decimal digits.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use worknode_core::{
     bounds,
     git::{CommitId, TreeId},
-    verdict::{Finding, Outcome, Verdict},
+    task::TaskSpec,
+    verdict::{Bound, Finding, Outcome, Verdict},
 };
 
 pub use crate::signing::{PublicKey, SigningKeys};
-use crate::{signing::Message, text};
+use crate::{
+    signing::{Message, digest},
+    text,
+};
 
 const DOMAIN: &str = "worknode verdict v1";
+/// The domain of verdicts that are bound to more than their tree.
+const BOUND: &str = "worknode verdict v2";
 
 /// Bytes of JSON that the findings of a verdict may take: an event holds
 /// [`bounds::EVENT_PAYLOAD`], and the rest of the verdict must fit beside them.
@@ -44,6 +58,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// How long the gate took, in milliseconds.
     pub took_ms: u64,
+    /// What the verdict is bound to beside its tree.
+    pub bound: Option<Bound>,
 }
 
 /// The verdict did not come from this runtime, or was changed since.
@@ -74,6 +90,7 @@ pub fn sign(keys: &SigningKeys, judgement: Judgement) -> Verdict {
         more_findings: total - findings.len(),
         findings,
         took_ms: judgement.took_ms,
+        bound: judgement.bound.map(Box::new),
         signature: String::new(),
     };
     verdict.signature = URL_SAFE_NO_PAD.encode(keys.sign(&message(&verdict)));
@@ -104,7 +121,7 @@ fn message(verdict: &Verdict) -> Message {
         Outcome::Failed => b"failed",
     };
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let head = Message::of(DOMAIN)
+    let head = head(verdict.bound.as_deref())
         .bytes(verdict.gate.as_bytes())
         .bytes(verdict.tree.as_str().as_bytes())
         .bytes(verdict.commit.as_str().as_bytes())
@@ -124,6 +141,54 @@ fn message(verdict: &Verdict) -> Message {
         })
         .number(count(verdict.more_findings))
         .number(verdict.took_ms)
+}
+
+/// How the message begins: a verdict of the first version says nothing of what it is bound to.
+fn head(bound: Option<&Bound>) -> Message {
+    let Some(bound) = bound else {
+        return Message::of(DOMAIN);
+    };
+    let tools = u64::try_from(bound.tools.len()).unwrap_or(u64::MAX);
+    let head = Message::of(BOUND)
+        .bytes(bound.task.as_uuid().as_bytes())
+        .number(bound.epoch)
+        .number(u64::from(bound.attempt))
+        .bytes(bound.base.as_str().as_bytes())
+        .bytes(bound.config.as_bytes())
+        .bytes(bound.evidence.as_bytes())
+        .number(tools);
+    let tool = |message: Message, (name, version): (&String, &String)| {
+        message.bytes(name.as_bytes()).bytes(version.as_bytes())
+    };
+    bound.tools.iter().fold(head, tool)
+}
+
+/// What a gate was told to look for: what the plan says of the work, and the gate's own `settings`
+/// in words. Another digest is another question, so a verdict on the one says nothing of the other.
+#[must_use]
+pub fn config_digest(spec: &TaskSpec, gate: &str, settings: &str) -> String {
+    let may_create = serde_json::to_vec(&spec.may_create).unwrap_or_default();
+    let lists = [&spec.files, &spec.may_delete, &spec.deliverables];
+    let head = Message::of("worknode gate config v1")
+        .bytes(gate.as_bytes())
+        .bytes(settings.as_bytes())
+        .bytes(&may_create);
+    digest(&lists.into_iter().fold(head, |message, list| {
+        let count = u64::try_from(list.len()).unwrap_or(u64::MAX);
+        let each = |message: Message, text: &String| message.bytes(text.as_bytes());
+        list.iter().fold(message.number(count), each)
+    }))
+}
+
+/// Digest of what a gate found, all of it, and of the `material` in which it found it.
+#[must_use]
+pub fn evidence_digest(findings: &[Finding], material: &[u8]) -> String {
+    // Findings are plain data; that cannot fail to become JSON.
+    let findings = serde_json::to_vec(findings).unwrap_or_default();
+    let message = Message::of("worknode evidence v1")
+        .bytes(&findings)
+        .bytes(material);
+    digest(&message)
 }
 
 /// The findings that fit, the first ones first. The first always does.
@@ -155,7 +220,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{commit, keys, tree};
+    use crate::testing::{commit, keys, node, spec, tree};
 
     fn judgement(findings: Vec<Finding>) -> Judgement {
         Judgement {
@@ -164,6 +229,19 @@ mod tests {
             commit: commit(2),
             findings,
             took_ms: 12,
+            bound: Some(bound()),
+        }
+    }
+
+    fn bound() -> Bound {
+        Bound {
+            task: node(1),
+            epoch: 3,
+            attempt: 2,
+            base: commit(1),
+            config: "sha256:1".into(),
+            tools: [("git".to_owned(), "2.50".to_owned())].into(),
+            evidence: "sha256:2".into(),
         }
     }
 
@@ -201,7 +279,19 @@ mod tests {
     #[test]
     fn p3_no_field_can_be_changed() {
         let good = sign(&keys(), judgement(vec![finding(), finding()]));
-        let changes: [fn(&mut Verdict); 14] = [
+        fn of(v: &mut Verdict) -> &mut Bound {
+            v.bound.as_mut().unwrap()
+        }
+        let changes: [fn(&mut Verdict); 23] = [
+            |v| v.bound = None,
+            |v| of(v).task = node(2),
+            |v| of(v).epoch = 4,
+            |v| of(v).attempt = 3,
+            |v| of(v).base = commit(9),
+            |v| of(v).config.push('x'),
+            |v| of(v).evidence.push('x'),
+            |v| of(v).tools.clear(),
+            |v| drop(of(v).tools.insert("git".into(), "3".into())),
             |v| v.gate = "tests".into(),
             |v| v.tree = tree(3),
             |v| v.commit = commit(3),
@@ -222,6 +312,37 @@ mod tests {
             change(&mut bad);
             assert!(verify(&bad, &keys().public()).is_err(), "change {i}");
         }
+    }
+
+    #[test]
+    fn p3_a_verdict_of_the_first_version_still_verifies() {
+        let old = Judgement {
+            bound: None,
+            ..judgement(vec![finding()])
+        };
+        verify(&sign(&keys(), old), &keys().public()).unwrap();
+    }
+
+    #[test]
+    fn another_question_has_another_digest() {
+        let of = |change: fn(&mut TaskSpec)| {
+            let mut spec = spec("t");
+            change(&mut spec);
+            config_digest(&spec, "plan", "x")
+        };
+        let same = of(|_| {});
+        assert_eq!(same, of(|spec| spec.title = "another title".into()));
+        for change in [
+            (|spec| spec.files.push("b".into())) as fn(&mut TaskSpec),
+            |spec| spec.may_delete.push("src/**".into()),
+            |spec| spec.deliverables.push("src/**".into()),
+            |spec| spec.may_create = Some(vec![]),
+            |spec| spec.files = vec![],
+        ] {
+            assert_ne!(same, of(change));
+        }
+        assert_ne!(same, config_digest(&spec("t"), "tests", "x"));
+        assert_ne!(same, config_digest(&spec("t"), "plan", "y"));
     }
 
     #[test]

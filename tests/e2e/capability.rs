@@ -65,7 +65,14 @@ fn p3_p9_an_implementation_agent_does_its_task_and_nothing_else() {
     for task in ["one", "two"] {
         scene.wait_for_task(task, "in_progress");
     }
-    let before = scene.events().len();
+    // What was refused is kept; nothing of it happened.
+    let happened = || {
+        let events = scene.events();
+        let told = ["rule_violated", "escalated", "notified"];
+        let is_deed = |event: &&serde_json::Value| !told.contains(&event["type"].as_str().unwrap());
+        events.iter().filter(is_deed).count()
+    };
+    let before = happened();
     let as_agent = |args: &[&str]| as_agent_on(&scene, "one", args);
 
     for args in [
@@ -116,7 +123,8 @@ fn p3_p9_an_implementation_agent_does_its_task_and_nothing_else() {
     }
     // Nor under an epoch that it does not hold.
     as_agent(&["task", "progress", "--epoch", "2", "nearly"]).fails(4);
-    assert_eq!(scene.events().len(), before, "nothing of all that happened");
+    assert_eq!(happened(), before, "nothing of all that happened");
+    assert!(scene.count("rule_violated") > 0, "and it was kept");
 
     // What it may: look, and report on its own.
     for args in [

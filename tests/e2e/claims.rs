@@ -559,6 +559,7 @@ fn bare(key: &str) -> TaskSpec {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

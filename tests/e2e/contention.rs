@@ -108,6 +108,7 @@ fn wanted(n: usize) -> TaskSpec {
         max_attempts: bounds::ATTEMPTS,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

@@ -50,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worknode-daemon",
             "worknode-git",
             "worknode-journal",
+            "worknode-policies",
             "worknode-process",
         ],
     ),

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod capability;
+mod cheating;
 mod claims;
 mod contention;
 mod crash;
@@ -13,6 +14,7 @@ mod demo;
 mod escape;
 mod examples;
 mod follow_one_task;
+mod hooks;
 mod idle;
 mod kill;
 mod landing;
@@ -26,6 +28,7 @@ mod memory;
 mod nodes;
 mod operator;
 mod output;
+mod plan;
 mod processes;
 mod reload;
 mod schedule;

@@ -12,8 +12,12 @@ use worknode_core::{
     ids::{NodeId, RunId},
     node::Node,
     run::{Purpose, RunLimits, RunSpec},
+    task::TaskStatus,
 };
-use worknode_policies::capability::{self, Claims, TaskHold, operations_of};
+use worknode_policies::{
+    capability::{self, Claims, TaskHold, operations_of},
+    hook, landing,
+};
 use worknode_process::{DEFAULT_ENV, Input, Limits, RunRequest, Secret, SpawnSpec, clean_env};
 use worknode_profiles::{
     Driver, Launch,
@@ -74,6 +78,18 @@ impl Launched {
     }
 }
 
+/// The file with the hooks that the agent's program calls, for programs that do. Early warnings only:
+/// the agent may change it as it likes.
+async fn write_hooks(agent: &AgentDefinition, scratch: &Path) -> Result<Option<String>, Error> {
+    if !agent.driver.has_hooks() {
+        return Ok(None);
+    }
+    let file = scratch.join("hooks.json");
+    let settings = hook::settings("worknode").to_string();
+    tokio::fs::write(&file, settings).await.map_err(failed)?;
+    Ok(Some(file.to_string_lossy().into_owned()))
+}
+
 /// A session of its own has the run's name.
 fn session_name(spec: &RunSpec, resumes: Option<&Session>) -> String {
     resumes.map_or_else(|| spec.id.to_string(), |session| session.id.clone())
@@ -124,7 +140,9 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         resumes,
         mcp: vec![mcp::server(system, &definition, spec, task.as_ref())],
     };
+    let hooks = write_hooks(&definition, &scratch).await?;
     let extras = Extras {
+        hooks: hooks.as_deref(),
         resume: launched.resumes.is_some(),
         mcp: &launched.mcp,
     };
@@ -304,11 +322,23 @@ fn environment(
         set("WORKNODE_TASK", (&task.name).into());
         let epoch = task.task().map_or(0, |task| task.epoch);
         set("WORKNODE_EPOCH", epoch.to_string().into());
+        if let (Purpose::Review { .. }, Some(shown)) = (&spec.purpose, shown_of(task)) {
+            set("WORKNODE_SHOWN", shown.into());
+        }
     }
     if agent.spec.tier != Tier::Implementation {
         set("WORKNODE_TIER", agent.spec.tier.name().into());
     }
     Ok(env)
+}
+
+/// Digest of what a reviewer is shown: its word counts for exactly that.
+fn shown_of(task: &Node) -> Option<String> {
+    let task = task.task()?;
+    match &task.status {
+        TaskStatus::InReview(review) => Some(landing::shown(&task.spec, &review.submission.commit)),
+        _ => None,
+    }
 }
 
 /// W3C Trace Context: the run is the trace.

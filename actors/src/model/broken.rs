@@ -271,7 +271,7 @@ fn lands_on_any_verdict(known: &Task, candidate: &Candidate, base: &CommitId, ke
     let step = landing::next_step(known, candidate, base, key);
     match (&step, candidate, &known.status) {
         (Review::RunGates(_), Candidate::Made(landing), TaskStatus::InReview(review))
-            if review.approved_by.is_some() && passed_once(known) =>
+            if !review.approvals.is_empty() && passed_once(known) =>
         {
             Review::Land(landing.clone())
         }
@@ -333,10 +333,11 @@ fn approves_whatever_is_there(
     now: Timestamp,
 ) -> Result<TaskDecision, Error> {
     match (command, &known.status) {
-        (TaskCommand::Approve { note, .. }, TaskStatus::InReview(review)) => {
+        (TaskCommand::Approve { note, shown, .. }, TaskStatus::InReview(review)) => {
             let command = TaskCommand::Approve {
                 commit: review.submission.commit.clone(),
                 note: note.clone(),
+                shown: shown.clone(),
             };
             task::decide(known, &command, by, now)
         }

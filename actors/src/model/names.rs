@@ -143,6 +143,7 @@ pub(crate) fn task_spec(task: u8, attempts: u32) -> TaskSpec {
         max_attempts: attempts,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

@@ -94,7 +94,7 @@ pub(super) fn look_at_task(ids: &[NodeId; AGENTS], task: &Task) -> TaskSight {
         }
         TaskStatus::InReview(review) => Stands::Review {
             asked: review.candidate.is_some(),
-            approved: review.approved_by.is_some(),
+            approved: !review.approvals.is_empty(),
         },
         TaskStatus::Completed { commit, .. } => Stands::Completed(names::land_of(commit)),
         TaskStatus::Blocked { .. } | TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => Stands::Over,

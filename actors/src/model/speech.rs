@@ -63,6 +63,7 @@ pub(super) fn task_command(book: &Book, task: u8, known: &Task, word: TaskWord) 
         TaskWord::Approve { epoch } => TaskCommand::Approve {
             commit: names::submitted(task, epoch),
             note: String::new(),
+            shown: String::new(),
         },
         TaskWord::Reject { epoch } => TaskCommand::Reject {
             commit: names::submitted(task, epoch),
@@ -97,6 +98,7 @@ fn verdict(book: &Book, land: Land, passed: bool) -> TaskCommand {
         commit: names::candidate(land),
         findings,
         took_ms: 1,
+        bound: None,
     };
     TaskCommand::RecordVerdict {
         verdict: sign(&book.keys, judgement),

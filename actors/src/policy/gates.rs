@@ -26,7 +26,7 @@ use worknode_process::{
 };
 use worknode_profiles::profile::SandboxMode;
 
-use super::{Bench, Made};
+use super::{Bench, Made, binding};
 use crate::{
     definition::TestsDefinition,
     keeper::{MARK, existing, shim_secret},
@@ -55,7 +55,7 @@ pub(super) async fn run(
     };
     let _place = bench.judging.acquire().await.map_err(failed)?;
     for name in gates {
-        let verdict = judge(system, &task.spec, landing, name).await?;
+        let verdict = judge(system, node, &task.spec, landing, name).await?;
         let passed = verdict.findings.is_empty();
         tracing::info!(gate = %name, tree = %landing.tree.short(), passed, "gate");
         let record = Command::Task(TaskCommand::RecordVerdict { verdict });
@@ -67,7 +67,13 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn judge(system: &System, spec: &TaskSpec, landing: &Landing, name: &str) -> Result<Verdict, Error> {
+async fn judge(
+    system: &System,
+    node: &Node,
+    spec: &TaskSpec,
+    landing: &Landing,
+    name: &str,
+) -> Result<Verdict, Error> {
     let begun = Instant::now();
     let findings = match name {
         gate::PLAN => judge_plan(system, spec, landing).await?,
@@ -83,6 +89,7 @@ async fn judge(system: &System, spec: &TaskSpec, landing: &Landing, name: &str) 
         gate: name.to_owned(),
         tree: landing.tree.clone(),
         commit: landing.commit.clone(),
+        bound: binding::bound(system, node, landing, name, &findings),
         findings,
         took_ms: worknode_core::time::millis(begun.elapsed()),
     };
@@ -97,7 +104,11 @@ async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Resu
         .await
         .map_err(failed)?;
     let changes: Vec<Change> = changes.into_iter().map(Into::into).collect();
-    Ok(plan_gate::judge(spec, &changes, &landing.base))
+    let mut findings = plan_gate::judge(spec, &changes, &landing.base);
+    let store = &system.context().store;
+    let missing = store.missing(&landing.tree, &spec.deliverables).await;
+    findings.extend(plan_gate::undelivered(&missing.map_err(failed)?));
+    Ok(findings)
 }
 
 /// Runs the team's test command in a clean checkout of exactly the tree that would land.

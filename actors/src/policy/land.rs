@@ -6,23 +6,27 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Event, PanicStage, Principal},
-    git::CommitId,
+    git::{CommitId, TreeId},
     ids::NodeId,
-    node::Node,
+    node::{Kind, Node},
     task::{Landing, Task, TaskCommand, TaskStatus},
     verdict::Finding,
 };
 use worknode_git::{LandError, Merged};
-use worknode_policies::landing::Candidate;
+use worknode_policies::{landing::Candidate, pattern::Patterns};
 
 use super::{Bench, Made};
 use crate::{
     membrane::Reply,
     outside::{authorship, failed},
-    store::landed,
+    store::{all_of_kind, landed},
     system::System,
 };
 
+/// Files that such a word names.
+const TOLD: usize = 10;
+/// Characters of a verdict's signature that a landed commit names. The journal has all of it.
+const SIGNATURE: usize = 22;
 /// Wait before a landing is tried again that something outside is in the way of.
 const IN_THE_WAY: Duration = Duration::from_secs(5);
 
@@ -35,11 +39,7 @@ pub(super) async fn make_candidate(system: &System, node: &Node, base: &CommitId
         return Ok(Made::default());
     };
     let submitted = &review.submission.commit;
-    let author = system
-        .team()
-        .agent(review.submission.agent)
-        .map_or("agent", |agent| &agent.name);
-    let authorship = authorship(system, author)?;
+    let authorship = authorship(system, &author(system, review.submission.agent)?)?;
     let run = review.submission.run.map(|run| run.to_string());
     let message = message(task, run.as_deref().unwrap_or("none of this runtime"));
     let merged = system
@@ -90,6 +90,51 @@ fn message(task: &Task, run: &str) -> String {
     )
 }
 
+/// The candidate as the commit that lands: the same tree on the same base, and a message that names
+/// who made it, who agreed, and by which verdicts.
+pub(super) async fn sign_off(
+    system: &System,
+    task: &Task,
+    candidate: &worknode_git::Candidate,
+) -> Result<worknode_git::Candidate, Error> {
+    let TaskStatus::InReview(review) = &task.status else {
+        return Ok(candidate.clone());
+    };
+    let author = author(system, review.submission.agent)?;
+    let run = review.submission.run.map(|run| run.to_string());
+    let mut text = message(task, run.as_deref().unwrap_or("none of this runtime"));
+    let mut add = |name: &str, value: &str| {
+        text.push_str(name);
+        text.push_str(": ");
+        text.push_str(value);
+        text.push('\n');
+    };
+    add("Worknode-Author", &author);
+    for word in review.words(task.spec.approval) {
+        add("Worknode-Approved-By", &word.by.to_string());
+    }
+    for gate in &task.spec.gates {
+        if let Some(verdict) = review.verdicts.get(gate) {
+            let signature: String = verdict.signature.chars().take(SIGNATURE).collect();
+            add("Worknode-Verdict", &format!("{gate} passed {signature}"));
+        }
+    }
+    let store = &system.context().store;
+    let reworded = store
+        .reworded(candidate, &text, &authorship(system, &author)?)
+        .await;
+    reworded.map_err(failed)
+}
+
+/// Whose work it is: an agent of ours, or somebody outside.
+fn author(system: &System, id: NodeId) -> Result<String, Error> {
+    if let Some(agent) = system.agent(id) {
+        return Ok(agent.name.clone());
+    }
+    let node = system.reader().node(id)?;
+    Ok(node.map_or_else(|| "agent".to_owned(), |node| node.name))
+}
+
 /// Lands the candidate, when it is still on top of the base. Returns whether there is more to do.
 pub(super) async fn land(
     system: &System,
@@ -111,6 +156,15 @@ pub(super) async fn land(
         *made = Made::default();
         return Ok(true);
     };
+    let node = system.reader().node(task)?;
+    let Some(state) = node.as_ref().and_then(Node::task) else {
+        return Ok(false);
+    };
+    let candidate = sign_off(system, state, &candidate).await?;
+    let landing = Landing {
+        commit: candidate.commit().clone(),
+        ..landing
+    };
     let begin = Command::Task(TaskCommand::BeginLanding {
         landing: landing.clone(),
     });
@@ -120,6 +174,7 @@ pub(super) async fn land(
     else {
         return Err(Error::new(Code::Refused, "the task gave no permit to land"));
     };
+    let context_tree = landing.tree.clone();
     let outcome = context
         .repository
         .land(permit, candidate, &context.team.base, &context.store)
@@ -132,6 +187,7 @@ pub(super) async fn land(
                 commit: landed.commit,
             };
             system.command(task, Command::Task(complete)).await?;
+            tell_those_at_work(system, &[task], &landing.base, &context_tree).await;
             Ok(false)
         }
         Err(error) => {
@@ -143,6 +199,53 @@ pub(super) async fn land(
             wait_if_in_the_way(system, &error).await
         }
     }
+}
+
+/// Those who work on files that have just changed under them hear of it: what they hand in is merged
+/// onto the new base, and may not fit any more.
+async fn tell_those_at_work(system: &System, landed: &[NodeId], base: &CommitId, tree: &TreeId) {
+    if let Err(error) = try_to_tell(system, landed, base, tree).await {
+        tracing::warn!(%error, "who works on what has just changed could not be told");
+    }
+}
+
+async fn try_to_tell(
+    system: &System,
+    landed: &[NodeId],
+    base: &CommitId,
+    tree: &TreeId,
+) -> Result<(), Error> {
+    let changes = system.context().store.changes(base, tree).await.map_err(failed)?;
+    let paths: Vec<String> = changes.iter().map(|change| change.path.to_string()).collect();
+    for node in all_of_kind(system.reader(), Kind::Task)? {
+        let Some(task) = node.task() else { continue };
+        let Some(claim) = task.status.claim().filter(|_| !landed.contains(&node.id)) else {
+            continue;
+        };
+        let Ok(files) = Patterns::parse(&task.spec.files) else {
+            continue;
+        };
+        let touched: Vec<&str> = paths
+            .iter()
+            .map(String::as_str)
+            .filter(|path| files.matches(path))
+            .collect();
+        if touched.is_empty() {
+            continue;
+        }
+        let some = touched.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "the base branch moved under task `{}`: {} of its files changed ({some})",
+            node.name,
+            touched.len()
+        );
+        let told = Event::Notified {
+            to: author(system, claim.agent)?,
+            message,
+        };
+        system.record(Principal::Runtime, node.id, vec![told]).await?;
+    }
+    Ok(())
 }
 
 /// A base that moved is merged and judged again at once; what a person must clear away is

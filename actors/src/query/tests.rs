@@ -32,6 +32,7 @@ fn spec(n: u128) -> TaskSpec {
         max_attempts: 3,
         priority: i32::try_from(n % 5).unwrap(),
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

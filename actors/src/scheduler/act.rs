@@ -32,7 +32,7 @@ use crate::{definition::trigger_agent, store::all_of_kind, system::System};
 /// begun at the moment of the crash.
 const PAGE: usize = 1_000;
 /// The phase that holds the tasks of triggers.
-const PHASE: &str = "triggers";
+pub(crate) const PHASE: &str = "triggers";
 
 impl State {
     /// Acts on one occurrence, once.
@@ -214,6 +214,7 @@ impl State {
             max_attempts: team.attempts,
             priority: 0,
             max_duration: spec.max_duration.map(|span| span.0),
+            ..TaskSpec::default()
         };
         let phase = self.system.ensure_phase(PHASE).await?;
         let node = NodeSpec::new(Some(phase), Kind::Task, key.clone(), Detail::Task(Box::new(task)));

@@ -267,6 +267,7 @@ fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> V
         Some(dispatch::Candidate {
             id,
             name: &definition.name,
+            profile: &definition.spec.profile,
             tier: agent.spec.tier,
             availability,
         })
@@ -291,6 +292,7 @@ fn ready_task(id: NodeId, order: u64, task: &Task) -> dispatch::ReadyTask<'_> {
         priority: task.spec.priority,
         order,
         agent: task.spec.agent.as_deref(),
+        role: task.spec.role.as_deref(),
         lost_by: &task.lost_by,
     }
 }
@@ -316,13 +318,14 @@ fn wanted_review(view: &View, node: &Node, order: u64) -> Option<dispatch::Wante
     let TaskStatus::InReview(review) = &task.status else {
         return None;
     };
-    let wanted =
-        task.spec.approval == Approval::Validation && silent(view, node.id, commit) < bounds::ATTEMPTS;
+    let by_agents = matches!(task.spec.approval, Approval::Validation | Approval::Quorum(_));
+    let wanted = by_agents && silent(view, node.id, commit) < bounds::ATTEMPTS;
     wanted.then_some(dispatch::WantedReview {
         id: node.id,
         priority: task.spec.priority,
         order,
         submitted_by: review.submission.agent,
+        agreed: review.agents_who_agreed().collect(),
     })
 }
 

@@ -16,7 +16,7 @@ use worknode_core::{
 use worknode_profiles::profile::{SandboxMode, StuckPolicy};
 
 use super::*;
-use crate::definition::AgentDefinition;
+use crate::definition::{AgentDefinition, DeviationLimit};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
@@ -63,6 +63,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         default_gates: Vec::new(),
         kinds: Arc::default(),
         membranes: Vec::new(),
+        deviation: DeviationLimit::default(),
     }
 }
 
@@ -121,6 +122,7 @@ fn task(name: &str, depends_on: &[&str], status: TaskStatus) -> Node {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     };
     let task = Task {
         status,

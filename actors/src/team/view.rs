@@ -187,8 +187,10 @@ impl View {
 
 /// The submission that waits for a reviewer's word.
 pub(crate) fn waiting_submission(node: &Node) -> Option<CommitId> {
-    match &node.task()?.status {
-        TaskStatus::InReview(review) if review.candidate.is_some() && review.approved_by.is_none() => {
+    let task = node.task()?;
+    let approval = task.spec.approval;
+    match &task.status {
+        TaskStatus::InReview(review) if review.candidate.is_some() && !review.is_approved(approval) => {
             Some(review.submission.commit.clone())
         }
         _ => None,

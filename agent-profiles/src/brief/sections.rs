@@ -220,9 +220,10 @@ fn may_delete(task: &TaskSpec) -> String {
 fn gates(task: &TaskSpec) -> String {
     let names: Vec<String> = task.gates.iter().map(|gate| code(gate)).collect();
     let then = match task.approval {
-        Approval::None => "Then it lands.",
-        Approval::Validation => "Then a reviewer decides.",
-        Approval::Operator => "Then a person decides.",
+        Approval::None => "Then it lands.".to_owned(),
+        Approval::Validation => "Then a reviewer decides.".to_owned(),
+        Approval::Operator => "Then a person decides.".to_owned(),
+        Approval::Quorum(wanted) => format!("Then {wanted} others must agree."),
     };
     let text = format!(
         "The runtime itself checks what you hand in, on exactly the files of your commit: {}. {then}",

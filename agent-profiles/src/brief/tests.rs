@@ -23,6 +23,7 @@ fn task() -> TaskSpec {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

@@ -62,16 +62,18 @@ enum Placeholder {
     Session,
     McpConfig,
     McpToml,
+    Hooks,
 }
 
 impl Placeholder {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("{brief}", Self::Brief),
         ("{brief_file}", Self::BriefFile),
         ("{model}", Self::Model),
         ("{session}", Self::Session),
         ("{mcp_config}", Self::McpConfig),
         ("{mcp_toml}", Self::McpToml),
+        ("{hooks}", Self::Hooks),
     ];
 
     /// The placeholder with which `text` begins, and what is after it.
@@ -82,7 +84,7 @@ impl Placeholder {
     }
 
     fn value(self, values: &Values<'_>) -> Option<String> {
-        let Values { launch, mcp } = values;
+        let Values { launch, mcp, hooks } = values;
         let given = || Some(*mcp).filter(|servers| !servers.is_empty());
         match self {
             Self::Brief => Some(brief(launch)),
@@ -91,6 +93,7 @@ impl Placeholder {
             Self::Session => launch.session.map(str::to_owned),
             Self::McpConfig => given().map(mcp_json),
             Self::McpToml => given().map(mcp_toml),
+            Self::Hooks => hooks.map(str::to_owned),
         }
     }
 }

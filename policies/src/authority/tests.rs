@@ -44,6 +44,7 @@ fn submit(epoch: u64) -> Command {
 
 fn approve() -> Command {
     Command::Task(TaskCommand::Approve {
+        shown: String::new(),
         commit: commit(1),
         note: String::new(),
     })

@@ -9,6 +9,7 @@ const fn candidate(id: NodeId, name: &str, tier: Tier, availability: Availabilit
     Candidate {
         id,
         name,
+        profile: "coder",
         tier,
         availability,
     }
@@ -24,6 +25,7 @@ fn task(n: u8) -> ReadyTask<'static> {
         priority: 0,
         order: u64::from(n),
         agent: None,
+        role: None,
         lost_by: &[],
     }
 }
@@ -76,6 +78,12 @@ fn the_glob_chooses_and_specific_tasks_are_not_starved_by_general_ones() {
         ..task(3)
     };
     assert!(work(&[nobody], &team, 8).is_empty());
+    let of_role = |role| ReadyTask {
+        role: Some(role),
+        ..task(4)
+    };
+    assert_eq!(work(&[of_role("coder")], &team, 8).len(), 1);
+    assert!(work(&[of_role("painter")], &team, 8).is_empty());
 }
 
 #[test]
@@ -125,12 +133,21 @@ fn p3_nobody_reviews_their_own_work() {
         priority: 0,
         order: 1,
         submitted_by: node(by),
+        agreed: Vec::new(),
     };
     assert_eq!(
         pairs(&reviews(&[wanted(9)], &[judge(1, "a")], 8)),
         [(node(100), node(1))]
     );
     assert!(reviews(&[wanted(1)], &[judge(1, "a")], 8).is_empty());
+    let again = WantedReview {
+        agreed: vec![node(1)],
+        ..wanted(9)
+    };
+    assert!(
+        reviews(&[again], &[judge(1, "a")], 8).is_empty(),
+        "a second word of the same"
+    );
     let two = [judge(1, "a"), judge(2, "b")];
     assert_eq!(pairs(&reviews(&[wanted(1)], &two, 8)), [(node(100), node(2))]);
 }
@@ -146,6 +163,7 @@ fn reviews_come_first_when_room_is_short() {
         priority: 0,
         order: 1,
         submitted_by: node(1),
+        agreed: Vec::new(),
     }];
     let one = dispatch(&[task(1)], &wanted, &team, 3, 4);
     assert_eq!((one.reviews.len(), one.work.len()), (1, 0));
@@ -200,7 +218,7 @@ proptest! {
             priority: *priority, agent: *agent, lost_by: lost, ..task(*n)
         }).collect();
         let wanted: Vec<_> = wanted.iter().map(|(n, by)| WantedReview {
-            id: node(150 + n), priority: 0, order: u64::from(*n), submitted_by: node(*by),
+            id: node(150 + n), priority: 0, order: u64::from(*n), submitted_by: node(*by), agreed: Vec::new(),
         }).collect();
         let team: Vec<_> = agents.iter()
             .map(|(n, name, tier, availability)| candidate(node(*n), name, *tier, *availability)).collect();

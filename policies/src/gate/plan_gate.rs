@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `plan.empty` | nothing changed |
 //! | `plan.outside` | a path that `files` does not name, or excludes |
+//! | `plan.created` | a new file that `may_create` does not name, where the plan has it |
+//! | `plan.undelivered` | a path of `deliverables` that is not there |
 //! | `plan.deleted` | a deletion that `may_delete` does not name |
 //! | `plan.protected` | anything below `.git` or `.worknode`; the team's own configuration, unless named exactly |
 //! | `plan.symlink`, `plan.submodule` | one that is not named exactly |
@@ -22,7 +24,21 @@ use crate::{
 const PROTECTED: [&str; 2] = [".git", ".worknode"];
 /// The files at the root that say what agents may do. A task may change one only when the plan
 /// names exactly it: `**` is not meant to let an agent rewrite its own rules.
-const CONFIGURATION: [&str; 2] = ["worknode.toml", "plan.toml"];
+const CONFIGURATION: [&str; 5] = [
+    "worknode.toml",
+    "plan.toml",
+    ".gitlab-ci.yml",
+    ".gitmodules",
+    "jenkinsfile",
+];
+/// Folders at the root of which the same is true: profiles of agents, and what others check with.
+const RULES: [&str; 5] = [
+    "agent-profiles/",
+    ".github/",
+    ".circleci/",
+    ".buildkite/",
+    ".claude/",
+];
 
 /// Judges what changed between `base` and the tree in question. No finding means: passed.
 ///
@@ -41,8 +57,24 @@ pub fn judge(spec: &TaskSpec, changes: &[Change], base: &CommitId) -> Vec<Findin
     changes.iter().filter_map(|change| rules.judge(change)).collect()
 }
 
+/// The deliverables that are `missing` in the tree in question.
+#[must_use]
+pub fn undelivered(missing: &[String]) -> Vec<Finding> {
+    let finding = |path: &String| {
+        Finding::new(
+            "plan.undelivered",
+            "the plan asks for this file, and it is not there",
+        )
+        .in_file(shown(path))
+        .hint("make it, commit it, and submit again")
+    };
+    missing.iter().map(finding).collect()
+}
+
 struct Rules<'a> {
     files: Patterns,
+    /// When it says less or more than `files`.
+    may_create: Option<Patterns>,
     may_delete: Patterns,
     base: &'a CommitId,
 }
@@ -62,6 +94,12 @@ impl<'a> Rules<'a> {
         };
         Ok(Self {
             files: Patterns::parse(&spec.files).map_err(unreadable("files"))?,
+            may_create: spec
+                .may_create
+                .as_deref()
+                .map(Patterns::parse)
+                .transpose()
+                .map_err(unreadable("may_create"))?,
             may_delete: Patterns::parse(&spec.may_delete).map_err(unreadable("may_delete"))?,
             base,
         })
@@ -79,10 +117,10 @@ impl<'a> Rules<'a> {
             .or_else(|| self.special(change))
             .or_else(|| match change.kind {
                 ChangeKind::Deleted => self.deleted(path),
-                ChangeKind::Added
-                | ChangeKind::Modified
-                | ChangeKind::TypeChanged
-                | ChangeKind::ModeChanged => self.outside(path),
+                ChangeKind::Added => self.created(path),
+                ChangeKind::Modified | ChangeKind::TypeChanged | ChangeKind::ModeChanged => {
+                    self.outside(path)
+                }
             })
             .map(|finding| {
                 let hint = self.way_back(change);
@@ -96,7 +134,12 @@ impl<'a> Rules<'a> {
             let message = format!("`{folder}` belongs to git and to the runtime, not to a task");
             return Some(Finding::new("plan.protected", message));
         }
-        let configuration = CONFIGURATION.iter().any(|file| path.eq_ignore_ascii_case(file));
+        let below_rules = |folder: &&str| {
+            let start = path.get(..folder.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(folder))
+        };
+        let configuration =
+            CONFIGURATION.iter().any(|file| path.eq_ignore_ascii_case(file)) || RULES.iter().any(below_rules);
         (configuration && !self.files.names_exactly(path)).then(|| {
             let message = "this file says what agents may do; the plan does not name exactly it";
             Finding::new("plan.protected", message)
@@ -129,6 +172,14 @@ impl<'a> Rules<'a> {
         }
         (!self.may_delete.matches(path))
             .then(|| Finding::new("plan.deleted", "`may_delete` of the plan does not name this file"))
+    }
+
+    fn created(&self, path: &str) -> Option<Finding> {
+        let Some(may_create) = &self.may_create else {
+            return self.outside(path);
+        };
+        (!may_create.matches(path) || self.files.excludes(path))
+            .then(|| Finding::new("plan.created", "`may_create` of the plan does not name this file"))
     }
 
     fn outside(&self, path: &str) -> Option<Finding> {
@@ -280,6 +331,54 @@ mod tests {
         );
         let named = task(&["worknode.toml"], &[]);
         assert_eq!(rule(&named, change(ChangeKind::Modified, "worknode.toml")), "");
+    }
+
+    #[test]
+    fn p9_what_others_check_with_must_be_named_exactly() {
+        let wide = task(&["**", ".github/workflows/ci.yml"], &["**"]);
+        for path in [
+            ".github/workflows/other.yml",
+            ".GitHub/workflows/x",
+            "agent-profiles/validation.toml",
+            ".gitlab-ci.yml",
+            ".gitmodules",
+            ".claude/settings.json",
+        ] {
+            assert_eq!(
+                rule(&wide, change(ChangeKind::Added, path)),
+                "plan.protected",
+                "{path}"
+            );
+        }
+        let named = change(ChangeKind::Modified, ".github/workflows/ci.yml");
+        assert_eq!(rule(&wide, named), "");
+        assert_eq!(rule(&wide, change(ChangeKind::Added, "src/agent-profiles/x")), "");
+    }
+
+    #[test]
+    fn new_files_are_those_that_the_plan_lets_be_made() {
+        let mut none = task(&["src/**"], &[]);
+        none.may_create = Some(vec![]);
+        assert_eq!(rule(&none, change(ChangeKind::Added, "src/a.rs")), "plan.created");
+        assert_eq!(rule(&none, change(ChangeKind::Modified, "src/a.rs")), "");
+        let mut only = task(&["src/a.rs", "!docs/secret.md"], &[]);
+        only.may_create = Some(vec!["docs/*".into()]);
+        assert_eq!(rule(&only, change(ChangeKind::Added, "docs/a.md")), "");
+        assert_eq!(
+            rule(&only, change(ChangeKind::Added, "docs/secret.md")),
+            "plan.created"
+        );
+        assert_eq!(rule(&only, change(ChangeKind::Added, "src/a.rs")), "plan.created");
+        assert_eq!(
+            rule(&only, change(ChangeKind::Modified, "docs/a.md")),
+            "plan.outside"
+        );
+    }
+
+    #[test]
+    fn what_is_to_be_delivered_must_be_there() {
+        let findings = undelivered(&["docs/a.md".to_owned()]);
+        assert_eq!((findings.len(), &*findings[0].rule), (1, "plan.undelivered"));
     }
 
     #[test]

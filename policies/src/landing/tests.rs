@@ -1,10 +1,9 @@
 //! Every combination of candidate, verdicts, approval and landing.
 
-use std::collections::BTreeMap;
-
 use worknode_core::{
+    agent::Tier,
     ids::RunId,
-    task::{Claim, Submission, TaskCommand, decide},
+    task::{Approved, Claim, Submission, TaskCommand, decide},
     time::Timestamp,
 };
 
@@ -58,6 +57,7 @@ fn verdict_of(gate: &str, known: Known) -> Option<Verdict> {
         commit: commit(2),
         findings,
         took_ms: 1,
+        bound: None,
     };
     Some(sign(&signer, judgement))
 }
@@ -74,7 +74,7 @@ fn in_review(
         .into_iter()
         .filter_map(|(gate, known)| Some((gate.to_owned(), verdict_of(gate, known)?)))
         .collect();
-    let mut task = Task::new(worknode_core::task::TaskSpec {
+    let mut task = Task::new(TaskSpec {
         approval,
         ..spec("t")
     });
@@ -87,10 +87,18 @@ fn in_review(
         },
         verdicts,
         candidate: requested.then(|| commit(77)),
-        approved_by,
+        approvals: approved_by.into_iter().map(word).collect(),
         landing,
     }));
     task
+}
+
+fn word(by: Principal) -> Approved {
+    Approved {
+        by,
+        shown: String::new(),
+        until: None,
+    }
 }
 
 fn approvers() -> Vec<Option<Principal>> {
@@ -254,4 +262,152 @@ fn outside_review_there_is_nothing_to_do() {
         task.status = status;
         assert_eq!(step(&task, &Candidate::Made(landing(NOW))), Step::Nothing);
     }
+}
+
+/// What is known of the world, for the tests of what counts.
+fn counted(task: &Task, at: u64) -> Review {
+    let of = |gate: &str| (gate.to_owned(), verdict::config_digest(&task.spec, gate, ""));
+    let config = ["plan", "tests"].map(of).into();
+    let now = Now {
+        node: node(1),
+        time: Timestamp::from_millis(at),
+        config: &config,
+    };
+    match what_counts(task, &now).status {
+        TaskStatus::InReview(review) => *review,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bound_task(change: impl Fn(&mut Bound)) -> Task {
+    let mut task = in_review(
+        Approval::Validation,
+        Known::Nothing,
+        Known::Nothing,
+        None,
+        true,
+        None,
+    );
+    let mut bound = Bound {
+        task: node(1),
+        epoch: 1,
+        attempt: 1,
+        base: commit(NOW),
+        config: verdict::config_digest(&task.spec, "plan", ""),
+        tools: BTreeMap::new(),
+        evidence: String::new(),
+    };
+    change(&mut bound);
+    let judgement = Judgement {
+        gate: "plan".to_owned(),
+        tree: tree(1),
+        commit: commit(2),
+        findings: vec![],
+        took_ms: 1,
+        bound: Some(bound),
+    };
+    if let TaskStatus::InReview(review) = &mut task.status {
+        review
+            .verdicts
+            .insert("plan".to_owned(), sign(&keys(), judgement));
+    }
+    task
+}
+
+#[test]
+fn p3_a_verdict_for_another_task_claim_or_configuration_counts_for_nothing() {
+    let counts = |change: fn(&mut Bound)| counted(&bound_task(change), 0).verdicts.len();
+    assert_eq!(counts(|_| {}), 1);
+    assert_eq!(counts(|bound| bound.task = node(2)), 0);
+    assert_eq!(counts(|bound| bound.epoch = 2), 0);
+    assert_eq!(counts(|bound| bound.config.clear()), 0);
+    let unbound = in_review(Approval::None, Known::Passed, Known::Passed, None, false, None);
+    assert_eq!(
+        counted(&unbound, 0).verdicts.len(),
+        0,
+        "one that is bound to nothing"
+    );
+}
+
+#[test]
+fn p3_an_approval_counts_for_what_was_shown_and_for_a_while() {
+    let with = |shown: &str, until: Option<u64>| {
+        let mut task = bound_task(|_| {});
+        if let TaskStatus::InReview(review) = &mut task.status {
+            review.approvals.push(Approved {
+                by: Principal::Operator,
+                shown: shown.to_owned(),
+                until: until.map(Timestamp::from_millis),
+            });
+        }
+        task
+    };
+    let right = shown(&spec("t"), &commit(3));
+    assert_eq!(counted(&with(&right, Some(10)), 9).approvals.len(), 1);
+    assert_eq!(counted(&with(&right, Some(10)), 10).approvals.len(), 0, "too old");
+    assert_eq!(
+        counted(&with("sha256:0", None), 9).approvals.len(),
+        0,
+        "something else"
+    );
+    let other_plan = TaskSpec {
+        files: vec!["**".into()],
+        ..spec("t")
+    };
+    assert_ne!(right, shown(&other_plan, &commit(3)), "another plan");
+    assert_ne!(right, shown(&spec("t"), &commit(4)), "another submission");
+    let old = with(&right, Some(10));
+    assert_eq!(expired(&old, Timestamp::from_millis(9)), None);
+    assert_eq!(
+        expired(&old, Timestamp::from_millis(10)),
+        Some(Principal::Operator)
+    );
+}
+
+#[test]
+fn p3_a_quorum_is_of_distinct_others() {
+    let lands = |words: Vec<Principal>| {
+        let mut task = in_review(
+            Approval::Quorum(2),
+            Known::Passed,
+            Known::Passed,
+            None,
+            true,
+            None,
+        );
+        for by in words {
+            let event = worknode_core::event::Event::TaskApproved {
+                by,
+                commit: commit(3),
+                note: String::new(),
+                shown: String::new(),
+                until: None,
+            };
+            task = task.apply(&event).unwrap();
+        }
+        let step = step(&task, &Candidate::Made(landing(NOW)));
+        assert!(matches!(
+            step,
+            Step::Land(_) | Step::AwaitReview(Reviewer::Quorum)
+        ));
+        matches!(step, Step::Land(_))
+    };
+    let validator = |n| agent(n, Tier::Validation);
+    assert!(lands(vec![Principal::Operator, validator(8)]));
+    assert!(lands(vec![validator(9), validator(8)]));
+    assert!(!lands(vec![]));
+    assert!(!lands(vec![validator(8), validator(8)]), "the same twice");
+    assert!(!lands(vec![Principal::Operator, Principal::Operator]));
+    assert!(!lands(vec![validator(8), validator(SUBMITTER)]), "the author");
+    assert!(!lands(vec![validator(8), agent(9, Tier::Implementation)]));
+    let again = match validator(8) {
+        Principal::Agent { node, name, tier, .. } => Principal::Agent {
+            node,
+            name,
+            tier,
+            run: RunId::from_parts(2, [2; 10]),
+        },
+        other => other,
+    };
+    assert!(!lands(vec![validator(8), again]), "the same in another run");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use worknode_core::bounds;
+use worknode_core::{bounds, task::Approval};
 
 use super::{DEPENDENCIES, EDGES, NAME, PhaseSpec, Plan, PlanTask, graph};
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
     pattern::Patterns,
     text,
 };
+
+/// The largest quorum: so many different ones agree on nothing.
+const MOST_AGREE: u8 = 9;
 
 /// A mistake in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,28 @@ pub fn check(plan: &Plan, gates: &[&str], agents: &[&str]) -> Vec<Problem> {
     }
     checker.edges(plan);
     checker.problems
+}
+
+/// Finds roles that no agent has. `roles` are the profiles of the agents.
+#[must_use]
+pub fn check_roles(plan: &Plan, roles: &BTreeSet<&str>) -> Vec<Problem> {
+    let mut suggestions = Suggestions::default();
+    let mut problems = Vec::new();
+    for (at, phase) in plan.phase.iter().enumerate() {
+        for (position, task) in phase.task.iter().enumerate() {
+            let Some(role) = task.role.as_deref().filter(|role| !roles.contains(role)) else {
+                continue;
+            };
+            let shown = text::clipped(&text::readable(role), NAME);
+            let near = suggestions.did_you_mean(role, roles.iter().copied());
+            problems.push(Problem {
+                path: format!("phase[{at}].task[{position}].role"),
+                message: format!("no agent has the profile `{shown}`"),
+                hint: near.or_else(|| Some("a role is the profile of an [[agent]]".to_owned())),
+            });
+        }
+    }
+    problems
 }
 
 /// Where each task stands: phase and position. Of tasks with the same id, the first.
@@ -121,6 +146,19 @@ impl<'a> Checker<'a> {
                 Some(hint),
             );
         }
+        self.results(&path, task);
+        if let Some(Approval::Quorum(wanted)) = task.approval
+            && !(2..=MOST_AGREE).contains(&wanted)
+        {
+            let hint = format!("from 2 to {MOST_AGREE}; for one, write \"validation\" or \"operator\"");
+            let message = format!("a quorum of {wanted} is none");
+            self.say(format!("{path}.approval"), message, Some(hint));
+        }
+        if task.estimate.is_some_and(|span| span.0.is_zero()) {
+            let hint = "as in \"45m\", or leave it out".to_owned();
+            let message = "work that takes no time needs no plan";
+            self.say(format!("{path}.estimate"), message, Some(hint));
+        }
         if task.max_duration.is_some_and(|span| span.0.is_zero()) {
             let hint = "as in \"30m\", or leave it out".to_owned();
             self.say(
@@ -172,9 +210,20 @@ impl<'a> Checker<'a> {
     }
 
     fn patterns(&mut self, path: &str, task: &PlanTask) {
-        for (key, list) in [("files", &task.files), ("may_delete", &task.may_delete)] {
+        let nothing = Vec::new();
+        let may_create = task.may_create.as_ref().unwrap_or(&nothing);
+        let lists = [
+            ("files", &task.files),
+            ("may_create", may_create),
+            ("may_delete", &task.may_delete),
+        ];
+        // Who may only make files needs to change none.
+        let needs_files = may_create.is_empty();
+        for (key, list) in lists {
             match Patterns::parse(list) {
-                Ok(patterns) if patterns.is_empty() && (key == "files" || !list.is_empty()) => {
+                Ok(patterns)
+                    if patterns.is_empty() && ((key == "files" && needs_files) || !list.is_empty()) =>
+                {
                     let message = if list.is_empty() {
                         format!("`{key}` is empty, so nothing that the task does could land")
                     } else {
@@ -189,6 +238,37 @@ impl<'a> Checker<'a> {
                         self.say(format!("{path}.{key}"), error.to_string(), error.hint());
                     }
                 }
+            }
+        }
+    }
+
+    /// What must be there when it is done can be made by it, and is a path.
+    fn results(&mut self, path: &str, task: &PlanTask) {
+        let path = format!("{path}.deliverables");
+        let (count, most) = (task.deliverables.len(), bounds::DELIVERABLES);
+        if count > most {
+            self.say(
+                &path,
+                format!("{count} deliverables are too many; at most {most}"),
+                None,
+            );
+            return;
+        }
+        for result in &task.deliverables {
+            let shown = text::clipped(&text::readable(result), 128);
+            let one = Patterns::parse(std::slice::from_ref(result));
+            if !one.is_ok_and(|one| one.literals().any(|path| path == result)) {
+                let hint = "write paths as git has them, as in \"docs/schema.md\"".to_owned();
+                let message = format!("`{shown}` is not the path of one file");
+                self.say(&path, message, Some(hint));
+                continue;
+            }
+            let may = task.may_create.iter().chain([&task.files]);
+            let mut may = may.filter_map(|list| Patterns::parse(list).ok());
+            if !may.any(|patterns| patterns.matches(result)) {
+                let hint = "name it in `files`, too".to_owned();
+                let message = format!("the task may not change `{shown}`, so it cannot deliver it");
+                self.say(&path, message, Some(hint));
             }
         }
     }

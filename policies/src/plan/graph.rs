@@ -99,3 +99,70 @@ fn describe(members: &[&str]) -> String {
     names.push(format!("`{first}`"));
     names.join(" → ")
 }
+
+/// The positions of `tasks` so that each comes after those of them that it waits for. Those that wait
+/// for each other are left out.
+pub(super) fn order(tasks: &[PlanTask]) -> Vec<usize> {
+    let places = places(tasks);
+    let mut open: Vec<usize> = Vec::with_capacity(tasks.len());
+    let mut waiters: Vec<Vec<usize>> = vec![Vec::new(); tasks.len()];
+    for (at, task) in tasks.iter().enumerate() {
+        let awaited: BTreeSet<usize> = awaited_by(task, &places).collect();
+        open.push(awaited.len());
+        for other in awaited {
+            waiters[other].push(at);
+        }
+    }
+    let mut ordered: Vec<usize> = (0..tasks.len()).filter(|at| open[*at] == 0).collect();
+    let mut next = 0;
+    while let Some(done) = ordered.get(next).copied() {
+        next += 1;
+        for waiter in &waiters[done] {
+            open[*waiter] -= 1;
+            if open[*waiter] == 0 {
+                ordered.push(*waiter);
+            }
+        }
+    }
+    ordered
+}
+
+fn places(tasks: &[PlanTask]) -> BTreeMap<&str, usize> {
+    let places = tasks.iter().enumerate();
+    places.map(|(at, task)| (task.id.as_str(), at)).collect()
+}
+
+fn awaited_by<'a>(task: &'a PlanTask, places: &'a BTreeMap<&str, usize>) -> impl Iterator<Item = usize> + 'a {
+    let ids = task.depends_on.iter();
+    ids.filter_map(|id| places.get(id.as_str()).copied())
+}
+
+/// Which of a phase's tasks wait for which, directly or not: a bit for each pair.
+pub(super) struct Before {
+    bits: Vec<Vec<u64>>,
+}
+
+impl Before {
+    pub(super) fn among(tasks: &[PlanTask]) -> Self {
+        let places = places(tasks);
+        let words = tasks.len().div_ceil(64);
+        let mut bits = vec![vec![0_u64; words]; tasks.len()];
+        for at in order(tasks) {
+            let mut own = std::mem::take(&mut bits[at]);
+            for other in awaited_by(&tasks[at], &places) {
+                own[other / 64] |= 1 << (other % 64);
+                for (word, theirs) in own.iter_mut().zip(&bits[other]) {
+                    *word |= theirs;
+                }
+            }
+            bits[at] = own;
+        }
+        Self { bits }
+    }
+
+    /// Does one of the two wait for the other?
+    pub(super) fn orders(&self, one: usize, other: usize) -> bool {
+        let waits = |of: usize, on: usize| self.bits[of][on / 64] >> (on % 64) & 1 == 1;
+        waits(one, other) || waits(other, one)
+    }
+}

@@ -44,15 +44,7 @@ fn simple(id: &str) -> PlanTask {
         title: id.to_owned(),
         prompt: "Do it.".to_owned(),
         files: vec!["src/**".to_owned()],
-        may_delete: Vec::new(),
-        depends_on: Vec::new(),
-        agent: None,
-        deadline: None,
-        gates: None,
-        approval: None,
-        max_attempts: None,
-        priority: 0,
-        max_duration: None,
+        ..PlanTask::default()
     }
 }
 
@@ -395,4 +387,61 @@ proptest! {
         let _ = resolve(&plan, NodeId::ROOT, &Defaults::default());
         let _ = digest(&plan);
     }
+}
+
+#[test]
+fn what_a_task_may_make_and_must_deliver_is_checked() {
+    let one = |change: fn(&mut PlanTask), expected: &str| {
+        let found = messages(&with(change));
+        assert!(
+            matches!(&found[..], [only] if only.contains(expected)),
+            "{expected}: {found:?}"
+        );
+    };
+    assert!(messages(&with(|t| t.may_create = Some(vec![]))).is_empty());
+    assert!(messages(&with(|t| t.deliverables = vec!["src/a.rs".into()])).is_empty());
+    let only_new = |t: &mut PlanTask| {
+        t.files.clear();
+        t.may_create = Some(vec!["docs/*".into()]);
+        t.deliverables = vec!["docs/a.md".into()];
+    };
+    assert!(messages(&with(only_new)).is_empty());
+    one(|t| t.may_create = Some(vec!["/x".into()]), "may_create: `/x`");
+    one(|t| t.may_create = Some(vec!["!x".into()]), "only excludes");
+    one(|t| t.deliverables = vec!["docs/a.md".into()], "may not change");
+    one(
+        |t| t.deliverables = vec!["src/*".into()],
+        "not the path of one file",
+    );
+    one(
+        |t| t.deliverables = vec!["../x".into()],
+        "not the path of one file",
+    );
+    one(|t| t.deliverables = vec!["src/a".into(); 300], "too many");
+    one(|t| t.estimate = Some(Span::secs(0)), "takes no time");
+    one(|t| t.approval = Some(Approval::Quorum(1)), "a quorum of 1");
+    one(|t| t.approval = Some(Approval::Quorum(10)), "a quorum of 10");
+}
+
+#[test]
+fn a_role_is_the_profile_of_an_agent() {
+    let roles = ["implementation", "validation"].into();
+    let plan = with(|t| t.role = Some("implementatoin".into()));
+    let found = check_roles(&plan, &roles);
+    assert_eq!(found[0].path, "phase[0].task[0].role");
+    assert_eq!(found[0].hint.as_deref(), Some("did you mean `implementation`?"));
+    assert!(check_roles(&with(|t| t.role = Some("validation".into())), &roles).is_empty());
+}
+
+#[test]
+fn an_approval_is_a_word_or_a_quorum() {
+    let read = |approval: &str| {
+        let text = format!(
+            "[[phase]]\nname = \"p\"\n[[phase.task]]\nid = \"a\"\ntitle = \"a\"\nprompt = \"a\"\napproval = {approval}"
+        );
+        toml::from_str::<Plan>(&text).map(|plan| plan.phase[0].task[0].approval)
+    };
+    assert_eq!(read("\"operator\"").unwrap(), Some(Approval::Operator));
+    assert_eq!(read("{ quorum = 2 }").unwrap(), Some(Approval::Quorum(2)));
+    assert!(read("\"quorum\"").is_err());
 }

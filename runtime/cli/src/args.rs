@@ -13,6 +13,7 @@ use worknode_core::{
 
 pub(crate) mod hooks;
 pub(crate) mod notes;
+pub(crate) mod plan;
 pub(crate) mod tree;
 pub(crate) mod trigger;
 
@@ -76,6 +77,17 @@ pub(crate) enum Command {
     /// Look at tasks, add them, and report on them.
     #[command(subcommand)]
     Task(Task),
+    /// Check the plan, look at it, change it while the team works.
+    #[command(subcommand)]
+    Plan(plan::Plan),
+    /// Answer a hook of an agent's program: its event comes on standard input (for agents).
+    Hook(plan::Hook),
+    /// Ask before each git commit what the gates will say.
+    #[command(subcommand)]
+    Hooks(plan::Hooks),
+    /// See what nobody has settled, and say when it is.
+    #[command(subcommand)]
+    Escalation(plan::Escalation),
     /// Look at agents, and let stopped ones work again.
     #[command(subcommand)]
     Agent(Agent),
@@ -332,6 +344,14 @@ pub(crate) enum Task {
         task: String,
         /// Why.
         #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Take back what a task has landed: a change of its own, through the same gates.
+    Undo {
+        /// Name, id, or a unique beginning.
+        task: String,
+        /// Why.
+        #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
     },
     /// Try a failed, blocked or cancelled task again.
@@ -696,6 +716,9 @@ pub(crate) struct Approve {
     /// The submitted commit that you looked at [default: the one in review].
     #[arg(long)]
     pub(crate) commit: Option<CommitId>,
+    /// Digest of what you looked at, as `task show` tells it [default: of what is in review now].
+    #[arg(long, env = "WORKNODE_SHOWN", value_name = "DIGEST")]
+    pub(crate) shown: Option<String>,
     /// What you have to say.
     #[arg(long, default_value = "")]
     pub(crate) note: String,

@@ -1,6 +1,6 @@
 //! Events as lines for people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 use worknode_core::{
@@ -10,6 +10,7 @@ use worknode_core::{
     ids::NodeId,
     letter::LetterOutcome,
     run::Purpose,
+    task::PlanChange,
     usage::{Stuck, Usage, Usd},
     verdict::{Outcome, Verdict},
 };
@@ -173,6 +174,30 @@ impl Names {
                 };
                 format!("{letter} {what}")
             }
+            Event::ApprovalExpired { by } => format!("the word of {by} is too old"),
+            Event::PlanChanged {
+                change,
+                before,
+                after,
+                reason,
+            } => plan_change_words(*change, before, after, reason),
+            Event::PlanDeviated {
+                deviation, threshold, ..
+            } => format!(
+                "{} from the plan, {} may be",
+                percent(*deviation),
+                percent(*threshold)
+            ),
+            Event::RuleViolated { who, what, rule, .. } => format!("{who}: {what} ({rule})"),
+            Event::Escalated { step } => {
+                format!(
+                    "{} to the {}: {}",
+                    step.matter.name(),
+                    step.to.name(),
+                    step.reason
+                )
+            }
+            Event::EscalationSettled { reason, .. } => reason.clone(),
             Event::BaseMoved { from, to } => format!("{} to {}", from.short(), to.short()),
             Event::PlanLoaded { tasks, .. } => format!("{tasks} tasks"),
             Event::PlanFinished {
@@ -339,4 +364,40 @@ fn landed_words(commit: &CommitId, tree: &str) -> String {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
+}
+
+/// Per mille as people read it.
+fn percent(per_mille: u32) -> String {
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
+}
+
+/// `changed files: ["a"] → ["b"] (why)`
+fn plan_change_words(
+    change: PlanChange,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    reason: &str,
+) -> String {
+    let why = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({reason})")
+    };
+    let what = match change {
+        PlanChange::Added => return format!("added{why}"),
+        PlanChange::Cancelled => return format!("cancelled{why}"),
+        PlanChange::Changed => "changed",
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let value = |side: &Map<String, Value>, name: &String| {
+        side.get(name).map_or_else(
+            || "nothing".to_owned(),
+            |value| first_line(&value.to_string()).to_owned(),
+        )
+    };
+    let changes: Vec<String> = names
+        .into_iter()
+        .map(|name| format!("{name}: {} → {}", value(before, name), value(after, name)))
+        .collect();
+    format!("{what} {}{why}", changes.join(", "))
 }

@@ -75,6 +75,12 @@ pub const OUTPUT: u64 = 64 * 1024 * 1024;
 pub const CATCH_UP: usize = 100;
 /// Triggers in one team's configuration. More are a configuration error.
 pub const TRIGGERS: usize = 100_000;
+/// How long an approval counts. One that is older when the work could land is asked for again.
+pub const APPROVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Bytes of one value that an event about a changed plan tells. A longer one is told by its digest.
+pub const PLAN_VALUE: usize = 4 * 1024;
+/// Deliverables of one task. More are a mistake of the plan.
+pub const DELIVERABLES: usize = 256;
 /// Findings kept of one verdict. What is beyond is counted.
 pub const FINDINGS: usize = 100;
 /// How far a stamp from elsewhere may be ahead of this machine's clock.

@@ -105,7 +105,7 @@ impl Command {
                 TaskCommand::Approve { .. } | TaskCommand::Reject { .. } => Operation::Review,
                 TaskCommand::Claim { .. } => Operation::Claim,
                 TaskCommand::Cancel { .. } => Operation::Kill,
-                TaskCommand::Retry => Operation::Spawn,
+                TaskCommand::Retry | TaskCommand::Amend { .. } => Operation::Spawn,
                 TaskCommand::MarkReady
                 | TaskCommand::Start { .. }
                 | TaskCommand::Lapse { .. }
@@ -114,6 +114,7 @@ impl Command {
                 | TaskCommand::BeginLanding { .. }
                 | TaskCommand::AbandonLanding { .. }
                 | TaskCommand::Complete { .. }
+                | TaskCommand::Expire { .. }
                 | TaskCommand::Fail { .. } => Operation::Administer,
             },
             Self::Agent(command) => match command {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     agent::Tier,
     body::Link,
+    escalation::Escalation,
     firing::Started,
     git::{CommitId, TreeId},
     hlc::Hlc,
@@ -21,7 +22,7 @@ use crate::{
     message::Message,
     node::{Detail, NodeSpec},
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
-    task::{Claim, Landing, Progress, ReleaseCause},
+    task::{Claim, Landing, PlanChange, Progress, ReleaseCause},
     time::Timestamp,
     trigger::AlarmCause,
     usage::{Stuck, Usage},
@@ -220,7 +221,15 @@ pub enum Event {
         by: Principal,
         commit: CommitId,
         note: String,
+        /// Digest of what they were shown.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        shown: String,
+        /// Until when it counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
+    /// An approval was too old to count when it was needed.
+    ApprovalExpired { by: Principal },
     /// The submission was refused.
     TaskRejected { by: Principal, findings: Vec<Finding> },
     /// About to put this tree on the base branch.
@@ -360,6 +369,41 @@ pub enum Event {
     BaseMoved { from: CommitId, to: CommitId },
     /// The plan's tasks are in the tree.
     PlanLoaded { digest: String, tasks: usize },
+    /// Somebody changed what the plan asks of this task. What is the same before and after is left
+    /// out; what is long is told by its digest.
+    PlanChanged {
+        change: PlanChange,
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        before: Map<String, Value>,
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        after: Map<String, Value>,
+        reason: String,
+    },
+    /// The work is further from the plan than it may be, or was and is not any more.
+    PlanDeviated {
+        /// Per mille, of the task, phase or team whose event this is.
+        deviation: u32,
+        /// Per mille.
+        threshold: u32,
+        /// What it is made of: names and per mille.
+        parts: BTreeMap<String, u32>,
+    },
+    /// Somebody tried what a rule forbids.
+    RuleViolated {
+        /// Whose work or word it was.
+        who: String,
+        /// What they tried.
+        what: String,
+        /// Which rule forbids it.
+        rule: String,
+        /// Under which claim, when it was in the work handed in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+    },
+    /// Something that nobody has settled goes one step up.
+    Escalated { step: Escalation },
+    /// It is settled.
+    EscalationSettled { topic: String, reason: String },
     /// No task of the plan can go on by itself.
     PlanFinished {
         completed: usize,
@@ -429,6 +473,7 @@ impl Event {
             Self::VerdictRecorded { .. } => "verdict_recorded",
             Self::ReviewRequested { .. } => "review_requested",
             Self::TaskApproved { .. } => "task_approved",
+            Self::ApprovalExpired { .. } => "approval_expired",
             Self::TaskRejected { .. } => "task_rejected",
             Self::LandingStarted { .. } => "landing_started",
             Self::LandingAbandoned { .. } => "landing_abandoned",
@@ -471,6 +516,11 @@ impl Event {
             Self::MessageAcked { .. } => "message_acked",
             Self::BaseMoved { .. } => "base_moved",
             Self::PlanLoaded { .. } => "plan_loaded",
+            Self::PlanChanged { .. } => "plan_changed",
+            Self::PlanDeviated { .. } => "plan_deviated",
+            Self::RuleViolated { .. } => "rule_violated",
+            Self::Escalated { .. } => "escalated",
+            Self::EscalationSettled { .. } => "escalation_settled",
             Self::PlanFinished { .. } => "plan_finished",
             Self::PoolPaused { .. } => "pool_paused",
             Self::PoolResumed { .. } => "pool_resumed",
@@ -562,6 +612,11 @@ impl Event {
                 | Self::Emitted { .. }
                 | Self::BaseMoved { .. }
                 | Self::PlanLoaded { .. }
+                | Self::PlanChanged { .. }
+                | Self::PlanDeviated { .. }
+                | Self::RuleViolated { .. }
+                | Self::Escalated { .. }
+                | Self::EscalationSettled { .. }
                 | Self::PlanFinished { .. }
                 | Self::PoolPaused { .. }
                 | Self::PoolResumed { .. }

@@ -39,6 +39,7 @@ pub mod causality;
 pub mod command;
 pub mod coordinator;
 pub mod error;
+pub mod escalation;
 pub mod event;
 pub mod firing;
 pub mod git;

@@ -1,7 +1,5 @@
 //! A Worknode: a node of the one tree in which everything lives.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 mod decide;
@@ -271,11 +269,9 @@ fn reconfigured(state: &NodeState, event: &Event) -> Option<NodeState> {
         return None;
     };
     match (state, detail) {
-        (NodeState::Task(task), Detail::Task(spec)) if !task.status.is_terminal() => {
-            Some(NodeState::Task(Box::new(Task {
-                spec: Arc::new((**spec).clone()),
-                ..(**task).clone()
-            })))
+        (NodeState::Task(task), Detail::Task(spec)) => {
+            let replanned = task.replanned((**spec).clone())?;
+            Some(NodeState::Task(Box::new(replanned)))
         }
         (NodeState::Agent(agent), Detail::Agent(spec)) => Some(NodeState::Agent(Box::new(Agent {
             spec: (**spec).clone(),

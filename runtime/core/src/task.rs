@@ -25,6 +25,7 @@ pub use decide::{LandPermit, TaskCommand, TaskDecision, decide};
 pub use retry::retry_after;
 
 use crate::{
+    agent::Tier,
     error::IllegalTransition,
     event::{Event, Principal},
     git::{CommitId, TreeId},
@@ -44,10 +45,50 @@ pub enum Approval {
     Validation,
     /// A person.
     Operator,
+    /// So many different ones of these together, at least two: a person, and agents of the
+    /// validation tier.
+    Quorum(#[schemars(range(min = 2, max = 9))] u8),
 }
 
-/// What a task is, as the plan says it. Does not change while the task lives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+impl Approval {
+    /// How many have to agree.
+    #[must_use]
+    pub const fn wanted(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Validation | Self::Operator => 1,
+            Self::Quorum(wanted) => wanted as usize,
+        }
+    }
+
+    /// Does it ask for less than `other` does? What neither covers counts as less.
+    #[must_use]
+    pub const fn is_weaker_than(self, other: Self) -> bool {
+        match (self, other) {
+            (_, Self::None) | (Self::Operator, Self::Validation | Self::Operator) => false,
+            (Self::Validation | Self::Quorum(_), Self::Validation) => false,
+            (Self::Quorum(own), Self::Quorum(wanted)) => own < wanted,
+            (Self::None, _)
+            | (Self::Validation | Self::Operator, Self::Quorum(_))
+            | (Self::Validation | Self::Quorum(_), Self::Operator) => true,
+        }
+    }
+}
+
+/// What was done to a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanChange {
+    /// A task came to it.
+    Added,
+    /// A task is another one than before.
+    Changed,
+    /// A task is not in it any more.
+    Cancelled,
+}
+
+/// What a task is, as the plan says it. It changes only with the plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// The task's name in the plan, unique within its team.
     pub key: String,
@@ -57,12 +98,24 @@ pub struct TaskSpec {
     pub prompt: String,
     /// Globs of the files that may change; `!` excludes.
     pub files: Vec<String>,
+    /// Globs of the files that may be made; `None` is whatever `files` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_create: Option<Vec<String>>,
     /// Globs of the files that may be deleted.
     pub may_delete: Vec<String>,
+    /// Paths that must be there when it is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliverables: Vec<String>,
     /// Tasks that must be completed first.
     pub depends_on: Vec<NodeId>,
     /// Name or glob of the agents that may take it; `None` is any of the implementation tier.
     pub agent: Option<String>,
+    /// Profile of the agents that may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// How long it should take from its first claim until it is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Duration>,
     /// When it should be completed.
     pub deadline: Option<Timestamp>,
     /// Gates that must pass on the tree that lands.
@@ -75,6 +128,19 @@ pub struct TaskSpec {
     pub priority: i32,
     /// A time limit of its own for each run, shorter than the agent's.
     pub max_duration: Option<Duration>,
+    /// Changed, or added, while the team worked: what the plan's file said before does not count.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub amended: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One agent's hold on a task.
@@ -117,6 +183,36 @@ pub struct Landing {
     pub base: CommitId,
 }
 
+/// Somebody's word for a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// Whose.
+    pub by: Principal,
+    /// Digest of what they were shown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shown: String,
+    /// Until when it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Approved {
+    /// Does it still count?
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Is it another's word than that? An agent is the same one in each of its runs.
+    fn is_of_another(&self, by: &Principal) -> bool {
+        match (&self.by, by) {
+            (Principal::Agent { node, .. }, Principal::Agent { node: other, .. })
+            | (Principal::Outside { node, .. }, Principal::Outside { node: other, .. }) => node != other,
+            (own, other) => own != other,
+        }
+    }
+}
+
 /// What is known of a submission so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Review {
@@ -126,13 +222,42 @@ pub struct Review {
     pub verdicts: BTreeMap<String, Verdict>,
     /// The candidate that a reviewer was asked to look at.
     pub candidate: Option<CommitId>,
-    /// Who approved this submission.
-    pub approved_by: Option<Principal>,
+    /// Who approved this submission, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approved>,
     /// Set between intent and outcome of landing.
     pub landing: Option<Landing>,
 }
 
 impl Review {
+    /// Those whose word counts towards `approval`: never the author, and of agents only those of the
+    /// validation tier. One word of the operator stands for a validation.
+    pub fn words(&self, approval: Approval) -> impl Iterator<Item = &Approved> {
+        self.approvals.iter().filter(move |word| match &word.by {
+            Principal::Operator => approval != Approval::None,
+            Principal::Agent { node, tier, .. } => {
+                matches!(approval, Approval::Validation | Approval::Quorum(_))
+                    && *tier == Tier::Validation
+                    && *node != self.submission.agent
+            }
+            Principal::Outside { .. } | Principal::Runtime | Principal::Trigger { .. } => false,
+        })
+    }
+
+    /// The agents among those who approved.
+    pub fn agents_who_agreed(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.approvals.iter().filter_map(|word| match &word.by {
+            Principal::Agent { node, .. } => Some(*node),
+            _ => None,
+        })
+    }
+
+    /// Have as many agreed as `approval` asks for?
+    #[must_use]
+    pub fn is_approved(&self, approval: Approval) -> bool {
+        self.words(approval).count() >= approval.wanted()
+    }
+
     /// The required gates that have no passing verdict on `tree`.
     #[must_use]
     pub fn missing_gates<'a>(&self, required: &'a [String], tree: &TreeId) -> Vec<&'a str> {
@@ -292,6 +417,9 @@ pub struct Task {
     pub findings: Vec<Finding>,
     /// The last submission that was rejected: the next attempt starts from it.
     pub last_submission: Option<CommitId>,
+    /// Claims under which something outside the plan was handed in.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub strayed: u64,
     /// Agents that lost this task to a crash or a limit: others go first.
     pub lost_by: Vec<NodeId>,
     /// Whose work landed.
@@ -317,6 +445,7 @@ impl Task {
             attempts: 0,
             findings: Vec::new(),
             last_submission: None,
+            strayed: 0,
             lost_by: Vec::new(),
             done_by: None,
             progress: None,
@@ -385,7 +514,7 @@ impl Task {
                     },
                     verdicts: BTreeMap::new(),
                     candidate: None,
-                    approved_by: None,
+                    approvals: Vec::new(),
                     landing: None,
                 }))
             }
@@ -449,12 +578,30 @@ impl Task {
                 review.candidate = Some(candidate.clone());
                 TaskStatus::InReview(review)
             }
-            Event::TaskApproved { by, commit, .. } if *commit == review.submission.commit => {
-                review.approved_by = Some(by.clone());
+            Event::TaskApproved {
+                by,
+                commit,
+                shown,
+                until,
+                ..
+            } if *commit == review.submission.commit => {
+                review.approvals.retain(|word| word.is_of_another(by));
+                review.approvals.push(Approved {
+                    by: by.clone(),
+                    shown: shown.clone(),
+                    until: *until,
+                });
+                TaskStatus::InReview(review)
+            }
+            Event::ApprovalExpired { by } if review.landing.is_none() => {
+                review.approvals.retain(|word| word.is_of_another(by));
                 TaskStatus::InReview(review)
             }
             Event::TaskRejected { findings, .. } if review.landing.is_none() => {
                 next.findings.clone_from(findings);
+                if findings.iter().any(Finding::is_outside_plan) {
+                    next.strayed = self.strayed.saturating_add(1);
+                }
                 next.last_submission = Some(review.submission.commit);
                 TaskStatus::Ready
             }
@@ -491,6 +638,33 @@ impl Task {
         Ok(next)
     }
 
+    /// The same task under another plan. `None` when the plan comes too late: the task is over.
+    ///
+    /// What was judged and approved was judged and approved as work for the plan of then, so it
+    /// counts no more; except when it is landing already.
+    #[must_use]
+    pub fn replanned(&self, spec: TaskSpec) -> Option<Self> {
+        if self.status.is_terminal() {
+            return None;
+        }
+        let mut next = Self {
+            spec: Arc::new(spec),
+            ..self.clone()
+        };
+        if let TaskStatus::InReview(review) = &mut next.status
+            && review.landing.is_none()
+        {
+            review.verdicts.clear();
+            review.approvals.clear();
+            review.candidate = None;
+        }
+        // What it waits for now may not be over.
+        if next.status == TaskStatus::Ready && next.spec.depends_on != self.spec.depends_on {
+            next.status = TaskStatus::Pending;
+        }
+        Some(next)
+    }
+
     /// P3 in one place: may exactly this tree count as this task's work?
     fn may_land(&self, review: &Review, tree: &TreeId) -> Result<(), String> {
         let missing = review.missing_gates(&self.spec.gates, tree);
@@ -501,13 +675,7 @@ impl Task {
                 missing.join(", ")
             ));
         }
-        let approved = match (self.spec.approval, &review.approved_by) {
-            (Approval::None, _)
-            | (_, Some(Principal::Operator))
-            | (Approval::Validation, Some(Principal::Agent { .. })) => true,
-            (Approval::Validation | Approval::Operator, _) => false,
-        };
-        if approved {
+        if review.is_approved(self.spec.approval) {
             Ok(())
         } else {
             Err("it has not been approved".to_owned())

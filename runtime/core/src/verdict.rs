@@ -1,8 +1,13 @@
 //! What a gate found on a named tree.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::git::{CommitId, TreeId};
+use crate::{
+    git::{CommitId, TreeId},
+    ids::NodeId,
+};
 
 /// One thing that a gate or a reviewer objects to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,13 @@ impl Finding {
         }
     }
 
+    /// Does it say that something was handed in that the plan does not name?
+    #[must_use]
+    pub fn is_outside_plan(&self) -> bool {
+        let rule = self.rule.as_str();
+        rule.starts_with("plan.") && !matches!(rule, "plan.empty" | "plan.undelivered")
+    }
+
     /// The same finding about one file.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<String>) -> Self {
@@ -57,6 +69,25 @@ pub enum Outcome {
     Failed,
 }
 
+/// What a verdict is bound to beside its tree: it counts for nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The task.
+    pub task: NodeId,
+    /// The claim under which the work was handed in.
+    pub epoch: u64,
+    /// Which attempt at the task that was.
+    pub attempt: u32,
+    /// The tip of the base branch under the tree.
+    pub base: CommitId,
+    /// Digest of what the gate was told to look for: the plan of the task, and its own settings.
+    pub config: String,
+    /// What looked: names and versions.
+    pub tools: BTreeMap<String, String>,
+    /// Digest of all that the gate found, and of what it found it in.
+    pub evidence: String,
+}
+
 /// The signed result of one gate on one tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -75,6 +106,9 @@ pub struct Verdict {
     pub more_findings: usize,
     /// How long the gate took, in milliseconds.
     pub took_ms: u64,
+    /// What else it is bound to. Verdicts of the first versions are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Box<Bound>>,
     /// The runtime's signature over everything above, base64.
     pub signature: String,
 }

@@ -19,8 +19,11 @@
 //! something harmless, and what the rest means is checked too. What was mended is thrown away:
 //! where there is a mistake, nothing is started.
 
+use std::sync::Arc;
+
 use worknode_actors::definition::TeamDefinition;
 
+mod advice;
 mod check;
 mod definition;
 mod document;
@@ -39,6 +42,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use advice::PlanAdvice;
 pub use included::{TRIGGERS_FOLDER, file_of as triggers_file_of};
 pub use leave_out::LeftOut;
 pub use mistake::{ConfigErrors, KEPT, Mistake, Place};
@@ -70,6 +74,8 @@ pub struct Loaded {
     pub trigger_places: Vec<Place>,
     /// Where it was read from, so that it can be read again.
     pub sources: Sources,
+    /// Where each thing stands.
+    documents: Arc<Vec<Document>>,
 }
 
 /// Stack for the reading. The TOML parser bounds the nesting of values and the length of dotted
@@ -150,6 +156,7 @@ fn read_and_check(sources: &Sources, leave_out: &LeaveOut) -> Result<(Loaded, Ve
         config,
         definition,
         warnings,
+        documents: Arc::new(layers.documents),
     };
     Ok((loaded, left_out))
 }

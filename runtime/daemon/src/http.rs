@@ -19,6 +19,7 @@ mod memory;
 mod messages;
 mod nodes;
 mod notes;
+mod plan;
 mod resume;
 mod search;
 mod spawn;
@@ -92,6 +93,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/tasks/{id}/block", post(tasks::block))
         .route("/tasks/{id}/cancel", post(tasks::cancel))
         .route("/tasks/{id}/retry", post(tasks::retry))
+        .route("/tasks/{id}/undo", post(tasks::undo))
         .route("/tasks/{id}/approve", post(tasks::approve))
         .route("/tasks/{id}/reject", post(tasks::reject))
         .route("/runs/{of}", get(run))
@@ -106,6 +108,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(memory::routes())
         .merge(messages::routes())
         .merge(resume::routes())
+        .merge(plan::routes())
         .route("/events", get(events::list).post(events::emit))
         .route("/why/{of}", get(why))
         .route("/capabilities", post(capabilities::issue))
@@ -134,6 +137,7 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
     status.pools = guard.pools().iter().filter_map(view::pool_view).collect();
     status.uses = agents::of_team(&api, &live);
     status.config = api.reloader.shown();
+    status.deviation = Some(plan::of_team(&api)?);
     Ok(Json(status))
 }
 

@@ -15,7 +15,7 @@ use worknode_core::{
 };
 use worknode_policies::{
     capability::{self, Claims, most_of},
-    verdict::SigningKeys,
+    verdict::{PublicKey, SigningKeys},
 };
 
 const SEED: &str = "daemon.key";
@@ -43,6 +43,25 @@ pub fn load_or_create(dir: &Path) -> Result<SigningKeys, Error> {
     let keys = SigningKeys::from_seed(seed);
     write_operator_token(dir, &keys)?;
     Ok(keys)
+}
+
+/// The half of the key below `dir` that may be shown; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, or others could read it.
+pub fn public(dir: &Path) -> Result<Option<PublicKey>, Error> {
+    let path = dir.join(SEED);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let seed = private_seed(&path, &bytes)?;
+            Ok(Some(SigningKeys::from_seed(seed).public()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(
+            Code::Failed,
+            format!("cannot read the key in `{}`: {error}", dir.display()),
+        )),
+    }
 }
 
 fn private_seed(path: &Path, bytes: &[u8]) -> Result<[u8; 32], Error> {

@@ -21,4 +21,5 @@ pub mod mcp;
 pub mod reload;
 pub mod telemetry;
 pub mod triggers;
+pub mod verdicts;
 pub mod view;

@@ -9,7 +9,7 @@ use worknode_core::{
     agent::{Agent, AgentStatus, Tier},
     bounds,
     error::{Code, Error},
-    event::{Event, PanicStage},
+    event::{Event, PanicStage, Principal},
     ids::{NodeId, RunId},
     node::{Kind, Node},
     run::{Receipt, RunStatus},
@@ -18,6 +18,7 @@ use worknode_core::{
     verdict::{Finding, Outcome},
 };
 use worknode_journal::{EventFilter, Reader, StoredRun};
+use worknode_policies::landing;
 use worknode_process::Resources;
 
 use crate::reload::ConfigView;
@@ -29,6 +30,7 @@ mod find;
 mod markdown;
 mod message;
 mod node;
+pub mod plan;
 mod run;
 mod spawns;
 pub(crate) mod uses;
@@ -87,6 +89,9 @@ pub struct StatusView {
     /// What of the configuration is not in force, while a daemon says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigView>,
+    /// How far the work is from the plan, while a daemon says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<plan::DeviationView>,
     /// The agents.
     pub agents: Vec<AgentView>,
 }
@@ -208,6 +213,9 @@ pub struct TaskView {
     pub verdicts: Vec<VerdictView>,
     /// The submitted or landed commit.
     pub commit: Option<String>,
+    /// Digest of what is in review: the work, and what was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
     /// Why it stands there, when there is more to say.
     pub reason: Option<String>,
 }
@@ -352,6 +360,7 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         tasks: count(&tasks),
         finished: recent.finished,
         attention: attention(&tasks, &agents),
+        deviation: None,
         agents,
     })
 }
@@ -621,9 +630,10 @@ fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
                 ));
             }
             TaskStatus::InReview(review)
-                if task.spec.approval == Approval::Operator
+                if matches!(task.spec.approval, Approval::Operator | Approval::Quorum(_))
                     && review.candidate.is_some()
-                    && review.approved_by.is_none() =>
+                    && !review.is_approved(task.spec.approval)
+                    && review.approvals.iter().all(|word| word.by != Principal::Operator) =>
             {
                 list.push(format!(
                     "task {key} waits for your approval (`worknode approve {key}`)"
@@ -700,14 +710,16 @@ fn task_view(
         findings: task.findings.clone(),
         verdicts: Vec::new(),
         commit: None,
+        shown: None,
         reason: None,
     };
     match &task.status {
         TaskStatus::InReview(review) => {
             view.agent = agents.get(&review.submission.agent).cloned();
             view.commit = Some(review.submission.commit.to_string());
+            view.shown = Some(landing::shown(&task.spec, &review.submission.commit));
             view.verdicts = review.verdicts.values().map(verdict_view).collect();
-            view.reason = Some(waiting_for(task.spec.approval, review).to_owned());
+            view.reason = Some(waiting_for(task.spec.approval, review));
         }
         TaskStatus::Completed { commit, .. } => view.commit = Some(commit.to_string()),
         TaskStatus::Blocked { reason } | TaskStatus::Failed { reason } | TaskStatus::Cancelled { reason } => {
@@ -732,12 +744,15 @@ fn verdict_view(verdict: &worknode_core::verdict::Verdict) -> VerdictView {
     }
 }
 
-const fn waiting_for(approval: Approval, review: &worknode_core::task::Review) -> &'static str {
-    match (&review.landing, &review.candidate, &review.approved_by, approval) {
-        (Some(_), ..) => "landing",
-        (None, Some(_), None, Approval::Operator) => "waits for the operator",
-        (None, Some(_), None, Approval::Validation) => "waits for a reviewer",
-        (None, None, None, _) => "gates",
-        (None, _, _, _) => "about to land",
-    }
+fn waiting_for(approval: Approval, review: &worknode_core::task::Review) -> String {
+    let agreed = review.words(approval).count();
+    let waits = match approval {
+        _ if review.landing.is_some() => "landing",
+        _ if review.candidate.is_none() && agreed == 0 => "gates",
+        _ if review.is_approved(approval) => "about to land",
+        Approval::Operator => "waits for the operator",
+        Approval::Quorum(wanted) => return format!("{agreed} of {wanted} agree"),
+        Approval::None | Approval::Validation => "waits for a reviewer",
+    };
+    waits.to_owned()
 }

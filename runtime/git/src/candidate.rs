@@ -49,6 +49,27 @@ impl Candidate {
         &self.submitted
     }
 
+    /// The same work as another commit.
+    pub(crate) fn with_commit(&self, commit: CommitId) -> Self {
+        Self {
+            commit,
+            ..self.clone()
+        }
+    }
+
+    /// Several, each on top of the one before, as one step from the base of the first: what moves the
+    /// branch. `None` when they are not on top of each other.
+    pub(crate) fn stacked(stack: &[Self]) -> Option<Self> {
+        let (first, last) = (stack.first()?, stack.last()?);
+        let mut pairs = stack.iter().zip(stack.iter().skip(1));
+        pairs
+            .all(|(below, above)| above.base == below.commit)
+            .then(|| Self {
+                base: first.base.clone(),
+                ..last.clone()
+            })
+    }
+
     /// The name under which the store keeps it.
     pub(crate) fn kept_as(&self) -> String {
         format!("refs/worknode/candidates/{}", self.commit)
@@ -99,19 +120,7 @@ impl Store {
         if tree == unchanged {
             return Ok(Merged::Empty);
         }
-        let commit = self
-            .ours()
-            .env("GIT_AUTHOR_NAME", authorship.author.name())
-            .env("GIT_AUTHOR_EMAIL", authorship.author.email())
-            .env("GIT_AUTHOR_DATE", authorship.date())
-            .env("GIT_COMMITTER_NAME", authorship.committer.name())
-            .env("GIT_COMMITTER_EMAIL", authorship.committer.email())
-            .env("GIT_COMMITTER_DATE", authorship.date())
-            .sub("commit-tree")
-            .args([tree.as_str(), "-p", base.as_str(), "-F", "-"])
-            .input(format!("{}\n", message.trim_end()))
-            .object()
-            .await?;
+        let commit = self.commit(&tree, base, message, authorship).await?;
         let candidate = Candidate {
             base: base.clone(),
             tree,
@@ -159,6 +168,28 @@ impl Store {
             .arg("--verify")
             .arg(format!("{commit}^{{tree}}"));
         asked.object().await
+    }
+
+    /// A commit of this tree with one parent.
+    pub(crate) async fn commit(
+        &self,
+        tree: &TreeId,
+        parent: &CommitId,
+        message: &str,
+        authorship: &Authorship,
+    ) -> Result<CommitId, GitError> {
+        self.ours()
+            .env("GIT_AUTHOR_NAME", authorship.author.name())
+            .env("GIT_AUTHOR_EMAIL", authorship.author.email())
+            .env("GIT_AUTHOR_DATE", authorship.date())
+            .env("GIT_COMMITTER_NAME", authorship.committer.name())
+            .env("GIT_COMMITTER_EMAIL", authorship.committer.email())
+            .env("GIT_COMMITTER_DATE", authorship.date())
+            .sub("commit-tree")
+            .args([tree.as_str(), "-p", parent.as_str(), "-F", "-"])
+            .input(format!("{}\n", message.trim_end()))
+            .object()
+            .await
     }
 
     /// The merged tree, or the files that conflict.

@@ -117,9 +117,55 @@ impl Repository {
         self.put_on_branch(candidate, branch, store).await
     }
 
+    /// Puts several candidates on `branch`, each made on top of the one before, in one step: the
+    /// branch goes from the base of the first to the last, whose tree is the one that was judged. Each
+    /// has its own permit for that tree.
+    ///
+    /// # Errors
+    /// See [`LandError`]; nothing was changed then.
+    pub async fn land_stack(
+        &self,
+        permits: Vec<LandPermit>,
+        stack: Vec<Candidate>,
+        branch: &str,
+        store: &Store,
+    ) -> Result<Landed, LandError> {
+        let not_stacked = || unexpected("the candidates are not on top of each other".to_owned());
+        let whole = Candidate::stacked(&stack).ok_or_else(not_stacked)?;
+        let permitted = |(permit, candidate): (&LandPermit, &Candidate)| {
+            let landing = permit.landing();
+            landing.tree == *whole.tree()
+                && landing.commit == *candidate.commit()
+                && landing.base == *candidate.base()
+        };
+        let permits = permits.iter();
+        if permits.len() != stack.len() || !permits.clone().zip(&stack).all(permitted) {
+            return Err(LandError::NotPermitted {
+                permitted: permits
+                    .last()
+                    .map_or_else(|| whole.base().clone(), |permit| permit.landing().commit.clone()),
+                candidate: whole.commit().clone(),
+            });
+        }
+        let chain: Vec<CommitId> = stack.iter().map(|candidate| candidate.commit().clone()).collect();
+        self.put_chain_on_branch(whole, &chain, branch, store).await
+    }
+
     async fn put_on_branch(
         &self,
         candidate: Candidate,
+        branch: &str,
+        store: &Store,
+    ) -> Result<Landed, LandError> {
+        let chain = [candidate.commit().clone()];
+        self.put_chain_on_branch(candidate, &chain, branch, store).await
+    }
+
+    /// `chain` are the commits between the candidate's base and itself, the oldest first.
+    async fn put_chain_on_branch(
+        &self,
+        candidate: Candidate,
+        chain: &[CommitId],
         branch: &str,
         store: &Store,
     ) -> Result<Landed, LandError> {
@@ -132,7 +178,7 @@ impl Repository {
         if now != *candidate.base() {
             return Err(LandError::BaseMoved { now });
         }
-        self.bring(&candidate, store).await?;
+        self.bring(&candidate, chain, store).await?;
         let changes = store.changes(candidate.base(), candidate.tree()).await?;
         let act = Act {
             repository: self.clone(),
@@ -165,7 +211,7 @@ impl Repository {
     }
 
     /// Copies the candidate's objects, checking each, and sees that it is what it claims to be.
-    async fn bring(&self, candidate: &Candidate, store: &Store) -> Result<(), GitError> {
+    async fn bring(&self, candidate: &Candidate, chain: &[CommitId], store: &Store) -> Result<(), GitError> {
         self.users()
             .settings(&[
                 "fetch.fsckObjects=true",
@@ -187,19 +233,32 @@ impl Repository {
             .run()
             .await?;
         let (commit, tree, base) = (candidate.commit(), candidate.tree(), candidate.base());
+        // Nothing comes onto the branch but the commits of the chain, each on top of the other.
         let asked = self
             .users()
-            .sub("rev-parse")
-            .arg(format!("{commit}^{{tree}}"))
-            .arg(format!("{commit}^@"));
-        let is = asked.text().await?;
-        if is == format!("{tree}\n{base}") {
-            Ok(())
-        } else {
-            Err(unexpected(format!(
-                "candidate {commit} should have tree {tree} and parent {base}, but has {is}"
-            )))
+            .sub("rev-list")
+            .args(["--reverse", "--topo-order", "--parents"])
+            .args([commit.as_str(), &format!("^{base}")]);
+        let came = asked.text().await?;
+        let below = std::iter::once(base).chain(chain);
+        let wanted: Vec<String> = chain
+            .iter()
+            .zip(below)
+            .map(|(own, below)| format!("{own} {below}"))
+            .collect();
+        if came != wanted.join("\n") {
+            return Err(unexpected(format!(
+                "{commit} would bring other commits than those approved: {came}"
+            )));
         }
+        let asked = self.users().sub("rev-parse").arg(format!("{commit}^{{tree}}"));
+        let is = asked.text().await?;
+        if is == tree.as_str() {
+            return Ok(());
+        }
+        Err(unexpected(format!(
+            "candidate {commit} should have tree {tree}, but has {is}"
+        )))
     }
 }
 

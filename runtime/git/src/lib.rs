@@ -63,6 +63,7 @@ mod store;
 mod testing;
 #[cfg(test)]
 mod timing;
+mod undo;
 mod worktree;
 
 pub use candidate::{Candidate, Merged, StartPoint};

@@ -15,7 +15,7 @@ use crate::{
     git::Git,
     import::LISTING,
     layout::Format,
-    path::RepoPath,
+    path::{RepoPath, nul_separated},
     refname::Branch,
     refs::{self, Looked},
     worktree::{self, WorkTree},
@@ -130,6 +130,25 @@ impl Repository {
             })
     }
 
+    /// The files at the tip of `branch`, as far as their names are UTF-8.
+    ///
+    /// # Errors
+    /// When there is no such branch, or the list is longer than 64 MiB.
+    pub async fn files(&self, branch: &str) -> Result<Vec<String>, RepositoryError> {
+        let tip = self.base_tip(branch).await?;
+        let listed = self
+            .users()
+            .sub("ls-tree")
+            .args(["-r", "-z", "--name-only", tip.as_str()])
+            .at_most(LISTING)
+            .run()
+            .await?;
+        let names = nul_separated(&listed.stdout);
+        Ok(names
+            .filter_map(|name| std::str::from_utf8(name).ok().map(str::to_owned))
+            .collect())
+    }
+
     /// The tracked files that are changed, but not committed, where `branch` is checked out.
     /// Files that git does not track do not count. Empty when it is checked out nowhere.
     ///
@@ -215,7 +234,7 @@ impl Repository {
             .run()
             .await?;
         // Each entry is two letters, a space and the path.
-        let paths = crate::path::nul_separated(&answer.stdout).filter_map(|entry| entry.get(3..));
+        let paths = nul_separated(&answer.stdout).filter_map(|entry| entry.get(3..));
         Ok(paths.map(RepoPath::new).collect())
     }
 

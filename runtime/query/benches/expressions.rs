@@ -116,6 +116,7 @@ fn task() -> Node {
         max_attempts: 3,
         priority: 5,
         max_duration: None,
+        ..TaskSpec::default()
     };
     let record = Record {
         at: Hlc {

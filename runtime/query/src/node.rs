@@ -277,6 +277,7 @@ const fn approval(approval: Approval) -> &'static str {
         Approval::None => "none",
         Approval::Validation => "validation",
         Approval::Operator => "operator",
+        Approval::Quorum(_) => "quorum",
     }
 }
 

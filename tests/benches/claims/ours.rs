@@ -225,5 +225,6 @@ fn spec(task: usize) -> TaskSpec {
         max_attempts: 3,
         priority: i32::try_from(task % 3).unwrap_or(0),
         max_duration: None,
+        ..TaskSpec::default()
     }
 }

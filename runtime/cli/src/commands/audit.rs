@@ -1,6 +1,7 @@
 //! `worknode audit verify`: is the journal what it was when it was written?
 
 use worknode_core::error::{Code, Error};
+use worknode_daemon::{daemon::STATE, verdicts::check};
 
 use crate::{
     args::Audit,
@@ -17,17 +18,26 @@ pub(crate) async fn audit(place: &Place, audit: &Audit, form: Form) -> Result<()
 async fn verify(place: &Place, form: Form) -> Result<(), Error> {
     let reader = place.reader()?;
     let report = reader.ask(worknode_journal::Reader::verify).await?;
+    let verdicts = check(&reader, &place.dir.join(STATE))?;
+    let forged = verdicts.as_ref().map_or(&[][..], |verdicts| &verdicts.problems);
+    let sound = report.is_sound() && forged.is_empty();
     if form == Form::Json {
+        let problems = report.problems.iter().map(ToString::to_string);
         output::json(&serde_json::json!({
             "events": report.events,
-            "sound": report.is_sound(),
-            "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "verdicts": verdicts.as_ref().map(|verdicts| verdicts.verdicts),
+            "sound": sound,
+            "problems": problems.chain(forged.iter().cloned()).collect::<Vec<_>>(),
         }))?;
     }
-    if report.is_sound() {
+    if sound {
         if form == Form::Text {
+            let signed = match &verdicts {
+                Some(verdicts) => format!("{} verdicts carry the runtime's signature", verdicts.verdicts),
+                None => "there is no key to check verdicts with".to_owned(),
+            };
             output::line(format!(
-                "{} events: the chain is whole, and the state follows from it",
+                "{} events: the chain is whole, and the state follows from it; {signed}",
                 report.events
             ));
         }
@@ -36,6 +46,8 @@ async fn verify(place: &Place, form: Form) -> Result<(), Error> {
     let problems: Vec<_> = report
         .problems
         .iter()
+        .map(ToString::to_string)
+        .chain(forged.iter().cloned())
         .map(|problem| format!("\n  {problem}"))
         .collect();
     Err(Error::new(

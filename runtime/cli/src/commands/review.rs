@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(crate) async fn approve(place: &Place, args: &Approve, form: Form) -> Result<(), Error> {
-    let body = json!({ "commit": args.commit, "note": args.note });
+    let body = json!({ "commit": args.commit, "shown": args.shown, "note": args.note });
     let task: TaskView = place
         .client()?
         .post(&format!("/tasks/{}/approve", escaped(&args.task)), &body)

@@ -61,6 +61,12 @@ fn print(status: &StatusView) {
     if let Some(config) = &status.config {
         print_config(config);
     }
+    if let Some(deviation) = status.deviation.as_ref().filter(|found| found.percent > 0.0) {
+        output::line(format!(
+            "deviation: {:.1} % from the plan ({:.1} % may be)",
+            deviation.percent, deviation.threshold_percent
+        ));
+    }
     for item in &status.attention {
         output::line(format!("{} {item}", paint("!", colour_of("failed"))));
     }

@@ -56,6 +56,7 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
             json!({ "epoch": epoch, "reason": reason }),
         ),
         Task::Cancel { task, reason } => (path_of(&task, "cancel"), json!({ "reason": reason })),
+        Task::Undo { task, reason } => (path_of(&task, "undo"), json!({ "reason": reason })),
         Task::Retry { task } => (path_of(&task, "retry"), json!({})),
     };
     let answer: TaskView = place.client()?.post(&path, &body).await?;
@@ -216,6 +217,7 @@ fn print(task: &TaskView) {
         task.deadline.map_or_else(String::new, |at| at.to_string()),
     );
     field("commit", task.commit.clone().unwrap_or_default());
+    field("shown", task.shown.clone().unwrap_or_default());
     for verdict in &task.verdicts {
         let outcome = if verdict.outcome == Outcome::Passed {
             "passed"

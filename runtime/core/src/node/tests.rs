@@ -40,6 +40,7 @@ fn task() -> Node {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     };
     node(Kind::Task, Detail::Task(Box::new(spec)))
 }

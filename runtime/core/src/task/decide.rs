@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
-    Claim, Landing, Progress, ReleaseCause, Task, TaskStatus,
+    Claim, Landing, PlanChange, Progress, ReleaseCause, Task, TaskSpec, TaskStatus,
     retry::{retry_after, seed},
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     event::{Event, Principal},
     git::{CommitId, TreeId},
     ids::{NodeId, RunId},
+    node::Detail,
     time::Timestamp,
     verdict::{Finding, Verdict},
 };
@@ -106,6 +108,9 @@ pub enum TaskCommand {
         commit: CommitId,
         /// In words.
         note: String,
+        /// Digest of what was looked at.
+        #[serde(default)]
+        shown: String,
     },
     /// A gate, a reviewer, a conflict or the operator refuses the submission.
     Reject {
@@ -143,6 +148,22 @@ pub enum TaskCommand {
     },
     /// Try a failed, cancelled or blocked task again.
     Retry,
+    /// Change what the plan asks of it.
+    Amend {
+        /// What it asks from now on.
+        spec: Box<TaskSpec>,
+        /// What it asked before, as far as that is different.
+        before: Map<String, Value>,
+        /// What it asks now, as far as that is different.
+        after: Map<String, Value>,
+        /// Why.
+        reason: String,
+    },
+    /// An approval is too old to count.
+    Expire {
+        /// Whose.
+        by: Principal,
+    },
 }
 
 /// The permission to put exactly one tree of one task on the base branch, once.
@@ -264,14 +285,23 @@ pub fn decide(
                 candidate: candidate.clone(),
             }]
         }
-        TaskCommand::Approve { commit, note } => {
+        TaskCommand::Approve { commit, note, shown } => {
             same_submission(task, commit)?;
             vec![Event::TaskApproved {
                 by: by.clone(),
                 commit: commit.clone(),
                 note: note.clone(),
+                shown: shown.clone(),
+                until: Some(now.plus(bounds::APPROVAL)),
             }]
         }
+        TaskCommand::Expire { by } => vec![Event::ApprovalExpired { by: by.clone() }],
+        TaskCommand::Amend {
+            spec,
+            before,
+            after,
+            reason,
+        } => return amend(task, spec, by, (before, after, reason)),
         TaskCommand::Reject { commit, findings } => {
             same_submission(task, commit)?;
             let summary = findings
@@ -284,6 +314,7 @@ pub fn decide(
             with_exhaustion(task, rejected, &summary)?
         }
         TaskCommand::BeginLanding { landing } => {
+            still_approved(task, now)?;
             let events = vec![Event::LandingStarted {
                 landing: landing.clone(),
             }];
@@ -346,6 +377,65 @@ fn decide_claim(
         lease_until: now.plus(lease),
     };
     Ok(vec![Event::TaskClaimed { claim }])
+}
+
+/// Another plan for this task. Who is not the operator may ask for more than before, never for less.
+fn amend(
+    task: &Task,
+    spec: &TaskSpec,
+    by: &Principal,
+    (before, after, reason): (&Map<String, Value>, &Map<String, Value>, &str),
+) -> Result<TaskDecision, Error> {
+    let refused = |what: &str| {
+        let what = format!("the plan of task `{}` cannot change so: {what}", task.spec.key);
+        Error::new(Code::Refused, what)
+    };
+    if matches!(&task.status, TaskStatus::InReview(review) if review.landing.is_some()) {
+        return Err(refused("it is landing").hint("wait a moment: then it is completed, or in review again"));
+    }
+    if spec.key != task.spec.key {
+        return Err(refused("its name is what others know it by"));
+    }
+    if *by != Principal::Operator {
+        let dropped = task.spec.gates.iter().find(|gate| !spec.gates.contains(gate));
+        if let Some(gate) = dropped {
+            let what = format!("only the operator may take the gate `{gate}` away");
+            return Err(refused(&what));
+        }
+        if spec.approval.is_weaker_than(task.spec.approval) {
+            return Err(refused("only the operator may ask for less approval"));
+        }
+    }
+    if task.replanned(spec.clone()).is_none() {
+        let what = format!("it is {}", task.status.name());
+        return Err(refused(&what).hint("a failed or cancelled task can be tried again first"));
+    }
+    let events = vec![
+        Event::NodeUpdated {
+            detail: Detail::Task(Box::new(spec.clone())),
+        },
+        Event::PlanChanged {
+            change: PlanChange::Changed,
+            before: before.clone(),
+            after: after.clone(),
+            reason: reason.to_owned(),
+        },
+    ];
+    Ok(TaskDecision { events, permit: None })
+}
+
+/// A landing needs words that count now, not only when they were given.
+fn still_approved(task: &Task, now: Timestamp) -> Result<(), Error> {
+    let TaskStatus::InReview(review) = &task.status else {
+        return Ok(());
+    };
+    let approval = task.spec.approval;
+    let fresh = review.words(approval).filter(|word| word.counts_at(now)).count();
+    if fresh >= approval.wanted() {
+        return Ok(());
+    }
+    let what = format!("task `{}` is not approved, or not any more", task.spec.key);
+    Err(Error::new(Code::IllegalTransition, what))
 }
 
 /// The end of a claim. After an attempt that went wrong the task rests for a while.

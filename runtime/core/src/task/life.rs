@@ -18,6 +18,8 @@ struct LifeRef<'a> {
     last_submission: Option<&'a CommitId>,
     #[serde(skip_serializing_if = "<[NodeId]>::is_empty")]
     lost_by: &'a [NodeId],
+    #[serde(skip_serializing_if = "super::is_zero")]
+    strayed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     done_by: Option<NodeId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +39,8 @@ struct Life {
     last_submission: Option<CommitId>,
     #[serde(default)]
     lost_by: Vec<NodeId>,
+    #[serde(default)]
+    strayed: u64,
     #[serde(default)]
     done_by: Option<NodeId>,
     #[serde(default)]
@@ -58,6 +62,7 @@ impl Task {
             findings: &self.findings,
             last_submission: self.last_submission.as_ref(),
             lost_by: &self.lost_by,
+            strayed: self.strayed,
             done_by: self.done_by,
             progress: self.progress.as_ref(),
             retry_at: self.retry_at,
@@ -78,6 +83,7 @@ impl Task {
             findings: life.findings,
             last_submission: life.last_submission,
             lost_by: life.lost_by,
+            strayed: life.strayed,
             done_by: life.done_by,
             progress: life.progress,
             retry_at: life.retry_at,

@@ -44,6 +44,7 @@ fn spec(approval: Approval) -> TaskSpec {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 
@@ -56,6 +57,7 @@ fn verdict(gate: &str, of: u8, outcome: Outcome) -> Verdict {
         findings: Vec::new(),
         more_findings: 0,
         took_ms: 1,
+        bound: None,
         signature: String::new(),
     }
 }
@@ -119,6 +121,8 @@ fn task_events(epoch: u64) -> Vec<Event> {
             by: reviewer(),
             commit: commit(1),
             note: String::new(),
+            shown: String::new(),
+            until: None,
         },
         Event::TaskRejected {
             by: Principal::Runtime,
@@ -362,6 +366,8 @@ fn p3_landing_needs_every_gate_on_this_tree_and_the_approval() {
                     by,
                     commit: commit(1),
                     note: String::new(),
+                    shown: String::new(),
+                    until: None,
                 })
                 .unwrap();
         }
@@ -414,6 +420,7 @@ fn p3_an_approval_counts_only_for_what_was_shown() {
     let late = TaskCommand::Approve {
         commit: commit(9),
         note: String::new(),
+        shown: String::new(),
     };
     assert_eq!(
         decide(&task, &late, &reviewer(), at(1)).unwrap_err().code,

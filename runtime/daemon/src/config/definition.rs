@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use worknode_actors::definition::{AgentDefinition, TeamDefinition, TestsDefinition};
+use worknode_actors::definition::{AgentDefinition, DeviationLimit, TeamDefinition, TestsDefinition};
 use worknode_core::{agent::Share, bounds, budget::Budget, task::Approval};
 use worknode_policies::{
     gate,
@@ -11,7 +11,7 @@ use worknode_policies::{
 };
 use worknode_triggers::Trigger;
 
-use super::model::Config;
+use super::model::{Config, OnDeviation};
 
 /// What was built while it was checked.
 #[derive(Debug)]
@@ -54,6 +54,10 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
             .unwrap_or_else(|| default_gates(tests.is_some())),
         kinds: Arc::new(parts.kinds),
         membranes: Vec::new(),
+        deviation: DeviationLimit {
+            threshold: u32::from(config.plan.deviation) * 10,
+            stop_spawns: config.plan.on_deviation == OnDeviation::Stop,
+        },
     };
     let by_default = if definition.has_reviewer() {
         Approval::Validation

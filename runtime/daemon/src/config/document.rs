@@ -1,6 +1,6 @@
 //! One layer, taken apart: its values, and where each stands.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use toml::{
     Spanned,
@@ -88,7 +88,7 @@ pub(super) enum Origin {
     File {
         name: String,
         text: String,
-        lines: OnceCell<Vec<usize>>,
+        lines: OnceLock<Vec<usize>>,
     },
     /// Positions are those in this list.
     Variables(Vec<String>),
@@ -101,7 +101,7 @@ impl Origin {
         Self::File {
             name: name.to_owned(),
             text,
-            lines: OnceCell::new(),
+            lines: OnceLock::new(),
         }
     }
 

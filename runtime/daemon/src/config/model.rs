@@ -42,6 +42,8 @@ pub struct Config {
     pub daemon: DaemonSection,
     /// Commands of the gates that have one.
     pub gate: GateSection,
+    /// How far the work may be from the plan.
+    pub plan: PlanSection,
     /// The agents, in the order of their start. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agent: Vec<AgentEntry>,
@@ -219,6 +221,38 @@ pub struct DaemonSection {
     /// in this version. Default: none, the socket only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+}
+
+/// How far the work may be from the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanSection {
+    /// Above so many percent of deviation, of the team or of a phase, the executive tier is told.
+    /// Default: 15.
+    #[schemars(range(min = 1, max = 100))]
+    pub deviation: u8,
+    /// What happens then: "tell", or "stop": nobody starts until it is below again. Default: "tell".
+    pub on_deviation: OnDeviation,
+}
+
+impl Default for PlanSection {
+    fn default() -> Self {
+        Self {
+            deviation: 15,
+            on_deviation: OnDeviation::default(),
+        }
+    }
+}
+
+/// What happens when the work is too far from the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeviation {
+    /// The executive tier is told, then the operator.
+    #[default]
+    Tell,
+    /// The same, and nobody starts.
+    Stop,
 }
 
 /// Commands of the gates that have one.

@@ -129,6 +129,12 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
         phase: config.phase.clone(),
     };
     plan_problems(&plan, &names, names_known, problems);
+    let roles: BTreeSet<&str> = agents.iter().map(|agent| agent.spec.profile.as_str()).collect();
+    if names_known {
+        for problem in plan::check_roles(&plan, &roles) {
+            problems.say(problem.path, problem.message, problem.hint);
+        }
+    }
     gates(config, problems);
     tests(config, &mut programs, problems);
     let tests_writes = tests_writes(config, world, places, problems);

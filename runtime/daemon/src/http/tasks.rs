@@ -11,7 +11,7 @@ use serde::Deserialize;
 use worknode_actors::{
     membrane::Reply,
     new_task::{NewTask, add_task},
-    submit,
+    submit, undo,
 };
 use worknode_core::{
     command::Command,
@@ -22,6 +22,7 @@ use worknode_core::{
     task::{Progress, ReleaseCause, TaskCommand, TaskStatus},
     verdict::Finding,
 };
+use worknode_policies::landing;
 
 use super::{Api, auth::Caller, claims, error::ApiError};
 use crate::view::{self, TaskView};
@@ -158,11 +159,26 @@ pub(super) async fn retry(State(api): State<Arc<Api>>, caller: Caller, Path(id):
     ask(&api, &caller, &id, TaskCommand::Retry).await
 }
 
+/// Answers with the task that takes it back.
+pub(super) async fn undo(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(body): Json<Cancelled>,
+) -> Result<(StatusCode, Json<TaskView>), ApiError> {
+    caller.may_spawn()?;
+    let node = view::find(api.reader(), Kind::Task, &id)?;
+    let undoing = undo::undo(api.runtime.system(), &caller.0, &node, &body.reason).await?;
+    Ok((StatusCode::CREATED, one(&api, undoing)?))
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Decided {
     /// What was looked at; the submission that is in review when it is not said.
     commit: Option<CommitId>,
+    /// Digest of what was looked at; what is in review now when it is not said.
+    shown: Option<String>,
     note: String,
     reason: String,
 }
@@ -180,6 +196,7 @@ pub(super) async fn approve(
         &caller,
         &id,
         TaskCommand::Approve {
+            shown: shown(&node, &commit, body.shown)?,
             commit,
             note: body.note,
         },
@@ -204,6 +221,22 @@ pub(super) async fn reject(
     }
     let findings = vec![Finding::new("review.rejected", body.reason)];
     ask(&api, &caller, &id, TaskCommand::Reject { commit, findings }).await
+}
+
+/// The digest of what is in review, which must be what was looked at.
+fn shown(node: &Node, commit: &CommitId, said: Option<String>) -> Result<String, Error> {
+    let Some(task) = node.task() else {
+        return Ok(String::new());
+    };
+    let shown = landing::shown(&task.spec, commit);
+    if said.is_none_or(|said| said == shown) {
+        return Ok(shown);
+    }
+    let what = format!(
+        "the work or the plan of task `{}` is not what was shown",
+        node.name
+    );
+    Err(Error::new(Code::Changed, what).hint("look at it again, then decide"))
 }
 
 fn decided_on(node: &Node, said: Option<CommitId>) -> Result<CommitId, Error> {

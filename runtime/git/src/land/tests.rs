@@ -430,7 +430,11 @@ async fn a_landing_that_is_let_go_of_changes_nothing() {
         .changes(candidate.base(), candidate.tree())
         .await
         .unwrap();
-    world.repository.bring(&candidate, &world.store).await.unwrap();
+    world
+        .repository
+        .bring(&candidate, &[candidate.commit().clone()], &world.store)
+        .await
+        .unwrap();
     let branch = Branch::new("main").unwrap();
     let repository = world.repository.clone();
     let act = Act {
@@ -465,6 +469,7 @@ fn permit(candidate: &Candidate, tree: &TreeId) -> LandPermit {
         max_attempts: 1,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     });
     task.status = TaskStatus::InReview(Box::new(Review {
         submission: Submission {
@@ -475,7 +480,7 @@ fn permit(candidate: &Candidate, tree: &TreeId) -> LandPermit {
         },
         verdicts: BTreeMap::new(),
         candidate: None,
-        approved_by: None,
+        approvals: Vec::new(),
         landing: None,
     }));
     let landing = Landing {
@@ -515,4 +520,63 @@ async fn p3_a_permit_is_for_one_tree_only() {
         .await
         .unwrap();
     assert_eq!(world.base().await, *candidate.commit());
+}
+
+/// A candidate that writes one file, on top of another.
+async fn on_top(world: &World, below: &Candidate, file: &str) -> Candidate {
+    let alone = world.writing(file, "new\n").await;
+    let merged = world
+        .store
+        .candidate(
+            below.commit(),
+            alone.submitted(),
+            "On top",
+            &crate::testing::authorship(),
+        )
+        .await
+        .unwrap();
+    match merged {
+        crate::Merged::Clean(candidate) => candidate,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn p3_several_land_in_one_step_to_the_tree_that_was_judged() {
+    let world = World::new().await;
+    let first = world.writing("one", "new\n").await;
+    let second = on_top(&world, &first, "two").await;
+    let third = on_top(&world, &second, "three").await;
+    let base = world.base().await;
+    let stack = || vec![first.clone(), second.clone(), third.clone()];
+    let permits = |tree: &TreeId| stack().iter().map(|one| permit(one, tree)).collect::<Vec<_>>();
+    let land = |permits, stack| world.repository.land_stack(permits, stack, "main", &world.store);
+
+    let own = stack().iter().map(|one| permit(one, one.tree())).collect();
+    let refused = land(own, stack()).await;
+    assert!(
+        matches!(refused, Err(LandError::NotPermitted { .. })),
+        "{refused:?}"
+    );
+    let mut few = permits(third.tree());
+    few.pop();
+    assert!(land(few, stack()).await.is_err(), "one without a permit");
+    let gap = vec![first.clone(), third.clone()];
+    assert!(
+        land(permits(third.tree()), gap).await.is_err(),
+        "not on top of each other"
+    );
+    assert_eq!(world.base().await, base);
+
+    let landed = land(permits(third.tree()), stack()).await.unwrap();
+    assert_eq!(landed.commit, *third.commit());
+    assert_eq!(
+        git(&world.user(), ["rev-parse", "main^{tree}"]),
+        third.tree().as_str()
+    );
+    assert_eq!(git(&world.user(), ["rev-list", "--count", "main"]), "4");
+    assert_eq!(git(&world.user(), ["status", "--porcelain"]), "");
+    for file in ["one", "two", "three"] {
+        assert!(world.user().join(file).exists(), "{file}");
+    }
 }

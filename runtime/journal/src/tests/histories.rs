@@ -44,6 +44,7 @@ fn task_command(choice: u8, epoch: u64, serial: u128) -> TaskCommand {
         findings: Vec::new(),
         more_findings: 0,
         took_ms: 1,
+        bound: None,
         signature: String::new(),
     };
     let reason = "because".to_owned();

@@ -126,6 +126,7 @@ pub(super) fn task_spec(key: &str) -> TaskSpec {
         max_attempts: 3,
         priority: 0,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn task_spec() -> TaskSpec {
         max_attempts: 3,
         priority: 5,
         max_duration: None,
+        ..TaskSpec::default()
     }
 }
 

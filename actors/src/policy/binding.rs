@@ -1,0 +1,63 @@
+//! What a verdict is bound to: the task and claim that it is about, what its gate was told, and what
+//! looked.
+
+use std::collections::BTreeMap;
+
+use worknode_core::{
+    node::Node,
+    task::{Landing, TaskSpec, TaskStatus},
+    verdict::{Bound, Finding},
+};
+use worknode_policies::{
+    gate,
+    verdict::{config_digest, evidence_digest},
+};
+
+use crate::{definition::TeamDefinition, system::System};
+
+/// For each gate of a task, the digest of what it is told to look for.
+pub(super) fn configs(system: &System, spec: &TaskSpec) -> BTreeMap<String, String> {
+    let digest = |gate: &String| (gate.clone(), config(system, spec, gate));
+    spec.gates.iter().map(digest).collect()
+}
+
+fn config(system: &System, spec: &TaskSpec, gate: &str) -> String {
+    config_digest(spec, gate, &settings(system.team(), gate))
+}
+
+/// The gate's own settings, in words that differ when they do. After an upgrade the words may be
+/// others; then the gates run again.
+fn settings(team: &TeamDefinition, gate: &str) -> String {
+    match gate {
+        gate::TESTS => format!("{:?}", team.tests),
+        _ => String::new(),
+    }
+}
+
+/// What a verdict about this submission is bound to. Nothing when the task is not in review any
+/// more: then there is nothing that it could count for.
+pub(super) fn bound(
+    system: &System,
+    node: &Node,
+    landing: &Landing,
+    gate: &str,
+    findings: &[Finding],
+) -> Option<Bound> {
+    let task = node.task()?;
+    let TaskStatus::InReview(review) = &task.status else {
+        return None;
+    };
+    let tools = [
+        ("worknode".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("gate".to_owned(), gate.to_owned()),
+    ];
+    Some(Bound {
+        task: node.id,
+        epoch: review.submission.epoch,
+        attempt: task.attempts,
+        base: landing.base.clone(),
+        config: config(system, &task.spec, gate),
+        tools: tools.into(),
+        evidence: evidence_digest(findings, landing.tree.as_str().as_bytes()),
+    })
+}

@@ -1,0 +1,250 @@
+//! `worknode hook` answers the hooks of an agent's program, and `worknode hooks install` asks the gates
+//! before each commit. Both are early warnings: what counts is judged when the work is handed in.
+
+use std::{
+    fs,
+    io::Read,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use worknode_core::{
+    error::{Code, Error},
+    task::TaskSpec,
+};
+use worknode_daemon::view::plan::PlannedView;
+use worknode_policies::{
+    change::{Change, ChangeKind},
+    gate::plan_gate,
+    hook::{About, Said, answer, decide},
+};
+
+use crate::{
+    args::plan::{Hook, Hooks},
+    client::escaped,
+    output::{self, Form},
+    place::Place,
+};
+
+/// Bytes of an event that are read.
+const EVENT: u64 = 4 * 1024 * 1024;
+/// How long the daemon may take: the program waits for the answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What an installed hook begins with, so that it is known again.
+const MARK: &str = "# Asks Worknode before each commit. `worknode hooks remove` takes it away.";
+
+pub(crate) async fn hook(place: &Place, hook: &Hook) -> Result<(), Error> {
+    if hook.pre_commit {
+        return pre_commit(place).await;
+    }
+    let mut text = Vec::new();
+    let read = std::io::stdin().take(EVENT).read_to_end(&mut text);
+    // An event that is not understood is none of ours: the program goes on.
+    let Some(event) = read
+        .ok()
+        .and_then(|_| serde_json::from_slice::<Value>(&text).ok())
+    else {
+        return Ok(());
+    };
+    let task = own_task(place).await;
+    let spec = task.as_ref().map(spec_of);
+    let brief_file = std::env::var("WORKNODE_BRIEF").unwrap_or_default();
+    let brief = fs::read_to_string(&brief_file).ok();
+    let root = root(&event);
+    let about = About {
+        task: spec.as_ref(),
+        holds: task
+            .as_ref()
+            .is_some_and(|task| matches!(&*task.status, "claimed" | "in_progress")),
+        root: &root,
+        brief: brief.as_deref().map(|brief| (brief, brief_file.as_str())),
+    };
+    let said = decide(&event, &about, |path| root.join(path).symlink_metadata().is_ok());
+    if let (Said::Edited(path), Some(task)) = (&said, &task) {
+        note_edit(place, task, path).await;
+    }
+    match answer(&said) {
+        Some(answer) => output::json(&answer),
+        None => Ok(()),
+    }
+}
+
+/// The clone: where the program says that its project is.
+fn root(event: &Value) -> PathBuf {
+    let named = std::env::var_os("CLAUDE_PROJECT_DIR").map(PathBuf::from);
+    let said = || event["cwd"].as_str().map(PathBuf::from);
+    named.or_else(said).unwrap_or_default()
+}
+
+/// The task of this run, as the plan has it now. Without a daemon nothing is known, and nothing said.
+async fn own_task(place: &Place) -> Option<PlannedView> {
+    let task = std::env::var("WORKNODE_TASK").ok()?;
+    let client = place.client().ok()?;
+    let path = format!("/plan/tasks/{}", escaped(&task));
+    let asked = client.get::<PlannedView>(&path);
+    tokio::time::timeout(ANSWER, asked).await.ok()?.ok()
+}
+
+fn spec_of(task: &PlannedView) -> TaskSpec {
+    TaskSpec {
+        key: task.key.clone(),
+        files: task.files.clone(),
+        may_create: task.may_create.clone(),
+        may_delete: task.may_delete.clone(),
+        deliverables: task.deliverables.clone(),
+        ..TaskSpec::default()
+    }
+}
+
+/// A word of progress; the last one wins, so a thousand edits are one.
+async fn note_edit(place: &Place, task: &PlannedView, path: &str) {
+    let epoch = std::env::var("WORKNODE_EPOCH").ok();
+    let (Ok(client), Some(epoch)) = (place.client(), epoch.and_then(|text| text.parse::<u64>().ok())) else {
+        return;
+    };
+    let body = json!({ "epoch": epoch, "message": format!("edited {path}") });
+    let path = format!("/tasks/{}/progress", escaped(&task.key));
+    let told = client.post::<Value>(&path, &body);
+    // Progress that is not told is told by the next edit.
+    let _ = tokio::time::timeout(ANSWER, told).await;
+}
+
+/// What the plan says of the staged change.
+async fn pre_commit(place: &Place) -> Result<(), Error> {
+    let Some(task) = own_task(place).await else {
+        return Ok(());
+    };
+    let changes = staged()?;
+    let base = git(&["rev-parse", "HEAD"])?;
+    let Ok(base) = base.trim().parse() else {
+        return Ok(());
+    };
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let findings = plan_gate::judge(&spec_of(&task), &changes, &base);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let file = finding.file.as_deref().unwrap_or_default();
+            let hint = finding.hint.as_deref().unwrap_or_default();
+            format!("\n  {file}: {} ({}); {hint}", finding.message, finding.rule)
+        })
+        .collect();
+    Err(Error::new(
+        Code::GateFailed,
+        format!(
+            "the plan of task `{}` does not have this:{}",
+            task.key,
+            told.concat()
+        ),
+    )
+    .hint("`git commit --no-verify` commits it all the same, and the gate refuses it then"))
+}
+
+fn git(args: &[&str]) -> Result<String, Error> {
+    let failed = |why: String| Error::new(Code::Failed, format!("git could not be asked: {why}"));
+    let done = Command::new("git")
+        .args(args)
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !done.status.success() {
+        return Err(failed(String::from_utf8_lossy(&done.stderr).trim().to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+/// The staged change, path by path. A renamed file is a deletion and an addition.
+fn staged() -> Result<Vec<Change>, Error> {
+    let listed = git(&["diff", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff"])?;
+    let mut parts = listed.split('\0');
+    let mut changes = Vec::new();
+    while let (Some(head), Some(path)) = (parts.next(), parts.next()) {
+        let mut words = head.trim_start_matches(':').split(' ');
+        let mut mode = || words.next().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+        let (old_mode, new_mode) = (mode().unwrap_or(0), mode().unwrap_or(0));
+        let kind = match head.rsplit(' ').next().and_then(|word| word.chars().next()) {
+            Some('A') => ChangeKind::Added,
+            Some('D') => ChangeKind::Deleted,
+            Some('T') => ChangeKind::TypeChanged,
+            _ => ChangeKind::Modified,
+        };
+        changes.push(Change {
+            path: path.to_owned(),
+            utf8: !path.contains('\u{fffd}'),
+            kind,
+            old_mode,
+            new_mode,
+        });
+    }
+    Ok(changes)
+}
+
+pub(crate) fn hooks(hooks: &Hooks, form: Form) -> Result<(), Error> {
+    let file = hook_file()?;
+    let (done, said) = match hooks {
+        Hooks::Install { force } => (install(&file, *force)?, "installed"),
+        Hooks::Remove => (remove(&file)?, "removed"),
+    };
+    match form {
+        Form::Json => output::json(&json!({ said: done, "file": file })),
+        Form::Text => {
+            let what = if done { said } else { "nothing to do:" };
+            output::line(format!("{what} {}", file.display()));
+            Ok(())
+        }
+    }
+}
+
+fn hook_file() -> Result<PathBuf, Error> {
+    let dir = git(&["rev-parse", "--path-format=absolute", "--git-path", "hooks"])?;
+    Ok(Path::new(dir.trim()).join("pre-commit"))
+}
+
+fn is_ours(file: &Path) -> Option<bool> {
+    let text = fs::read_to_string(file).ok()?;
+    Some(text.contains(MARK))
+}
+
+fn install(file: &Path, force: bool) -> Result<bool, Error> {
+    let failed = |error: std::io::Error| {
+        Error::new(
+            Code::Failed,
+            format!("cannot write `{}`: {error}", file.display()),
+        )
+    };
+    if is_ours(file) == Some(false) && !force {
+        let what = format!("there is another hook in `{}`", file.display());
+        return Err(Error::new(Code::Refused, what)
+            .hint("let it call `worknode hook --pre-commit`, or replace it with --force"));
+    }
+    if let Some(dir) = file.parent() {
+        fs::create_dir_all(dir).map_err(failed)?;
+    }
+    let script = format!("#!/bin/sh\n{MARK}\nexec worknode hook --pre-commit\n");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o755);
+    let mut opened = options.open(file).map_err(failed)?;
+    std::io::Write::write_all(&mut opened, script.as_bytes()).map_err(failed)?;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    Ok(true)
+}
+
+fn remove(file: &Path) -> Result<bool, Error> {
+    if is_ours(file) != Some(true) {
+        return Ok(false);
+    }
+    fs::remove_file(file).map_err(|error| {
+        Error::new(
+            Code::Failed,
+            format!("cannot remove `{}`: {error}", file.display()),
+        )
+    })?;
+    Ok(true)
+}

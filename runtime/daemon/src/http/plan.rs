@@ -1,0 +1,205 @@
+//! The plan: look at it, change it, see how far the work is from it, and what nobody has settled.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use worknode_actors::{
+    deviation,
+    membrane::Reply,
+    new_task::NewTask,
+    oversight,
+    replan::{self, Amendment},
+};
+use worknode_core::{
+    error::{Code, Error},
+    event::Event,
+    node::{Kind, Node},
+};
+
+use super::{Api, auth::Caller, error::ApiError};
+use crate::view::{
+    self, TaskView,
+    plan::{DeviationView, EscalationView, PlanView, PlannedView},
+};
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/plan", get(show))
+        .route("/plan/deviation", get(deviation_of))
+        .route("/plan/tasks", post(add))
+        .route("/plan/tasks/{id}", get(one).put(change))
+        .route("/plan/tasks/{id}/cancel", post(cancel))
+        .route("/escalations", get(escalations))
+        .route("/escalations/settle", post(settle))
+}
+
+async fn show(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<PlanView>, ApiError> {
+    caller.may_read()?;
+    Ok(Json(view::plan::plan(api.reader())?))
+}
+
+async fn one(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<PlannedView>, ApiError> {
+    caller.may_read()?;
+    let node = view::find(api.reader(), Kind::Task, &id)?;
+    Ok(Json(view::plan::planned(api.reader(), &node)?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Of {
+    /// A task, a phase or an agent; otherwise the team.
+    of: Option<String>,
+}
+
+async fn deviation_of(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(query): Query<Of>,
+) -> Result<Json<DeviationView>, ApiError> {
+    caller.may_read()?;
+    let system = api.runtime.system();
+    let target = match &query.of {
+        Some(name) => view::find_among(api.reader(), &[Kind::Task, Kind::Phase, Kind::Agent], name)?,
+        None => team(&api)?,
+    };
+    let seen = deviation::look(api.reader(), system.team(), system.now())?;
+    let found = deviation::of(&seen, &target);
+    Ok(Json(DeviationView::of(&target, found, system.team().deviation)))
+}
+
+/// How far the team's work is from its plan.
+pub(super) fn of_team(api: &Api) -> Result<DeviationView, Error> {
+    let system = api.runtime.system();
+    let seen = deviation::look(api.reader(), system.team(), system.now())?;
+    let node = team(api)?;
+    Ok(DeviationView::of(
+        &node,
+        deviation::of(&seen, &node),
+        system.team().deviation,
+    ))
+}
+
+fn team(api: &Api) -> Result<Node, Error> {
+    let team = api.reader().node(api.runtime.system().team().node())?;
+    team.ok_or_else(|| Error::new(Code::NotFound, "the team has no Worknode"))
+}
+
+/// A task for the plan.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Addition {
+    task: NewTask,
+    /// The phase that it goes into; otherwise beside the phases of the plan.
+    phase: Option<String>,
+    /// Why.
+    reason: String,
+}
+
+async fn add(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(body): Json<Addition>,
+) -> Result<(StatusCode, Json<TaskView>), ApiError> {
+    caller.may_spawn()?;
+    let system = api.runtime.system();
+    let id = replan::add(system, &caller.0, body.task, body.phase.as_deref(), &body.reason).await?;
+    Ok((StatusCode::CREATED, Json(view::task(api.reader(), id)?)))
+}
+
+async fn change(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(body): Json<Amendment>,
+) -> Result<Json<TaskView>, ApiError> {
+    let node = view::find(api.reader(), Kind::Task, &id)?;
+    answered(
+        &api,
+        &node,
+        replan::change(api.runtime.system(), &caller.0, &node, body).await,
+    )
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Cancelled {
+    reason: String,
+}
+
+async fn cancel(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(body): Json<Cancelled>,
+) -> Result<Json<TaskView>, ApiError> {
+    let node = view::find(api.reader(), Kind::Task, &id)?;
+    answered(
+        &api,
+        &node,
+        replan::cancel(api.runtime.system(), &caller.0, &node, &body.reason).await,
+    )
+}
+
+fn answered(api: &Api, node: &Node, reply: Result<Reply, Error>) -> Result<Json<TaskView>, ApiError> {
+    reply?;
+    Ok(Json(view::task(api.reader(), node.id)?))
+}
+
+async fn escalations(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<Vec<EscalationView>>, ApiError> {
+    caller.may_read()?;
+    Ok(Json(view::plan::escalations(api.reader())?))
+}
+
+/// What is settled.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settled {
+    topic: String,
+    reason: String,
+}
+
+/// Whoever is asked may say that it is settled: the executive tier what has not gone beyond it, the
+/// operator anything.
+async fn settle(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Json(body): Json<Settled>,
+) -> Result<Json<Vec<EscalationView>>, ApiError> {
+    caller.may_spawn()?;
+    let system = api.runtime.system();
+    let open = oversight::open(api.reader(), None)?;
+    let found = open.into_iter().find(|(_, _, open)| open.topic == body.topic);
+    let (node, _, open) = found.ok_or_else(|| {
+        let what = format!("nothing is open under {}", body.topic);
+        Error::new(Code::NotFound, what).hint("`worknode escalation list` shows what is")
+    })?;
+    let with_operator =
+        matches!(&open.last, Some(last) if last.to == worknode_core::escalation::Rung::Operator);
+    if with_operator {
+        caller.is_operator()?;
+    }
+    if body.reason.trim().is_empty() {
+        return Err(Error::new(Code::Usage, "say how it was settled: that is kept").into());
+    }
+    let event = Event::EscalationSettled {
+        topic: body.topic,
+        reason: body.reason,
+    };
+    system
+        .record(caller.0.principal.clone(), node, vec![event])
+        .await?;
+    Ok(Json(view::plan::escalations(api.reader())?))
+}
