@@ -87,7 +87,6 @@ impl Talk {
                         session: &session.id,
                         total: session.total,
                     }),
-                    ..Opening::default()
                 },
             )
         });
