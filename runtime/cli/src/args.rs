@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Hook(plan::Hook),
     /// Ask before each git commit what the gates will say.
     #[command(subcommand)]
-    Hooks(plan::Hooks),
+    Hooks(hooks::Hooks),
     /// See what nobody has settled, and say when it is.
     #[command(subcommand)]
     Escalation(plan::Escalation),
@@ -138,9 +138,6 @@ pub(crate) enum Command {
     Message(notes::Message),
     /// Show how long work took against its estimates.
     Estimates(notes::Estimates),
-    /// The hooks that Claude Flow calls, by the same names.
-    #[command(subcommand)]
-    Hooks(hooks::Hooks),
     /// Serve the team's tools to an agent over the Model Context Protocol, on standard input and
     /// output.
     Mcp,

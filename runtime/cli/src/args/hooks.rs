@@ -2,18 +2,23 @@
 
 use clap::{Args, Subcommand};
 
+use super::plan::GitHook;
+
 /// `hooks`
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  \
+    worknode hooks install\n  \
+    worknode hooks pre-task --description 'Design the schema'\n  \
+    worknode hooks post-edit --file schema.sql --memory-key swarm/coder/schema")]
 pub(crate) enum Hooks {
+    #[command(flatten)]
+    Git(GitHook),
     #[command(flatten)]
     Flow(Flow),
 }
 
 /// The hooks of Claude Flow.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:\n  \
-    worknode hooks pre-task --description 'Design the schema'\n  \
-    worknode hooks post-edit --file schema.sql --memory-key swarm/coder/schema")]
 pub(crate) enum Flow {
     /// Before a task: say what begins, and learn what is known of it.
     PreTask(PreTask),

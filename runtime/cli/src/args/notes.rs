@@ -20,7 +20,7 @@ pub(crate) struct Continue {
 /// `estimates`
 #[derive(Args, Debug)]
 #[command(
-    after_help = "A task's estimate is its attribute `estimate`, as in 2h.\n\nExample:\n  \
+    after_help = "A task's estimate is in the plan, or its attribute `estimate`, as in 2h.\n\nExample:\n  \
     worknode node set schema estimate=2h && worknode estimates --under webapp/foundation"
 )]
 pub(crate) struct Estimates {

@@ -157,9 +157,9 @@ pub(crate) struct Hook {
     pub(crate) pre_commit: bool,
 }
 
-/// `hooks`
+/// `hooks` of git
 #[derive(Debug, Subcommand)]
-pub(crate) enum Hooks {
+pub(crate) enum GitHook {
     /// Ask before each commit in this repository.
     Install {
         /// Replace a hook that is there.

@@ -23,7 +23,7 @@ use worknode_policies::{
 };
 
 use crate::{
-    args::plan::{Hook, Hooks},
+    args::plan::{GitHook, Hook},
     client::escaped,
     output::{self, Form},
     place::Place,
@@ -186,11 +186,11 @@ fn staged() -> Result<Vec<Change>, Error> {
     Ok(changes)
 }
 
-pub(crate) fn hooks(hooks: &Hooks, form: Form) -> Result<(), Error> {
+pub(crate) fn hooks(hooks: &GitHook, form: Form) -> Result<(), Error> {
     let file = hook_file()?;
     let (done, said) = match hooks {
-        Hooks::Install { force } => (install(&file, *force)?, "installed"),
-        Hooks::Remove => (remove(&file)?, "removed"),
+        GitHook::Install { force } => (install(&file, *force)?, "installed"),
+        GitHook::Remove => (remove(&file)?, "removed"),
     };
     match form {
         Form::Json => output::json(&json!({ said: done, "file": file })),

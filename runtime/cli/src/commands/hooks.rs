@@ -11,7 +11,7 @@ use worknode_daemon::view::{ContinueView, files_namespace};
 
 use super::task::{head_here, path_of};
 use crate::{
-    args::hooks::{Flow, Hooks, Notify, PostEdit, PostTask, PreTask, Session, SessionEnd},
+    args::hooks::{Flow, Notify, PostEdit, PostTask, PreTask, Session, SessionEnd},
     client::{Client, escaped},
     output::{self, Form},
     place::Place,
@@ -20,8 +20,7 @@ use crate::{
 /// Where those remember who are no agent of the team.
 const NOBODY: &str = "session";
 
-pub(crate) async fn hooks(place: &Place, hooks: Hooks, form: Form) -> Result<(), Error> {
-    let Hooks::Flow(hook) = hooks;
+pub(crate) async fn hooks(place: &Place, hook: Flow, form: Form) -> Result<(), Error> {
     let me = Me::here(place)?;
     let (what, told) = match hook {
         Flow::PreTask(args) => ("pre-task", pre_task(&me, args).await?),

@@ -151,8 +151,12 @@ fn done(reader: &Reader, node: &Node, names: &mut Names) -> Result<Option<Done>,
     }))
 }
 
-/// The attribute `estimate`: a time as in `2h`, or seconds.
+/// What the plan says, or the attribute `estimate`: a time as in `2h`, or seconds.
 fn estimate_of(node: &Node) -> Option<f64> {
+    let planned = node.task().and_then(|task| task.spec.estimate);
+    if let Some(planned) = planned.filter(|planned| !planned.is_zero()) {
+        return Some(planned.as_secs_f64());
+    }
     let value = &node.body.attributes.get(&"estimate".to_owned())?.0;
     let span = value.as_str().and_then(|text| text.parse::<Span>().ok());
     span.map(|span| span.0.as_secs_f64())
