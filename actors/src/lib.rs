@@ -30,9 +30,9 @@
 //!
 //! | Hop | Where | Whose | Events |
 //! |---|---|---|---|
-//! | a trigger fires, once | `scheduler.rs` | team | `trigger_fired` |
-//! | and makes a task, in the same transaction | `scheduler/act.rs` | task | `node_created` |
-//! | which is its outcome | `scheduler/act.rs` | team | `trigger_acted` |
+//! | a trigger fires, once | `scheduler/batch.rs` | team | `trigger_fired` |
+//! | and makes a task, in the same transaction | `scheduler/deed/spawn.rs` | task | `node_created` |
+//! | which is its outcome | `scheduler/batch.rs` | team | `trigger_acted` |
 //! | nothing stands before the task | `team/steps.rs` | task | `task_ready` |
 //! | the team gives it to an idle agent | `team/perform.rs` | task | `task_claimed` |
 //! | and starts a run of that agent | `worknode.rs` | worker | `run_queued` `run_starting` |
@@ -47,6 +47,7 @@
 //! | and who agrees | `worknode.rs` | task | `task_approved` |
 //! | the reviewer ends | `keeper/job.rs` | reviewer | `run_exited` |
 //! | the tree lands, one at a time | `policy/land.rs` | task | `landing_started` `task_completed` |
+//! | what the trigger started is over | `scheduler/over.rs` | team | `trigger_ended` |
 //! | the next task is free | `team/steps.rs` | next | `node_created` `task_ready` |
 
 pub mod address;

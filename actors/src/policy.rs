@@ -8,6 +8,8 @@ mod binding;
 mod gates;
 pub(crate) mod land;
 
+pub(crate) use self::gates::gate_on_commit;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,

@@ -187,6 +187,7 @@ const fn epoch_of(command: &Command) -> Option<u64> {
         Command::Task(
             TaskCommand::MarkReady
             | TaskCommand::Claim { .. }
+            | TaskCommand::Prioritise { .. }
             | TaskCommand::RecordVerdict { .. }
             | TaskCommand::RequestReview { .. }
             | TaskCommand::Approve { .. }

@@ -34,6 +34,7 @@ mod start;
 mod status;
 mod supervised;
 mod supervisors;
+mod triggers;
 
 use std::{fmt::Display, process::ExitCode};
 
@@ -64,6 +65,7 @@ const BENCHMARKS: [(&str, Run); 14] = [
     ("appends", appends::run),
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),
+    ("triggers", triggers::run),
     ("start", start::run),
     ("asks", asks::run),
     ("membranes", membranes::run),

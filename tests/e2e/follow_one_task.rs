@@ -115,8 +115,7 @@ fn the_documented_life_of_a_task_is_the_real_one() {
     let of_team = [
         "node_created",
         "daemon_started",
-        // A new trigger notes where it begins to watch.
-        "trigger_skipped",
+        "triggers_watched",
         "plan_loaded",
         "plan_finished",
         "emitted",

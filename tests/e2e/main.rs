@@ -37,4 +37,6 @@ mod store;
 mod streams;
 mod terminal;
 mod triggers;
+mod triggers_act;
+mod triggers_time;
 mod why;

@@ -96,8 +96,10 @@ const STEPS: [Step; 32] = [
     ("firing", "trigger_fired", Act::Fire, &[1, 2]),
     ("firing", "trigger_acted", Act::Fire, &[1, 2]),
     ("firing", "node_created", Act::Fire, &[1, 2]),
-    // The first are those of new triggers, which note where they begin to watch.
-    ("firing", "trigger_skipped", Act::Fire, &[1, 3]),
+    // New triggers note since when they watch.
+    ("firing", "triggers_watched", Act::Fire, &[1]),
+    ("firing", "trigger_skipped", Act::Fire, &[1]),
+    ("firing", "trigger_ended", Act::Fire, &[1, 2]),
 ];
 
 /// Where a shim may die of itself.

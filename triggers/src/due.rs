@@ -74,6 +74,8 @@ pub enum SkipReason {
     NoAgent,
     /// The trigger is new: it watches from here on.
     New,
+    /// As many firings led to it, one because of the other, as may.
+    Chain,
 }
 
 impl fmt::Display for SkipReason {
@@ -91,6 +93,7 @@ impl fmt::Display for SkipReason {
             Self::DoneEnough => "enough of the task was done",
             Self::NoAgent => "its condition held for no agent",
             Self::New => "the trigger is new, and watches from here on",
+            Self::Chain => "as many firings led to it, one because of the other, as may",
         })
     }
 }

@@ -11,6 +11,7 @@ use worknode_core::{
     bounds,
     command::Command,
     error::{Code, Error},
+    git::CommitId,
     node::Node,
     task::{Landing, TaskCommand, TaskSpec},
     verdict::{Finding, Verdict},
@@ -94,6 +95,28 @@ async fn judge(
         took_ms: worknode_core::time::millis(begun.elapsed()),
     };
     Ok(sign(&system.context().keys, judgement))
+}
+
+/// What a gate finds on a commit that nobody handed in.
+///
+/// # Errors
+/// When it cannot be run, or judges only what somebody handed in.
+pub(crate) async fn gate_on_commit(
+    system: &System,
+    name: &str,
+    commit: &CommitId,
+) -> Result<Vec<Finding>, Error> {
+    if name != gate::TESTS {
+        let message = format!("the gate `{name}` judges a task's submission, not a commit alone");
+        return Err(Error::new(Code::Usage, message).hint("a trigger can run the gate `tests`"));
+    }
+    let tree = system.context().store.tree_of(commit).await.map_err(failed)?;
+    let landing = Landing {
+        tree,
+        commit: commit.clone(),
+        base: commit.clone(),
+    };
+    judge_tests(system, &landing).await
 }
 
 async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Result<Vec<Finding>, Error> {

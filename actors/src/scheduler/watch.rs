@@ -3,7 +3,6 @@
 use worknode_core::{
     bounds,
     event::{Principal, Record},
-    hlc::Hlc,
     ids::NodeId,
     node::Node,
     time::Timestamp,
@@ -14,35 +13,43 @@ use worknode_triggers::{Trigger, condition::Condition, event::Seen, trigger::Whe
 
 use crate::system::System;
 
-/// What a trigger asks to know of an event; nothing is read that it does not ask for.
-pub(super) struct Known {
+/// What triggers ask to know of an event. Read once, however many ask, and only when one asks.
+pub(super) struct Known<'a> {
+    record: &'a Record,
     source: String,
-    path: String,
-    facts: Option<Facts>,
+    path: Option<String>,
+    facts: Option<Option<Facts>>,
 }
 
-impl Known {
-    pub(super) fn of(system: &System, trigger: &Trigger, record: &Record) -> Self {
-        let reader = system.reader();
-        let watches_part = matches!(trigger.when(), When::Event(rule) if rule.under.is_some());
+impl<'a> Known<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
         Self {
             source: record.node.to_string(),
-            path: if watches_part {
-                path(reader, record.node)
-            } else {
-                String::new()
-            },
-            facts: trigger.needs_facts().then(|| facts(reader, record)).flatten(),
+            record,
+            path: None,
+            facts: None,
         }
     }
 
-    pub(super) fn seen<'a>(&'a self, kind: &'a str, stamp: Hlc) -> Seen<'a> {
+    /// The names from the team down.
+    pub(super) fn path(&mut self, reader: &Reader) -> &str {
+        self.path.get_or_insert_with(|| path(reader, self.record.node))
+    }
+
+    /// The event as this trigger asks to see it.
+    pub(super) fn seen(&mut self, reader: &Reader, trigger: &Trigger) -> Seen<'_> {
+        if matches!(trigger.when(), When::Event(rule) if rule.under.is_some()) {
+            self.path(reader);
+        }
+        if trigger.needs_facts() && self.facts.is_none() {
+            self.facts = Some(facts(reader, self.record));
+        }
         Seen {
-            kind,
-            stamp,
+            kind: self.record.event.topic(),
+            stamp: self.record.at,
             source: &self.source,
-            path: &self.path,
-            facts: self.facts.as_ref(),
+            path: self.path.as_deref().unwrap_or_default(),
+            facts: self.facts.as_ref().and_then(Option::as_ref),
         }
     }
 }
@@ -71,7 +78,8 @@ pub(super) fn agents_that(system: &System, condition: &Condition) -> Vec<(NodeId
     named.filter(|(node, _)| holds(*node)).collect()
 }
 
-fn facts(reader: &Reader, record: &Record) -> Option<Facts> {
+/// What conditions and texts are asked of an event.
+pub(super) fn facts(reader: &Reader, record: &Record) -> Option<Facts> {
     let node = found(reader, record.node);
     let agent = match &record.by {
         Principal::Agent { node, .. } => found(reader, *node),

@@ -150,5 +150,7 @@ pub const MEMBRANE_PARTS: usize = 256;
 /// Sources that one event trigger counts each for itself. An event of one more does not count, and
 /// that is told.
 pub const TRIGGER_SOURCES: usize = 10_000;
+/// Firings that lead to one another by events. What would be one more is skipped.
+pub const TRIGGER_CHAIN: usize = 16;
 /// Firings of one event trigger that are due by time in one look. The next look finds the others.
 pub const TRIGGER_BATCH: usize = 1_000;

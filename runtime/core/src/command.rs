@@ -103,6 +103,7 @@ impl Command {
                 | TaskCommand::HandOver { .. }
                 | TaskCommand::Block { .. } => Operation::Work,
                 TaskCommand::Approve { .. } | TaskCommand::Reject { .. } => Operation::Review,
+                TaskCommand::Prioritise { .. } => Operation::Write,
                 TaskCommand::Claim { .. } => Operation::Claim,
                 TaskCommand::Cancel { .. } => Operation::Kill,
                 TaskCommand::Retry | TaskCommand::Amend { .. } => Operation::Spawn,

@@ -74,11 +74,6 @@ pub enum Started {
         /// When it is taken back.
         until: Timestamp,
     },
-    /// Another tier of agents, for a time.
-    Tier {
-        /// When it is taken back.
-        until: Timestamp,
-    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

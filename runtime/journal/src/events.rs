@@ -55,6 +55,20 @@ impl Reader {
         self.with(|conn| select(conn, self.origin(), filter))
     }
 
+    /// The stamp so many events before the last one; [`Hlc::ZERO`] when there are not so many.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn stamp_back(&self, events: usize) -> Result<Hlc, ReadError> {
+        let events = i64::try_from(events).unwrap_or(i64::MAX);
+        self.with(|conn| {
+            let mut select =
+                conn.prepare_cached("SELECT at FROM events ORDER BY at DESC LIMIT 1 OFFSET ?1")?;
+            let found = select.query_row([events], |row| row.get(0)).optional()?;
+            Ok(found.map_or(Hlc::ZERO, |at| stamp::stamp(at, self.origin())))
+        })
+    }
+
     /// The event at exactly this stamp.
     ///
     /// # Errors

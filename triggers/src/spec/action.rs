@@ -85,19 +85,21 @@ pub struct TerminateSpec {
     pub grace: Option<Span>,
 }
 
-/// Give agents or a task more, for a time.
+/// Give a task more, for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EscalateSpec {
-    /// Which agents: a name, or a pattern with `*` and `?`. Default: who works on the task that
-    /// the trigger is about.
+    /// Which agents: a name, or a pattern with `*` and `?`. Not possible in this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub agents: Option<String>,
-    /// Their tier meanwhile.
+    /// Their tier meanwhile. Not possible in this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub tier: Option<Tier>,
-    /// Permissions that they have beside their own meanwhile.
+    /// Permissions that they have beside their own meanwhile. Not possible in this version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
     pub permissions: Vec<String>,
     /// Priority of the task that the trigger is about, meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +131,8 @@ pub struct EmitSpec {
     pub data: Option<BTreeMap<String, String>>,
 }
 
-/// Run a command.
+/// Run a command, in the repository. It may read all but the runtime's own files, and write into a
+/// directory of its own, which `TMPDIR` names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSpec {

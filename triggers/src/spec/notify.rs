@@ -32,10 +32,10 @@ pub struct NotifySpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSpec {
-    /// Where: `https://…`, or `http://…` on this machine.
+    /// Where: `http://…` on this machine. `https://…` is not possible in this version.
     pub url: String,
-    /// Name of the key in `.worknode/keys` that signs the body (HMAC-SHA256). Without it the
-    /// body is not signed.
+    /// Name of the key in `.worknode/keys` that signs the body (HMAC-SHA256, in the header
+    /// `Worknode-Signature`). Without it the body is not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// How long one attempt may take. Default: 10 seconds.
@@ -56,7 +56,8 @@ struct Long {
     /// A server that is sent the message as JSON.
     #[serde(default)]
     webhook: Option<WebhookSpec>,
-    /// A program with its arguments that gets the message as JSON at its input. No shell reads it.
+    /// A program with its arguments. It finds the message as JSON in the file that
+    /// `WORKNODE_MESSAGE` names. No shell reads it.
     #[serde(default)]
     command: Option<Vec<String>>,
     /// What it says. Without it, the runtime says what is due.

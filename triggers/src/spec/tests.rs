@@ -53,7 +53,7 @@ event = "task_progressed"
 under = "webapp/agents"
 absent_for = "4h"
 count_by = "source"
-notify = { webhook = { url = "https://example.org/hook", key = "pager" }, message = "{{trigger.name}}: nothing since {{now}}" }
+notify = { webhook = { url = "http://127.0.0.1:8080/hook", key = "pager" }, message = "{{trigger.name}}: nothing since {{now}}" }
 
 [[trigger]]
 name = "flaky"
@@ -83,7 +83,7 @@ gate = { gates = ["tests"], on = "main" }
 [[trigger]]
 name = "late"
 deadline = { of = "task:*", where = "priority > 2", steps = [
-  { elapsed = "80%", done_below = "50%", escalate = { tier = "executive", permissions = ["write"], priority = 9, for = "2h" } },
+  { elapsed = "80%", done_below = "50%", escalate = { priority = 9, for = "2h" } },
   { after = "1h", run = { command = ["page"] } } ] }
 
 [[trigger]]

@@ -273,7 +273,11 @@ impl Check<'_> {
 
     fn webhook(&mut self, spec: &WebhookSpec, key: &str) {
         if let Err(message) = usable_url(&spec.url) {
-            let hint = "write `https://example.org/path`".to_owned();
+            let hint = "write `http://127.0.0.1:8080/path`".to_owned();
+            self.problems.add(within(key, "url"), message, Some(hint));
+        } else if spec.url.starts_with("https://") {
+            let hint = "send it to a program on this machine that passes it on".to_owned();
+            let message = "https is not available in this version";
             self.problems.add(within(key, "url"), message, Some(hint));
         }
         if let Some(name_of_key) = &spec.key {
@@ -309,43 +313,27 @@ impl Check<'_> {
 
     fn escalate(&mut self, spec: &EscalateSpec) -> Action {
         let key = self.at("escalate");
-        let nothing = spec.tier.is_none() && spec.permissions.is_empty() && spec.priority.is_none();
-        if nothing {
-            let hint = "set `tier`, `permissions` or `priority`".to_owned();
-            self.problems.add(key.clone(), "this raises nothing", Some(hint));
-        }
-        match &spec.agents {
-            Some(agents) => drop(glob(agents, &within(&key, "agents"), self.problems)),
-            None if self.about == About::Time => {
-                let hint = "say which `agents`".to_owned();
-                self.problems.add(
-                    key.clone(),
-                    "there is no task whose agent could be meant",
-                    Some(hint),
-                );
-            }
-            None => {}
-        }
-        let no_task = spec.priority.is_some() && self.about == About::Time;
-        self.require(
-            !no_task,
-            "escalate.priority",
-            "there is no task whose priority could be raised",
-        );
-        for (at, permission) in spec.permissions.iter().enumerate() {
-            text(
-                permission,
-                &format!("{key}.permissions[{at}]"),
-                About::Time,
-                self.problems,
-            );
-        }
+        let later = [
+            ("agents", spec.agents.is_some()),
+            ("tier", spec.tier.is_some()),
+            ("permissions", !spec.permissions.is_empty()),
+        ];
         let bounded = !spec.duration.0.is_zero() && spec.duration.0 <= MAX_ESCALATION;
-        self.require(
-            bounded,
-            "escalate.for",
-            "from a moment to seven days are possible",
-        );
+        if let Some((word, _)) = later.into_iter().find(|(_, set)| *set) {
+            let hint = "only `priority` can be raised; for more rights, spawn an agent that has them";
+            let message = "not available in this version";
+            self.problems
+                .add(within(&key, word), message, Some(hint.to_owned()));
+        } else if spec.priority.is_none() {
+            let hint = "set `priority`".to_owned();
+            self.problems.add(key, "this raises nothing", Some(hint));
+        } else if !bounded {
+            let message = "from a moment to seven days are possible";
+            self.problems.add(within(&key, "for"), message, None);
+        } else if self.about == About::Time {
+            self.problems
+                .add(key, "there is no task whose priority could be raised", None);
+        }
         Action::Escalate(spec.clone())
     }
 

@@ -225,20 +225,22 @@ fn actions_are_checked_where_they_stand() {
             "terminate.where",
             "idel",
         ),
+        ("escalate = { for = \"1h\" }", "escalate", "raises nothing"),
         (
-            "escalate = { agents = \"a\", for = \"1h\" }",
-            "escalate",
-            "raises nothing",
-        ),
-        (
-            "escalate = { agents = \"a\", tier = \"executive\", for = \"30d\" }",
+            "escalate = { priority = 9, for = \"30d\" }",
             "escalate.for",
             "seven days",
         ),
+        ("escalate = { priority = 9, for = \"1h\" }", "escalate", "no task"),
         (
             "escalate = { tier = \"executive\", for = \"1h\" }",
-            "escalate",
-            "no task",
+            "escalate.tier",
+            "not available",
+        ),
+        (
+            "notify = { webhook = { url = \"https://example.org/\" } }",
+            "notify.webhook.url",
+            "not available",
         ),
         ("gate = { gates = [] }", "gate.gates", "no gate"),
         (

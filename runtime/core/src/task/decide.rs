@@ -71,6 +71,11 @@ pub enum TaskCommand {
         /// For how long without renewal.
         lease: Duration,
     },
+    /// Let it go before or behind others.
+    Prioritise {
+        /// Higher goes first.
+        priority: i32,
+    },
     /// The holder has not been heard of: take the task back if its lease is over.
     Lapse {
         /// The claim.
@@ -206,6 +211,7 @@ pub fn decide(
     own_hold(task, by)?;
     let events = match command {
         TaskCommand::MarkReady => vec![Event::TaskReady],
+        TaskCommand::Prioritise { priority } => prioritise(task, *priority)?,
         TaskCommand::Claim { agent, run, lease } => decide_claim(task, *agent, *run, *lease, now)?,
         TaskCommand::Start { epoch } => {
             if has_begun(task, *epoch) {
@@ -350,6 +356,23 @@ pub fn decide(
     };
     check(task, &events)?;
     Ok(TaskDecision { events, permit: None })
+}
+
+/// What is asked of the task stays; only its place among others is another one.
+fn prioritise(task: &Task, priority: i32) -> Result<Vec<Event>, Error> {
+    if task.status.is_terminal() {
+        let message = format!("a task that is {} has no place among others", task.status.name());
+        return Err(Error::new(Code::IllegalTransition, message));
+    }
+    if task.spec.priority == priority {
+        return Ok(Vec::new());
+    }
+    let spec = TaskSpec {
+        priority,
+        ..(*task.spec).clone()
+    };
+    let detail = Detail::Task(Box::new(spec));
+    Ok(vec![Event::NodeUpdated { detail }])
 }
 
 fn decide_claim(
@@ -603,7 +626,9 @@ fn capped(findings: &[Finding]) -> Vec<Finding> {
 /// A decision never contains an event that its own state machine would refuse.
 fn check(task: &Task, events: &[Event]) -> Result<(), Error> {
     let mut state = task.clone();
-    for event in events {
+    // What is asked of a task is its Worknode's to change; its state stays.
+    let of_state = |event: &&Event| !matches!(event, Event::NodeUpdated { .. });
+    for event in events.iter().filter(of_state) {
         state = state.apply(event)?;
     }
     Ok(())

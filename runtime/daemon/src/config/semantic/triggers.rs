@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use worknode_core::bounds;
 use worknode_policies::{
+    gate::PLAN,
     names::{Suggestions, fits},
     plan::Plan,
 };
 use worknode_triggers::{
     Trigger, TriggerSpec, compile,
-    spec::{NotifySpec, SpawnSpec, TerminateSpec},
+    spec::{GateSpec, NotifySpec, SpawnSpec, TerminateSpec},
     trigger::Recipient,
     validate::{Cycle, cycles},
 };
@@ -86,6 +87,7 @@ impl<'a> Checker<'a> {
             spec.terminate.as_ref(),
             spec.notify.as_ref(),
         );
+        self.gates_on_commit(&path, spec.gate.as_ref());
         if let Some(deadline) = &spec.deadline {
             self.tasks_with_deadline(&path, &deadline.of);
             for (step, spec) in deadline.steps.iter().enumerate() {
@@ -96,6 +98,7 @@ impl<'a> Checker<'a> {
                     spec.terminate.as_ref(),
                     spec.notify.as_ref(),
                 );
+                self.gates_on_commit(&path, spec.gate.as_ref());
             }
         }
         match compile(spec) {
@@ -145,6 +148,20 @@ impl<'a> Checker<'a> {
             .map(Recipient::from)
         {
             self.agent(&format!("{path}.notify.to"), &agent);
+        }
+    }
+
+    /// A trigger's gates judge a commit that nobody handed in.
+    fn gates_on_commit(&mut self, path: &str, gate: Option<&GateSpec>) {
+        for (at, gate) in gate.into_iter().flat_map(|gate| &gate.gates).enumerate() {
+            let path = format!("{path}.gate.gates[{at}]");
+            if gate == PLAN {
+                let message = "this gate judges what somebody handed in, not a commit alone";
+                let hint = "a trigger can run the gate `tests`".to_owned();
+                self.problems.say(path, message, Some(hint));
+            } else {
+                known_gate(self.config, &path, gate, self.problems);
+            }
         }
     }
 

@@ -1,0 +1,416 @@
+//! What is due is judged, stored in few transactions, and only then begun.
+//!
+//! What one look at one trigger comes to is one bundle: stored together or not at all, so that the
+//! newest occurrence that is recorded tells up to when everything is.
+
+use std::sync::Arc;
+
+use worknode_core::{
+    bounds,
+    error::{Code, Error},
+    event::{Draft, Event, PanicStage, Principal, Record},
+    hlc::Hlc,
+    ids::NodeId,
+    time::Timestamp,
+};
+use worknode_triggers::{
+    Admission, Occurrence, Situation, SkipReason, admit,
+    trigger::{Action, When},
+};
+
+use super::{
+    State, chain,
+    deed::{self, Deed},
+    job::{Came, Job, Live, Stage, takes_time},
+    replace::Previous,
+    watch::agents_that,
+};
+use crate::guard::Readiness;
+
+/// Events of one transaction. Many are few writes to the disk; too many would let others wait.
+const TRANSACTION: usize = 512;
+/// Firings of one trigger that are under way at the same time. One more is skipped.
+pub(super) const LIVE: usize = bounds::TRIGGER_BATCH;
+
+/// An occurrence that is due, and what to do about it.
+#[derive(Clone, Debug)]
+pub(super) struct DueNow {
+    pub(super) place: usize,
+    pub(super) occurrence: Occurrence,
+    pub(super) due: Timestamp,
+    pub(super) action: Arc<Action>,
+    /// The task whose deadline it is about.
+    pub(super) task: Option<NodeId>,
+    /// The event that it fires on.
+    pub(super) event: Option<Hlc>,
+    /// Who fires it by hand.
+    pub(super) by: Option<Principal>,
+}
+
+/// What one look at one trigger comes to.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    pub(super) place: usize,
+    entries: Vec<Entry>,
+    /// Once it is stored, the trigger has been looked at up to here.
+    looked: Option<Timestamp>,
+}
+
+/// One occurrence in it.
+#[derive(Debug)]
+struct Entry {
+    drafts: Vec<Draft>,
+    /// Where it acts from, once it is stored.
+    fires: Option<Fires>,
+}
+
+#[derive(Debug)]
+struct Fires {
+    due: DueNow,
+    start: Start,
+}
+
+/// How a firing goes on once it is stored.
+#[derive(Debug)]
+enum Start {
+    /// Its deed is stored with it.
+    Stored,
+    /// It acts, after that is over.
+    Now(Vec<Previous>),
+    /// It waits.
+    Later,
+}
+
+impl Bundle {
+    pub(super) const fn of(place: usize, looked: Option<Timestamp>) -> Self {
+        Self {
+            place,
+            entries: Vec::new(),
+            looked,
+        }
+    }
+
+    fn events(&self) -> usize {
+        self.entries.iter().map(|entry| entry.drafts.len()).sum()
+    }
+
+    fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.entries.iter().flat_map(|entry| &entry.drafts)
+    }
+}
+
+impl State {
+    /// Adds an occurrence that is not acted on.
+    pub(super) fn pass_over(
+        &self,
+        bundle: &mut Bundle,
+        occurrence: &Occurrence,
+        due: Timestamp,
+        reason: SkipReason,
+    ) {
+        let event = Event::TriggerSkipped {
+            trigger: occurrence.trigger.clone(),
+            occurrence: occurrence.key.clone(),
+            due,
+            reason: reason.to_string(),
+        };
+        let drafts = vec![self.draft(&occurrence.trigger, None, event)];
+        bundle.entries.push(Entry { drafts, fires: None });
+    }
+
+    /// Adds occurrences that are not listed one by one.
+    pub(super) fn pass_over_many(
+        &self,
+        bundle: &mut Bundle,
+        trigger: &str,
+        until: Timestamp,
+        count: usize,
+        reason: SkipReason,
+    ) {
+        let event = Event::TriggerPassed {
+            trigger: trigger.to_owned(),
+            until,
+            count: count as u64,
+            reason: reason.to_string(),
+        };
+        let drafts = vec![self.draft(trigger, None, event)];
+        bundle.entries.push(Entry { drafts, fires: None });
+    }
+
+    /// Adds an occurrence that is due: it fires, or is skipped. Answers why it is skipped.
+    pub(super) async fn admit_to(&mut self, bundle: &mut Bundle, due: DueNow) -> Option<SkipReason> {
+        let admission = match self.objection(&due) {
+            Some(reason) => Admission::Skip(reason),
+            None => self.admission(&due),
+        };
+        let start = match admission {
+            Admission::Skip(reason) => {
+                self.pass_over(bundle, &due.occurrence, due.due, reason);
+                return Some(reason);
+            }
+            Admission::Start => Start::Now(Vec::new()),
+            Admission::ReplacePrevious => Start::Now(self.previous(due.place)),
+            Admission::Wait(_) => Start::Later,
+        };
+        let entry = self.fire(due, start).await;
+        bundle.entries.extend(entry);
+        None
+    }
+
+    /// What speaks against it before anything else is asked.
+    fn objection(&self, due: &DueNow) -> Option<SkipReason> {
+        let slot = self.slots.get(due.place)?;
+        if slot.live.len() >= LIVE {
+            return Some(SkipReason::TooMany);
+        }
+        if due
+            .event
+            .is_some_and(|event| chain::is_too_long(self.system.reader(), event))
+        {
+            return Some(SkipReason::Chain);
+        }
+        let condition = slot.trigger.terms().agents.as_ref()?;
+        let timed = matches!(slot.trigger.when(), When::Cron(_) | When::Every(_));
+        let nobody = timed && due.by.is_none() && agents_that(&self.system, condition).is_empty();
+        nobody.then_some(SkipReason::NoAgent)
+    }
+
+    fn admission(&self, due: &DueNow) -> Admission {
+        let Some(slot) = self.slots.get(due.place) else {
+            return Admission::Skip(SkipReason::Missed);
+        };
+        let situation = Situation {
+            // By hand it may act once more than it may.
+            fired: if due.by.is_some() { 0 } else { slot.fired() },
+            ..self.situation(due.place, &due.action)
+        };
+        admit(&slot.trigger, &situation)
+    }
+
+    /// How things stand for a trigger, apart from how often it has fired.
+    pub(super) fn situation(&self, place: usize, action: &Action) -> Situation {
+        let Some(slot) = self.slots.get(place) else {
+            return Situation::default();
+        };
+        Situation {
+            running: if takes_time(action) { slot.running() } else { 0 },
+            waiting: slot.live.iter().any(Live::is_waiting),
+            fired: 0,
+            panic: self.system.guard().blocks(PanicStage::Triggers),
+            quota: self.has_no_quota(slot.trigger.name(), action),
+        }
+    }
+
+    /// Does the provider give nothing more to the agent that would be started?
+    fn has_no_quota(&self, trigger: &str, action: &Action) -> bool {
+        let Action::Spawn(spec) = action else { return false };
+        let agent = deed::spawn::agent_of(&self.system, trigger, spec);
+        agent.is_some_and(|(node, agent)| {
+            let readiness = self
+                .system
+                .guard()
+                .readiness(node, &agent.spec, self.system.now());
+            readiness == Readiness::Later
+        })
+    }
+
+    /// A firing that is about to be stored. Nothing of it happens before.
+    async fn fire(&mut self, due: DueNow, start: Start) -> Option<Entry> {
+        let slot = self.slots.get_mut(due.place)?;
+        let job = Job {
+            trigger: Arc::clone(&slot.trigger),
+            occurrence: due.occurrence.clone(),
+            due: due.due,
+            action: Arc::clone(&due.action),
+            task: due.task,
+            event: due.event,
+            fired: Hlc::ZERO,
+            attempts: 0,
+            again: false,
+        };
+        if due.by.is_none() {
+            slot.unseen = slot.unseen.saturating_add(1);
+        }
+        let deed = match &start {
+            Start::Now(previous) if previous.is_empty() => deed::at_once(&self.system, &job).await,
+            _ => None,
+        };
+        let mut drafts = vec![self.draft(job.trigger.name(), due.event, job.fired_event(due.by.as_ref()))];
+        let stored = deed.is_some();
+        let goes_on = match deed {
+            None => true,
+            Some(Deed { drafts: deed, came }) => {
+                let goes_on = matches!(came, Came::Started(..));
+                drafts.extend(deed);
+                drafts.push(self.draft(job.trigger.name(), None, job.acted_event(came)));
+                goes_on
+            }
+        };
+        if goes_on {
+            let waits = matches!(start, Start::Later);
+            let stage = if waits {
+                Stage::Waiting
+            } else {
+                Stage::Acting(None)
+            };
+            if waits {
+                self.waiting.insert(due.place);
+            }
+            let slot = self.slots.get_mut(due.place)?;
+            slot.live.push(Live { job, stage });
+        }
+        let start = if stored { Start::Stored } else { start };
+        Some(Entry {
+            drafts,
+            fires: Some(Fires { due, start }),
+        })
+    }
+
+    /// A draft of what a trigger does; its Worknode is the team.
+    pub(super) fn draft(&self, trigger: &str, cause: Option<Hlc>, event: Event) -> Draft {
+        Draft {
+            node: self.system.team().node(),
+            by: Principal::Trigger {
+                name: trigger.to_owned(),
+            },
+            cause,
+            event,
+        }
+    }
+
+    /// Stores what was judged, in few transactions, and begins what is to be begun.
+    pub(super) async fn settle(&mut self, bundles: Vec<Bundle>) {
+        let mut storing = Vec::new();
+        for group in groups(bundles) {
+            let drafts: Vec<Draft> = group.iter().flat_map(Bundle::drafts).cloned().collect();
+            let system = self.system.clone();
+            // All at once: the journal makes one write to the disk of what waits together.
+            let stored = tokio::spawn(async move { system.store(drafts).await });
+            storing.push((group, stored));
+        }
+        for (group, stored) in storing {
+            let stored = stored
+                .await
+                .unwrap_or_else(|error| Err(Error::new(Code::Failed, error.to_string())));
+            match stored {
+                Ok(records) => self.stored(group, &records),
+                Err(error) if error.code == Code::AlreadyExists => self.settle_each(group).await,
+                Err(error) => self.not_stored(group, &error),
+            }
+        }
+    }
+
+    /// Something of the group is recorded already, by an earlier daemon. The others are not.
+    async fn settle_each(&mut self, group: Vec<Bundle>) {
+        let mut group = group.into_iter();
+        while let Some(bundle) = group.next() {
+            let Bundle {
+                place,
+                entries,
+                looked,
+            } = bundle;
+            let alone = |entries| Bundle {
+                place,
+                entries,
+                looked: None,
+            };
+            let mut entries = entries.into_iter();
+            while let Some(entry) = entries.next() {
+                let drafts = entry.drafts.clone();
+                let one = vec![alone(vec![entry])];
+                match self.system.store(drafts).await {
+                    Ok(records) => self.stored(one, &records),
+                    Err(error) if error.code == Code::AlreadyExists => drop(self.take_back(one)),
+                    Err(error) => {
+                        let rest = std::iter::once(alone(entries.collect()));
+                        let left = one.into_iter().chain(rest).chain(group).collect();
+                        return self.not_stored(left, &error);
+                    }
+                }
+            }
+            self.looked_at(place, looked);
+        }
+    }
+
+    fn looked_at(&mut self, place: usize, looked: Option<Timestamp>) {
+        if let (Some(looked), Some(slot)) = (looked, self.slots.get_mut(place)) {
+            slot.looked = slot.looked.max(looked);
+        }
+    }
+
+    fn stored(&mut self, group: Vec<Bundle>, records: &[Record]) {
+        let mut stamps = records.iter().filter_map(|record| match &record.event {
+            Event::TriggerFired { .. } => Some(record.at),
+            _ => None,
+        });
+        for bundle in group {
+            self.looked_at(bundle.place, bundle.looked);
+            for fires in bundle.entries.into_iter().filter_map(|entry| entry.fires) {
+                let Some(fired) = stamps.next() else { return };
+                let key = fires.due.occurrence.key;
+                if let Some(slot) = self.slots.get_mut(bundle.place)
+                    && let Some(live) = slot.live_mut(&key)
+                {
+                    live.job.fired = fired;
+                }
+                if let Start::Now(previous) = fires.start {
+                    self.begin(bundle.place, &key, previous);
+                }
+            }
+        }
+    }
+
+    /// It did not happen: nothing of it is left.
+    fn take_back(&mut self, group: Vec<Bundle>) -> Vec<DueNow> {
+        let mut back = Vec::new();
+        for bundle in group {
+            for fires in bundle.entries.into_iter().filter_map(|entry| entry.fires) {
+                if let Some(slot) = self.slots.get_mut(bundle.place) {
+                    slot.forget(&fires.due.occurrence.key);
+                    if fires.due.by.is_none() {
+                        slot.unseen = slot.unseen.saturating_sub(1);
+                    }
+                }
+                back.push(fires.due);
+            }
+        }
+        back
+    }
+
+    /// What cannot be stored does not act, and is tried again: the window stays open, and what
+    /// fired on an event is kept.
+    fn not_stored(&mut self, group: Vec<Bundle>, error: &Error) {
+        tracing::error!(%error, "firings could not be stored, and so did not act; they are tried again");
+        self.unstored = true;
+        let back = self.take_back(group);
+        let of_events = back.into_iter().filter(|due| due.by.is_none()).filter(|due| {
+            let slot = self.slots.get(due.place);
+            slot.is_some_and(|slot| matches!(slot.trigger.when(), When::Event(_)))
+        });
+        for due in of_events.collect::<Vec<_>>() {
+            if self.kept.len() < bounds::TRIGGER_BATCH {
+                self.kept.push(due);
+            } else {
+                tracing::error!(occurrence = %due.occurrence, "a firing is given up: too many wait to be stored");
+            }
+        }
+    }
+}
+
+/// As many bundles together as make a transaction.
+fn groups(bundles: Vec<Bundle>) -> Vec<Vec<Bundle>> {
+    let mut groups: Vec<Vec<Bundle>> = Vec::new();
+    let mut events = 0;
+    for bundle in bundles {
+        let more = bundle.events();
+        match groups.last_mut().filter(|_| events + more <= TRANSACTION) {
+            Some(group) => group.push(bundle),
+            None => {
+                groups.push(vec![bundle]);
+                events = 0;
+            }
+        }
+        events += more;
+    }
+    groups
+}

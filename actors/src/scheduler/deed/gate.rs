@@ -1,0 +1,64 @@
+//! Gates are run on a commit, beside those that judge submissions. What they find is the outcome.
+
+use worknode_core::{
+    error::{Code, Error},
+    git::CommitId,
+    verdict::Finding,
+};
+use worknode_triggers::spec::GateSpec;
+
+use super::text::filled;
+use crate::{
+    outside::failed,
+    policy::gate_on_commit,
+    scheduler::job::{Came, Job},
+    system::System,
+};
+
+/// Findings whose words are part of the outcome.
+const SHOWN: usize = 3;
+
+/// Runs them, one after the other.
+pub(super) async fn run(system: &System, job: &Job, spec: &GateSpec) -> Result<Came, Error> {
+    let on = spec
+        .on
+        .as_ref()
+        .map_or_else(|| system.team().base.clone(), |on| filled(system, job, on));
+    let commit = commit(system, &on).await?;
+    let mut words = Vec::new();
+    let mut passed = true;
+    for gate in &spec.gates {
+        let findings = gate_on_commit(system, gate, &commit).await?;
+        passed &= findings.is_empty();
+        words.push(told(gate, &findings));
+    }
+    let outcome = format!("{on} at {}: {}", commit.short(), words.join("; "));
+    Ok(if passed {
+        Came::Done(outcome)
+    } else {
+        Came::Failed(outcome)
+    })
+}
+
+fn told(gate: &str, findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return format!("{gate} passed");
+    }
+    let shown = findings.iter().take(SHOWN);
+    let shown: Vec<&str> = shown
+        .filter_map(|finding| finding.message.lines().next())
+        .collect();
+    format!("{gate} failed with {}: {}", findings.len(), shown.join(", "))
+}
+
+/// A commit by its full name, or what a branch is at.
+async fn commit(system: &System, on: &str) -> Result<CommitId, Error> {
+    if let Ok(commit) = on.parse::<CommitId>() {
+        return Ok(commit);
+    }
+    let tip = system.context().repository.base_tip(on).await;
+    tip.map_err(|error| {
+        let Error { message, .. } = failed(error);
+        Error::new(Code::NotFound, message).hint("name a branch, or a commit in full")
+    })
+}

@@ -1,0 +1,226 @@
+//! What a firing started is over: its run, its task, the time of what was raised.
+
+use std::collections::BTreeSet;
+
+use worknode_core::{
+    agent::{AgentCommand, ended},
+    command::Command,
+    event::{Event, Record},
+    firing::Started,
+    ids::NodeId,
+    node::Node,
+    run::{Receipt, RunStatus, StopCause},
+    task::{TaskCommand, TaskStatus},
+    time::Timestamp,
+};
+use worknode_triggers::{Admission, Situation, admit, trigger::Action};
+
+use super::{
+    State, deed,
+    job::{Came, Stage, bounded},
+    outcome,
+};
+use crate::system::System;
+
+/// How something ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) outcome: String,
+    pub(super) failed: bool,
+}
+
+impl End {
+    fn of_run(receipt: &Receipt) -> Self {
+        // Whom somebody stops has not failed.
+        let stopped = receipt.cause.as_ref().is_some_and(|cause| {
+            matches!(
+                cause,
+                StopCause::Requested { .. }
+                    | StopCause::Panic { .. }
+                    | StopCause::Shutdown
+                    | StopCause::Lingering
+            )
+        });
+        Self {
+            outcome: ended(receipt),
+            failed: !receipt.is_clean() && !stopped,
+        }
+    }
+
+    fn of_task(status: &TaskStatus) -> Option<Self> {
+        let failed = matches!(status, TaskStatus::Failed { .. });
+        status.is_terminal().then(|| Self {
+            outcome: format!("its task is {}", status.name()),
+            failed,
+        })
+    }
+}
+
+/// Is it over already, as the store has it?
+pub(super) fn already(system: &System, started: Started) -> Option<End> {
+    let gone = || End {
+        outcome: "it is not there any more".to_owned(),
+        failed: true,
+    };
+    match started {
+        Started::Run(run) => match system.reader().run(run) {
+            Ok(Some(stored)) => match &stored.run.status {
+                RunStatus::Exited { receipt } => Some(End::of_run(receipt)),
+                _ => None,
+            },
+            Ok(None) => Some(gone()),
+            Err(_) => None,
+        },
+        Started::Task(task) => match system.reader().node(task) {
+            Ok(Some(node)) => node.task().and_then(|task| End::of_task(&task.status)),
+            Ok(None) => Some(gone()),
+            Err(_) => None,
+        },
+        // Its time is on the agenda.
+        Started::Priority { .. } => None,
+    }
+}
+
+impl State {
+    /// Takes notice of ends. True when others may begin because of it.
+    pub(super) async fn note_end(&mut self, record: &Record) -> bool {
+        match &record.event {
+            Event::RunExited { run, receipt } => {
+                self.ended(Started::Run(*run), End::of_run(receipt)).await;
+                true
+            }
+            Event::TaskCompleted { .. } | Event::TaskFailed { .. } | Event::TaskCancelled { .. } => {
+                if let Some(end) = already(&self.system, Started::Task(record.node)) {
+                    self.ended(Started::Task(record.node), end).await;
+                }
+                false
+            }
+            Event::TaskSubmitted { .. } => {
+                self.end_of_work(record.node);
+                false
+            }
+            Event::PanicLifted { .. } | Event::PoolResumed { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Records the end of what a firing started.
+    pub(super) async fn ended(&mut self, started: Started, end: End) {
+        let Some((trigger, occurrence)) = self.running.get(&started).cloned() else {
+            return;
+        };
+        let event = Event::TriggerEnded {
+            trigger: trigger.clone(),
+            occurrence,
+            outcome: bounded(end.outcome),
+            failed: end.failed,
+        };
+        match self.system.store(vec![self.draft(&trigger, None, event)]).await {
+            Ok(_) => drop(self.running.remove(&started)),
+            Err(error) => {
+                tracing::error!(%error, trigger, "the end of a firing could not be stored; the next daemon does");
+            }
+        }
+    }
+
+    /// The task is handed in: whoever worked on it may end (`auto_terminate`).
+    fn end_of_work(&mut self, task: NodeId) {
+        let Some((trigger, occurrence)) = self.running.get(&Started::Task(task)) else {
+            return;
+        };
+        let slot = self.slots.place(trigger).and_then(|place| self.slots.get(place));
+        let live = slot.and_then(|slot| slot.live.iter().find(|live| live.key() == occurrence));
+        let Some(job) = live.map(|live| live.job.clone()) else {
+            return;
+        };
+        if matches!(job.action.as_ref(), Action::Spawn(spec) if spec.auto_terminate) {
+            let system = self.system.clone();
+            self.jobs
+                .spawn(async move { deed::spawn::end_worker(&system, &job, task).await });
+        }
+    }
+
+    /// What is on the agenda of the firings of one trigger: further attempts, ends of what was
+    /// raised.
+    pub(super) async fn step_live(&mut self, place: usize, now: Timestamp) {
+        let Some(slot) = self.slots.get(place) else { return };
+        let mut again = Vec::new();
+        let mut over = Vec::new();
+        for live in &slot.live {
+            match &live.stage {
+                Stage::Resting(until) if *until <= now => again.push(live.key().to_owned()),
+                Stage::Running(started @ Started::Priority { until, .. }) if *until <= now => {
+                    over.push((*started, live.job.fired));
+                }
+                _ => {}
+            }
+        }
+        for key in again {
+            self.begin(place, &key, Vec::new());
+        }
+        for (started, fired) in over {
+            take_back(&self.system, started, fired).await;
+            let end = End {
+                outcome: "taken back".to_owned(),
+                failed: false,
+            };
+            self.ended(started, end).await;
+        }
+    }
+
+    /// Whoever waits is asked again whether it still has to.
+    pub(super) async fn wake_waiting(&mut self, touched: &mut BTreeSet<usize>) {
+        for place in std::mem::take(&mut self.waiting) {
+            let Some(slot) = self.slots.get(place) else {
+                continue;
+            };
+            let waiting = slot.live.iter().filter(|live| live.is_waiting());
+            let waiting: Vec<_> = waiting.map(|live| live.job.clone()).collect();
+            for job in waiting {
+                let situation = Situation {
+                    waiting: false,
+                    ..self.situation(place, &job.action)
+                };
+                let admission = admit(&job.trigger, &situation);
+                if !matches!(admission, Admission::Wait(_)) {
+                    touched.insert(place);
+                }
+                match admission {
+                    Admission::Wait(_) => drop(self.waiting.insert(place)),
+                    Admission::Start => self.begin(place, &job.occurrence.key, Vec::new()),
+                    Admission::ReplacePrevious => {
+                        let previous = self.previous(place);
+                        self.begin(place, &job.occurrence.key, previous);
+                    }
+                    // A panic that skips others does not take back what was accepted.
+                    Admission::Skip(_) if situation.panic => drop(self.waiting.insert(place)),
+                    Admission::Skip(reason) => {
+                        let came = Came::Done(format!("not done: {reason}"));
+                        outcome::store(&self.system, &job, job.acted_event(came)).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The priority is again what it was, unless somebody has changed it meanwhile.
+pub(super) async fn take_back(system: &System, started: Started, fired: worknode_core::hlc::Hlc) {
+    let Started::Priority { task, from, .. } = started else {
+        return;
+    };
+    let open = |node: &Node| node.task().is_some_and(|task| !task.status.is_terminal());
+    match system.reader().node(task) {
+        Ok(Some(node)) if open(&node) => {}
+        _ => return,
+    }
+    let lower = Command::Task(TaskCommand::Prioritise { priority: from });
+    if let Err(error) = system.command_after(Some(fired), task, lower).await {
+        tracing::error!(%error, "a raised priority could not be taken back");
+    }
+}
+
+/// Ends the run of a firing, in the trigger's name.
+pub(super) const fn stop(cause: StopCause) -> Command {
+    Command::Agent(AgentCommand::StopRun { cause, grace: None })
+}
