@@ -49,11 +49,11 @@ pub async fn submit(
         .task()
         .and_then(|task| task.status.claim())
         .filter(|claim| claim.epoch == epoch);
-    if let Some(claim) = holder {
-        if let Err(refused) = take(system, claim, &commit).await {
-            note_refusal(system, &authority.principal, task, &refused).await;
-            return Err(refused);
-        }
+    if let Some(claim) = holder
+        && let Err(refused) = take(system, claim, &commit).await
+    {
+        note_refusal(system, &authority.principal, task, &refused).await;
+        return Err(refused);
     }
     // Without a hold this is refused, or repeats what was done: the task decides.
     system.ask(authority, task, hand_in, None).await
