@@ -2,11 +2,13 @@
 //!
 //! For each task in review one job asks [`landing::next_step`] what comes next, does it, and
 //! asks again, until it has to wait for somebody. Gates run beside each other up to a bound;
-//! landing happens one at a time, on top of whatever has landed meanwhile.
+//! landing happens one at a time, on top of whatever has landed meanwhile. Of several whose base
+//! has moved, the first takes the others along (`policy/queue.rs`).
 
 mod binding;
 mod gates;
 pub(crate) mod land;
+mod queue;
 
 pub(crate) use self::gates::gate_on_commit;
 
@@ -25,11 +27,15 @@ use worknode_core::{
     command::Command,
     error::{Code, Error},
     event::{Event, Record},
+    git::CommitId,
     ids::NodeId,
     node::{Kind, Node},
     task::{Task, TaskCommand, TaskStatus},
 };
-use worknode_policies::landing::{self, Candidate, Step};
+use worknode_policies::{
+    landing::{self, Candidate, Step},
+    signing::PublicKey,
+};
 
 use crate::{feed, membrane::Reply, store::all_of_kind, system::System, violations::note_findings};
 
@@ -62,6 +68,8 @@ struct Bench {
     judging: Semaphore,
     /// Held from the last look at the base branch to the landing.
     landing: Mutex<()>,
+    /// Those that may land.
+    queue: queue::Queue,
 }
 
 pub(crate) struct State {
@@ -88,6 +96,7 @@ impl Actor for Policy {
         let bench = Arc::new(Bench {
             judging: Semaphore::new(JUDGED_AT_ONCE),
             landing: Mutex::new(()),
+            queue: queue::Queue::default(),
         });
         Ok(State {
             system,
@@ -221,7 +230,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             continue;
         }
         let counted = what_counts(system, &node, state);
-        let command = match landing::next_step(&counted, &made.known, &base, &key) {
+        let command = match next_step(&counted, &made.known, &base, &key) {
             Step::Nothing | Step::AwaitReview(_) => return Ok(()),
             Step::MakeCandidate => {
                 made = land::make_candidate(system, &node, &base).await?;
@@ -253,6 +262,21 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
         // It was decided on this state, and so because of the event that made it.
         let decided = system.command_after(Some(node.updated), task, Command::Task(command));
         look_again_if_refused(decided.await)?;
+    }
+}
+
+/// What comes next. Who could land where gates saw it, and whose base has moved since, joins the queue:
+/// there it is judged again, with others that are in the same case.
+fn next_step(task: &Task, candidate: &Candidate, base: &CommitId, key: &PublicKey) -> Step {
+    let step = landing::next_step(task, candidate, base, key);
+    match (&step, candidate) {
+        (Step::MakeCandidate, Candidate::Made(seen)) => {
+            match landing::next_step(task, candidate, &seen.base, key) {
+                Step::Land(landing) => Step::Land(landing),
+                _ => step,
+            }
+        }
+        _ => step,
     }
 }
 

@@ -51,12 +51,12 @@ pub(super) async fn run(
     made: &Made,
     gates: &[String],
 ) -> Result<(), Error> {
-    let (Some(task), Candidate::Made(landing)) = (node.task(), &made.known) else {
+    let Candidate::Made(landing) = &made.known else {
         return Ok(());
     };
     let _place = bench.judging.acquire().await.map_err(failed)?;
     for name in gates {
-        let verdict = judge(system, node, &task.spec, landing, name).await?;
+        let verdict = judge(system, node, landing, name).await?;
         let passed = verdict.findings.is_empty();
         tracing::info!(gate = %name, tree = %landing.tree.short(), passed, "gate");
         let record = Command::Task(TaskCommand::RecordVerdict { verdict });
@@ -68,13 +68,17 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn judge(
+/// The verdict of one gate on one tree. It is not kept here.
+pub(super) async fn judge(
     system: &System,
     node: &Node,
-    spec: &TaskSpec,
     landing: &Landing,
     name: &str,
 ) -> Result<Verdict, Error> {
+    let Some(task) = node.task() else {
+        return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
+    };
+    let spec = &task.spec;
     let begun = Instant::now();
     let findings = match name {
         gate::PLAN => judge_plan(system, spec, landing).await?,

@@ -9,13 +9,16 @@ use worknode_core::{
     git::{CommitId, TreeId},
     ids::NodeId,
     node::{Kind, Node},
-    task::{Landing, Task, TaskCommand, TaskStatus},
+    task::{Landing, TaskCommand, TaskStatus},
     verdict::Finding,
 };
-use worknode_git::{LandError, Merged};
+use worknode_git::{Authorship, LandError, Merged};
 use worknode_policies::{landing::Candidate, pattern::Patterns};
 
-use super::{Bench, Made};
+use super::{
+    Bench, Made,
+    queue::{Turn, work_off},
+};
 use crate::{
     membrane::Reply,
     outside::{authorship, failed},
@@ -39,9 +42,8 @@ pub(super) async fn make_candidate(system: &System, node: &Node, base: &CommitId
         return Ok(Made::default());
     };
     let submitted = &review.submission.commit;
-    let authorship = authorship(system, &author(system, review.submission.agent)?)?;
-    let run = review.submission.run.map(|run| run.to_string());
-    let message = message(task, run.as_deref().unwrap_or("none of this runtime"));
+    let authorship = author_of(system, node)?;
+    let message = text(node);
     let merged = system
         .context()
         .store
@@ -83,33 +85,59 @@ pub(super) async fn make_candidate(system: &System, node: &Node, base: &CommitId
     })
 }
 
-fn message(task: &Task, run: &str) -> String {
+/// What the commit of a submission says before anybody has judged it.
+pub(super) fn text(node: &Node) -> String {
+    let Some(task) = node.task() else {
+        return node.name.clone();
+    };
+    let run = match &task.status {
+        TaskStatus::InReview(review) => review.submission.run.map(|run| run.to_string()),
+        _ => None,
+    };
     format!(
-        "{}\n\nWorknode-Task: {}\nWorknode-Run: {run}\n",
-        task.spec.title, task.spec.key
+        "{}\n\nWorknode-Task: {}\nWorknode-Run: {}\n",
+        task.spec.title,
+        task.spec.key,
+        run.as_deref().unwrap_or("none of this runtime")
     )
 }
 
+/// Author and committer of a submission.
+pub(super) fn author_of(system: &System, node: &Node) -> Result<Authorship, Error> {
+    let author = match node.task().map(|task| &task.status) {
+        Some(TaskStatus::InReview(review)) => author(system, review.submission.agent)?,
+        _ => "worknode".to_owned(),
+    };
+    authorship(system, &author)
+}
+
+/// Where the base branch is now.
+pub(super) async fn tip(system: &System) -> Result<CommitId, Error> {
+    let context = system.context();
+    let tip = context.repository.base_tip(&context.team.base).await;
+    tip.map_err(failed)
+}
+
 /// The candidate as the commit that lands: the same tree on the same base, and a message that names
-/// who made it, who agreed, and by which verdicts.
+/// who made it, who agreed, and by which verdicts; or, of several that land together, on the one
+/// `onto` which it was put, which has the tree of its base.
 pub(super) async fn sign_off(
     system: &System,
-    task: &Task,
+    node: &Node,
     candidate: &worknode_git::Candidate,
+    onto: Option<&CommitId>,
 ) -> Result<worknode_git::Candidate, Error> {
-    let TaskStatus::InReview(review) = &task.status else {
+    let Some((task, TaskStatus::InReview(review))) = node.task().map(|task| (task, &task.status)) else {
         return Ok(candidate.clone());
     };
-    let author = author(system, review.submission.agent)?;
-    let run = review.submission.run.map(|run| run.to_string());
-    let mut text = message(task, run.as_deref().unwrap_or("none of this runtime"));
+    let mut text = text(node);
     let mut add = |name: &str, value: &str| {
         text.push_str(name);
         text.push_str(": ");
         text.push_str(value);
         text.push('\n');
     };
-    add("Worknode-Author", &author);
+    add("Worknode-Author", &author(system, review.submission.agent)?);
     for word in review.words(task.spec.approval) {
         add("Worknode-Approved-By", &word.by.to_string());
     }
@@ -119,11 +147,9 @@ pub(super) async fn sign_off(
             add("Worknode-Verdict", &format!("{gate} passed {signature}"));
         }
     }
-    let store = &system.context().store;
-    let reworded = store
-        .reworded(candidate, &text, &authorship(system, &author)?)
-        .await;
-    reworded.map_err(failed)
+    let (store, by) = (&system.context().store, author_of(system, node)?);
+    let base = onto.unwrap_or_else(|| candidate.base());
+    store.reworded(candidate, base, &text, &by).await.map_err(failed)
 }
 
 /// Whose work it is: an agent of ours, or somebody outside.
@@ -143,24 +169,40 @@ pub(super) async fn land(
     landing: Landing,
     made: &mut Made,
 ) -> Result<bool, Error> {
-    let context = system.context();
     system.guard().allows(PanicStage::Landings).await;
-    let _one_at_a_time = bench.landing.lock().await;
-    let base = context
-        .repository
-        .base_tip(&context.team.base)
-        .await
-        .map_err(failed)?;
-    let Some(candidate) = made.git.take().filter(|_| base == landing.base) else {
-        note_moved_base(system, &landing.base, &base).await?;
+    let Some(candidate) = made.git.take() else {
         *made = Made::default();
         return Ok(true);
     };
+    let mut turn = bench.queue.join(task, &candidate);
+    let _one_at_a_time = bench.landing.lock().await;
+    if let Ok(turn) = turn.try_recv() {
+        *made = Made::default();
+        return Ok(turn == Turn::LookAgain);
+    }
+    let base = tip(system).await?;
+    if base != landing.base {
+        note_moved_base(system, &landing.base, &base).await?;
+        *made = Made::default();
+        work_off(system, bench).await?;
+        return Ok(turn.try_recv() != Ok(Turn::Landed));
+    }
+    bench.queue.leave(task);
+    land_alone(system, task, landing, candidate, made).await
+}
+
+/// The branch is where gates saw it: one step, and the work is on it.
+async fn land_alone(
+    system: &System,
+    task: NodeId,
+    landing: Landing,
+    candidate: worknode_git::Candidate,
+    made: &mut Made,
+) -> Result<bool, Error> {
+    let context = system.context();
     let node = system.reader().node(task)?;
-    let Some(state) = node.as_ref().and_then(Node::task) else {
-        return Ok(false);
-    };
-    let candidate = sign_off(system, state, &candidate).await?;
+    let Some(node) = node else { return Ok(false) };
+    let candidate = sign_off(system, &node, &candidate, None).await?;
     let landing = Landing {
         commit: candidate.commit().clone(),
         ..landing
@@ -174,7 +216,7 @@ pub(super) async fn land(
     else {
         return Err(Error::new(Code::Refused, "the task gave no permit to land"));
     };
-    let context_tree = landing.tree.clone();
+    let tree = landing.tree.clone();
     let outcome = context
         .repository
         .land(permit, candidate, &context.team.base, &context.store)
@@ -187,7 +229,7 @@ pub(super) async fn land(
                 commit: landed.commit,
             };
             system.command(task, Command::Task(complete)).await?;
-            tell_those_at_work(system, &[task], &landing.base, &context_tree).await;
+            tell_those_at_work(system, &[task], &landing.base, &tree).await;
             Ok(false)
         }
         Err(error) => {
@@ -203,7 +245,7 @@ pub(super) async fn land(
 
 /// Those who work on files that have just changed under them hear of it: what they hand in is merged
 /// onto the new base, and may not fit any more.
-async fn tell_those_at_work(system: &System, landed: &[NodeId], base: &CommitId, tree: &TreeId) {
+pub(super) async fn tell_those_at_work(system: &System, landed: &[NodeId], base: &CommitId, tree: &TreeId) {
     if let Err(error) = try_to_tell(system, landed, base, tree).await {
         tracing::warn!(%error, "who works on what has just changed could not be told");
     }
@@ -250,7 +292,7 @@ async fn try_to_tell(
 
 /// A base that moved is merged and judged again at once; what a person must clear away is
 /// told, and looked at again after a while.
-async fn wait_if_in_the_way(system: &System, error: &LandError) -> Result<bool, Error> {
+pub(super) async fn wait_if_in_the_way(system: &System, error: &LandError) -> Result<bool, Error> {
     match error {
         LandError::BaseMoved { .. } => {}
         LandError::WorkTreeInTheWay { .. } | LandError::Locked { .. } | LandError::Busy { .. } => {

@@ -9,6 +9,8 @@
 //! would have landed one by one. Where something later mends what is broken earlier, both land
 //! together: their common tree passed.
 
+use worknode_core::task::Landing;
+
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -130,11 +132,45 @@ impl Batches {
     }
 }
 
+/// Landings that were begun, those that go on top of each other as the one step that they are: from
+/// the base of the first to the last.
+#[must_use]
+pub fn joined(begun: &[Landing]) -> Vec<Landing> {
+    let is_bottom = |one: &&Landing| !begun.iter().any(|other| other.commit == one.base);
+    let joined = begun.iter().filter(is_bottom).map(|bottom| {
+        let (mut top, mut steps) = (bottom, 0);
+        // Each goes on top of another; a circle, which cannot be, would end here, too.
+        while let Some(above) = begun.iter().find(|other| other.base == top.commit)
+            && steps < begun.len()
+        {
+            (top, steps) = (above, steps + 1);
+        }
+        Landing {
+            base: bottom.base.clone(),
+            ..top.clone()
+        }
+    });
+    joined.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::{commit, tree};
+
+    #[test]
+    fn p5_what_lands_in_one_step_is_taken_back_in_one() {
+        let landing = |base, own| Landing {
+            tree: tree(9),
+            commit: commit(own),
+            base: commit(base),
+        };
+        let begun = [landing(2, 3), landing(1, 2), landing(7, 8), landing(3, 4)];
+        assert_eq!(joined(&begun), [landing(1, 4), landing(7, 8)]);
+        assert!(joined(&[]).is_empty());
+    }
 
     /// Works a queue off. `passes` says what gates would say of these, on top of each other.
     fn work_off(members: usize, most: usize, passes: impl Fn(&[usize]) -> bool) -> (Vec<usize>, usize) {

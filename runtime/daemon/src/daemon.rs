@@ -24,6 +24,7 @@ use worknode_core::{
 };
 use worknode_git::{Git, Repository, Store};
 use worknode_journal::Journal;
+use worknode_policies::landing::batch::joined;
 
 use crate::{
     config::{Loaded, TRIGGERS_FOLDER},
@@ -281,11 +282,11 @@ async fn take_back_landings(dir: &Path, repository: &Repository, base: &str) {
     let landings = tasks
         .iter()
         .filter_map(|node| match node.task().map(|task| &task.status) {
-            Some(TaskStatus::InReview(review)) => review.landing.as_ref(),
+            Some(TaskStatus::InReview(review)) => review.landing.clone(),
             _ => None,
         });
-    for landing in landings {
-        match repository.take_back(base, landing).await {
+    for landing in joined(&landings.collect::<Vec<_>>()) {
+        match repository.take_back(base, &landing).await {
             Ok(()) => tracing::info!(commit = %landing.commit, "took back a landing that was cut off"),
             Err(error) => tracing::warn!(%error, "a landing that was cut off could not be taken back"),
         }

@@ -49,10 +49,11 @@ impl Candidate {
         &self.submitted
     }
 
-    /// The same work as another commit.
-    pub(crate) fn with_commit(&self, commit: CommitId) -> Self {
+    /// The same work as another commit, on `base`.
+    pub(crate) fn with_commit(&self, commit: CommitId, base: &CommitId) -> Self {
         Self {
             commit,
+            base: base.clone(),
             ..self.clone()
         }
     }

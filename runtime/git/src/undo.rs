@@ -44,21 +44,20 @@ impl Store {
         Ok(commit)
     }
 
-    /// The same candidate with another message: the same tree on the same base, so that every verdict
-    /// on it stands.
+    /// The same candidate with another message, on `base`: its own, or a commit of the same tree. Every
+    /// verdict on its tree stands.
     ///
     /// # Errors
     /// When git fails.
     pub async fn reworded(
         &self,
         candidate: &Candidate,
+        base: &CommitId,
         message: &str,
         authorship: &Authorship,
     ) -> Result<Candidate, GitError> {
-        let commit = self
-            .commit(candidate.tree(), candidate.base(), message, authorship)
-            .await?;
-        let reworded = candidate.with_commit(commit);
+        let commit = self.commit(candidate.tree(), base, message, authorship).await?;
+        let reworded = candidate.with_commit(commit, base);
         self.note(reworded.kept_as(), reworded.commit()).await?;
         Ok(reworded)
     }

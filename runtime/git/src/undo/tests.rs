@@ -48,7 +48,7 @@ async fn p3_another_message_is_the_same_tree_on_the_same_base() {
     let candidate = world.writing("new", "new\n").await;
     let reworded = world
         .store
-        .reworded(&candidate, "Other words", &authorship())
+        .reworded(&candidate, candidate.base(), "Other words", &authorship())
         .await
         .unwrap();
     assert_eq!(
