@@ -21,6 +21,7 @@ mod due;
 mod exits;
 mod keep;
 mod kills;
+mod landings;
 mod live;
 mod measure;
 mod membranes;
@@ -74,6 +75,7 @@ const BENCHMARKS: [(&str, Run); 14] = [
     ("exits", exits::run),
     ("kills", kills::run),
     ("claims", claims::run),
+    ("landings", landings::run),
     ("live-runs", live::run),
     ("adoption", adoption::run),
     ("continue", memory::run),

@@ -102,7 +102,7 @@ const ATTEMPTS: &[(&str, &str, &str, &str)] = &[
     (
         "submodule",
         r#"["**"]"#,
-        "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),vendored",
+        "git init -q vendored; git -C vendored -c user.name=x -c user.email=x@x.invalid commit -q --allow-empty -m x",
         "plan.submodule",
     ),
     (
@@ -455,7 +455,7 @@ async fn p3_p9_what_words_can_do_is_refused_and_kept() {
     };
     assert_eq!(ask(coder, approve.clone()).await, Err(Code::Forbidden));
     assert_eq!(ask(boss, approve).await, Err(Code::Forbidden));
-    assert!(violations(&within).await >= 5, "who tried is kept");
+    assert!(violations(&within).await >= 3, "who tried is kept");
     within.runtime.shutdown("the test is over").await;
 }
 

@@ -82,3 +82,63 @@ fn p5_uncommitted_work_of_a_person_is_never_overwritten() {
     assert_eq!(scene.read("work.txt"), "work\n");
     scene.worknode(&["down"]).ok();
 }
+
+/// Eight at once: the first lands, the others find that their base has moved and land together.
+const CROWD: &str = r#"
+[team]
+name = "crowd"
+
+[limits]
+agents = 8
+
+[gate.tests]
+command = ["sh", "tests/run.sh"]
+
+[[agent]]
+name = "worker"
+count = 8
+command = ["sh", "-c", """
+while ! test -e "$SCENE/go"; do sleep 0.1; done
+echo "$WORKNODE_TASK" > "$WORKNODE_TASK.txt"
+case $WORKNODE_TASK in t3) echo x > broken;; esac
+git add . && git commit -qm work
+"""]
+pass_env = ["SCENE"]
+
+[[phase]]
+name = "all"
+"#;
+
+#[test]
+fn p3_several_whose_base_has_moved_land_together_and_the_broken_one_does_not() {
+    let mut team = CROWD.to_owned();
+    for nth in 0..8 {
+        team.push_str(&format!(
+            "[[phase.task]]\nid = \"t{nth}\"\ntitle = \"T{nth}\"\nprompt = \"Write it\"\nfiles = [\"t{nth}.txt\", \"broken\"]\nmax_attempts = 1\n"
+        ));
+    }
+    let scene = Scene::with_team(&team);
+    let up = worknode_tests::program::command(scene.path())
+        .args(["up", "-d"])
+        .env("SCENE", scene.path())
+        .output();
+    assert!(up.unwrap().status.success());
+    wait_for("the agents to work", || scene.count("task_started") == 8);
+    scene.write("go", "");
+    wait_for("all but one to land", || scene.count("task_completed") == 7);
+    scene.wait_for_task("t3", "failed");
+    let mut landed = scene.landed();
+    landed.sort();
+    assert_eq!(landed, ["T0", "T1", "T2", "T4", "T5", "T6", "T7", "seed", "team"]);
+    assert!(!scene.file("broken").exists());
+    for nth in [0, 1, 2, 4, 5, 6, 7] {
+        assert_eq!(scene.read(&format!("t{nth}.txt")), format!("t{nth}\n"));
+    }
+    // Each commit is on top of the one before, and changes what its own plan names.
+    let changed = scene.git(&["log", "--reverse", "--format=%s", "--name-only", "main", "-7"]);
+    for nth in [0, 1, 2, 4, 5, 6, 7] {
+        assert!(changed.contains(&format!("T{nth}\n\nt{nth}.txt")), "{changed}");
+    }
+    scene.worknode(&["audit", "verify"]).ok();
+    scene.worknode(&["down"]).ok();
+}
