@@ -30,10 +30,10 @@ const TOGETHER: usize = 16;
 const GATE: &str = "sleep 0.2; ! ls | grep -q bad\n";
 
 pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
-    let count = bench.load(100, 10);
+    let count: u16 = bench.load(100, 10);
     bench.tokio.block_on(async {
-        let alone = settle(count, 1).await?;
-        let batched = settle(count, TOGETHER).await?;
+        let alone = settle(count.into(), 1).await?;
+        let batched = settle(count.into(), TOGETHER).await?;
         if alone.landed != batched.landed {
             return Err("batches landed others than one by one".into());
         }
@@ -45,8 +45,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
         Ok(vec![Figure {
             what: "landings, time for each submission".into(),
             unit: Unit::Seconds,
-            ours: batched.seconds / count as f64,
-            baseline: alone.seconds / count as f64,
+            ours: batched.seconds / f64::from(count),
+            baseline: alone.seconds / f64::from(count),
             load,
         }])
     })
