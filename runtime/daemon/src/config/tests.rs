@@ -344,7 +344,7 @@ fn everything_means_what_it_says() {
         })
         .collect();
     let expected = [
-        ("schema", Approval::Operator, 2, true),
+        ("schema", Approval::Quorum(2), 2, true),
         ("api", Approval::Validation, 2, true),
     ];
     assert_eq!(approvals, expected);
