@@ -27,6 +27,10 @@ contention *ARGS:
 faults *ARGS:
     cargo test --package worknode --features faults --test faults -- {{ARGS}}
 
+# What is measured of functions, compared with lizard (`pip install lizard`) over the folders named.
+accuracy *ARGS:
+    python3 tests/accuracy/compare.py {{ARGS}}
+
 # Formatting, lints, documentation, unused duplicates: nothing may be left to say.
 check:
     cargo fmt --all --check

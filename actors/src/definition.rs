@@ -48,6 +48,10 @@ pub struct TeamDefinition {
     pub plan_digest: String,
     /// How the `tests` gate is run, when the team has one.
     pub tests: Option<TestsDefinition>,
+    /// What the gates are told.
+    pub gates: Arc<worknode_gates::settings::All>,
+    /// Directories that programs of gates may write beside their checkouts. They need not be there.
+    pub gate_writes: Vec<PathBuf>,
     /// Gates of a task that names none.
     pub default_gates: Vec<String>,
     /// The kinds of Worknodes that the configuration declares.
@@ -87,6 +91,12 @@ pub struct TestsDefinition {
     pub sandbox: SandboxMode,
     /// Directories that it may write beside its checkout. They need not be there.
     pub writes: Vec<PathBuf>,
+    /// Reports that it writes beside its output, relative to the checkout.
+    pub reports: Vec<String>,
+    /// How often it is run again when it fails.
+    pub reruns: u32,
+    /// Whether it must tell which tests ran.
+    pub counted: bool,
 }
 
 /// One agent of the team.

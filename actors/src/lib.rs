@@ -63,6 +63,7 @@ mod fault;
 mod feed;
 pub mod guard;
 pub mod inbox;
+pub mod inspect;
 pub mod keeper;
 pub mod membrane;
 pub mod memory;

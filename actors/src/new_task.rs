@@ -106,10 +106,8 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
         let missing: Vec<String> = team.default_gates.iter().filter(missing).cloned().collect();
         gates.splice(0..0, missing);
     }
-    if let Some(gate) = gates
-        .iter()
-        .find(|gate| !worknode_policies::gate::GATES.contains(&gate.as_str()))
-    {
+    let known = worknode_gates::judge::names(&team.gates);
+    if let Some(gate) = gates.iter().find(|gate| !known.contains(gate)) {
         return Err(usage(&format!("there is no gate `{gate}`")));
     }
     if system.reader().count(&Kind::Task, &OPEN)? >= bounds::PENDING_TASKS {

@@ -18,14 +18,15 @@
 //! number of tools, and for each: name · version
 //! ```
 //!
-//! A `?` is a number 0, or 1 and the field. A line is its decimal digits.
+//! A `?` is a number 0, or 1 and the field. A line is its decimal digits. After the rule of a finding
+//! that does not count stand a zero byte and `warning` or `waived`.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use worknode_core::{
     bounds,
     git::{CommitId, TreeId},
     task::TaskSpec,
-    verdict::{Bound, Finding, Outcome, Verdict},
+    verdict::{Bound, Finding, Outcome, Verdict, Weight},
 };
 
 pub use crate::signing::{PublicKey, SigningKeys};
@@ -72,10 +73,10 @@ pub struct NotGenuine {
     pub tree: TreeId,
 }
 
-/// Signs a judgement. It passed when, and only when, there is nothing that it objects to.
+/// Signs a judgement. It passed when, and only when, nothing that was found fails it.
 #[must_use]
 pub fn sign(keys: &SigningKeys, judgement: Judgement) -> Verdict {
-    let outcome = if judgement.findings.is_empty() {
+    let outcome = if !judgement.findings.iter().any(|finding| finding.weight.fails()) {
         Outcome::Passed
     } else {
         Outcome::Failed
@@ -115,6 +116,15 @@ pub fn verify(verdict: &Verdict, key: &PublicKey) -> Result<(), NotGenuine> {
     }
 }
 
+/// The rule, and that the finding does not count when it does not. No rule has a zero byte.
+fn rule(finding: &Finding) -> String {
+    match finding.weight {
+        Weight::Error => finding.rule.replace('\0', ""),
+        Weight::Warning => format!("{}\0warning", finding.rule.replace('\0', "")),
+        Weight::Waived => format!("{}\0waived", finding.rule.replace('\0', "")),
+    }
+}
+
 fn message(verdict: &Verdict) -> Message {
     let outcome: &[u8] = match verdict.outcome {
         Outcome::Passed => b"passed",
@@ -133,7 +143,7 @@ fn message(verdict: &Verdict) -> Message {
         .fold(head, |message, finding| {
             let line = finding.line.map(|line| line.to_string());
             message
-                .bytes(finding.rule.as_bytes())
+                .bytes(rule(finding).as_bytes())
                 .optional(finding.file.as_deref().map(str::as_bytes))
                 .optional(line.as_deref().map(str::as_bytes))
                 .bytes(finding.message.as_bytes())
@@ -192,7 +202,9 @@ pub fn evidence_digest(findings: &[Finding], material: &[u8]) -> String {
 }
 
 /// The findings that fit, the first ones first. The first always does.
-fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
+    // What does not fit is never what fails.
+    findings.sort_by_key(|finding| !finding.weight.fails());
     let mut room = FINDINGS_BYTES;
     findings
         .into_iter()
@@ -203,6 +215,7 @@ fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
             line: finding.line,
             message: text::clipped(&finding.message, TEXT_BYTES),
             hint: finding.hint.map(|hint| text::clipped(&hint, 4096)),
+            weight: finding.weight,
         })
         .enumerate()
         .take_while(|(i, finding)| {
@@ -268,6 +281,18 @@ mod tests {
     fn p3_a_verdict_with_findings_has_not_passed() {
         assert_eq!(sign(&keys(), judgement(vec![])).outcome, Outcome::Passed);
         assert_eq!(sign(&keys(), judgement(vec![finding()])).outcome, Outcome::Failed);
+        let only_told = Finding {
+            weight: Weight::Warning,
+            ..finding()
+        };
+        assert_eq!(
+            sign(&keys(), judgement(vec![only_told.clone()])).outcome,
+            Outcome::Passed
+        );
+        assert_eq!(
+            sign(&keys(), judgement(vec![only_told, finding()])).outcome,
+            Outcome::Failed
+        );
     }
 
     #[test]

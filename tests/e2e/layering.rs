@@ -16,9 +16,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("worknode-process", &["worknode-core"]),
     ("worknode-git", &["worknode-core", "worknode-policies"]),
     (
+        "worknode-gates",
+        &["worknode-core", "worknode-policies", "worknode-query"],
+    ),
+    (
         "worknode-actors",
         &[
             "worknode-core",
+            "worknode-gates",
             "worknode-git",
             "worknode-journal",
             "worknode-policies",
@@ -33,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "worknode-actors",
             "worknode-core",
+            "worknode-gates",
             "worknode-git",
             "worknode-journal",
             "worknode-policies",
@@ -48,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worknode-actors",
             "worknode-core",
             "worknode-daemon",
+            "worknode-gates",
             "worknode-git",
             "worknode-journal",
             "worknode-policies",
@@ -73,6 +80,8 @@ const KEPT: &[(&str, &[&str])] = &[
     ("clap", &["worknode"]),
     ("inotify", &["worknode-daemon"]),
     ("rmcp", &["worknode-daemon"]),
+    ("tree-sitter", &["worknode-gates"]),
+    ("quick-xml", &["worknode-gates"]),
 ];
 
 /// Crates that must stay pure: no runtime, no files, no clock.
@@ -82,6 +91,7 @@ const PURE: &[&str] = &[
     "worknode-triggers",
     "worknode-policies",
     "worknode-profiles",
+    "worknode-gates",
 ];
 const IMPURE: &[&str] = &["tokio", "ractor", "axum", "rusqlite", "rustix", "getrandom"];
 

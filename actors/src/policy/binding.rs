@@ -30,7 +30,7 @@ fn config(system: &System, spec: &TaskSpec, gate: &str) -> String {
 fn settings(team: &TeamDefinition, gate: &str) -> String {
     match gate {
         gate::TESTS => format!("{:?}", team.tests),
-        _ => String::new(),
+        _ => format!("{:?} {:?}", team.gates, team.tests),
     }
 }
 

@@ -1,49 +1,62 @@
 //! Running gates on a candidate.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod boxed;
 
-use tokio::time::Instant;
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use worknode_core::{
-    bounds,
     command::Command,
     error::{Code, Error},
     git::CommitId,
     node::Node,
     task::{Landing, TaskCommand, TaskSpec},
-    verdict::{Finding, Verdict},
+    verdict::{Finding, Outcome, Verdict},
+};
+use worknode_gates::{
+    change::ChangeSet,
+    gate::paths,
+    judge::{Outcome as Judged, Profiles, of_files, settle},
+    settings::Scope,
 };
 use worknode_policies::{
     change::Change,
-    gate::{self, plan_gate, tests_gate},
+    gate::{self, plan_gate},
     landing::Candidate,
     verdict::{Judgement, sign},
 };
-use worknode_process::{
-    DEFAULT_ENV, ExitStatus, Input, Limits, RunRequest, SpawnSpec, clean_env, run_to_end, sandbox::Sandbox,
-};
-use worknode_profiles::profile::SandboxMode;
 
+use self::boxed::Boxed;
 use super::{Bench, Made, binding};
 use crate::{
-    definition::TestsDefinition,
-    keeper::{MARK, existing, shim_secret},
-    outside::{failed, tail},
+    inspect::{change_set, of_program},
+    outside::failed,
     system::System,
 };
 
-/// Bytes kept of what a gate's command writes.
-const OUTPUT: u64 = 4 * 1024 * 1024;
-/// How long a gate's command goes on without a daemon: nobody asks for its answer any more.
-const ORPHANED: Duration = Duration::from_secs(5);
-/// Bytes of it that are read for the findings.
-const TAIL: u64 = 64 * 1024;
+/// Gates of one submission that run at the same time: each program has a checkout of its own.
+const AT_ONCE: usize = 4;
 
-/// Runs `gates` in their order and records each verdict. After a failed plan gate the others
-/// are not run: what changed outside the plan is not executed.
+/// What the gates of one submission share.
+#[derive(Clone)]
+struct Shared {
+    node: Arc<Node>,
+    spec: Arc<TaskSpec>,
+    looked: Looked,
+    places: Arc<Semaphore>,
+}
+
+/// A tree that gates judge, and what changed in it.
+#[derive(Clone)]
+struct Looked {
+    system: System,
+    landing: Arc<Landing>,
+    change: Arc<ChangeSet>,
+    profiles: Arc<Profiles>,
+}
+
+/// Runs `gates` and records each verdict. The plan gate comes first: after it failed the others are
+/// not run, because what changed outside the plan is not executed. The others run beside each other.
 pub(super) async fn run(
     system: &System,
     bench: &Bench,
@@ -55,15 +68,23 @@ pub(super) async fn run(
         return Ok(());
     };
     let _place = bench.judging.acquire().await.map_err(failed)?;
-    for name in gates {
-        let verdict = judge(system, node, landing, name).await?;
-        let passed = verdict.findings.is_empty();
-        tracing::info!(gate = %name, tree = %landing.tree.short(), passed, "gate");
-        let record = Command::Task(TaskCommand::RecordVerdict { verdict });
-        system.command_after(Some(node.updated), node.id, record).await?;
-        if !passed && name == gate::PLAN {
-            break;
+    let (plan, others): (Vec<&String>, Vec<&String>) = gates.iter().partition(|name| *name == gate::PLAN);
+    let shared = Shared::of(system, node, landing).await?;
+    for name in plan {
+        let verdict = shared.judge(name).await?;
+        let passed = verdict.outcome == Outcome::Passed;
+        shared.record(verdict).await?;
+        if !passed {
+            return Ok(());
         }
+    }
+    let mut running = JoinSet::new();
+    for name in others {
+        let (shared, name) = (shared.clone(), name.clone());
+        running.spawn(async move { shared.judge(&name).await });
+    }
+    while let Some(verdict) = running.join_next().await {
+        shared.record(verdict.map_err(failed)??).await?;
     }
     Ok(())
 }
@@ -75,33 +96,118 @@ pub(super) async fn judge(
     landing: &Landing,
     name: &str,
 ) -> Result<Verdict, Error> {
-    let Some(task) = node.task() else {
-        return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
-    };
-    let spec = &task.spec;
-    let begun = Instant::now();
-    let findings = match name {
-        gate::PLAN => judge_plan(system, spec, landing).await?,
-        gate::TESTS => judge_tests(system, landing).await?,
-        other => {
-            return Err(Error::new(
-                Code::InvalidConfig,
-                format!("there is no gate `{other}`"),
-            ));
-        }
-    };
-    let judgement = Judgement {
-        gate: name.to_owned(),
-        tree: landing.tree.clone(),
-        commit: landing.commit.clone(),
-        bound: binding::bound(system, node, landing, name, &findings),
-        findings,
-        took_ms: worknode_core::time::millis(begun.elapsed()),
-    };
-    Ok(sign(&system.context().keys, judgement))
+    Shared::of(system, node, landing).await?.judge(name).await
 }
 
-/// What a gate finds on a commit that nobody handed in.
+/// The configuration was checked when it was read, so this is a defect.
+fn mistaken(bad: Vec<worknode_gates::judge::BadSettings>) -> Error {
+    let first = bad.first().map_or_else(String::new, ToString::to_string);
+    Error::new(Code::InvalidConfig, format!("the gates have mistakes: {first}"))
+}
+
+impl Shared {
+    async fn of(system: &System, node: &Node, landing: &Landing) -> Result<Self, Error> {
+        let Some(task) = node.task() else {
+            return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
+        };
+        let everything = system.team().gates.gates.scope == Scope::All;
+        Ok(Self {
+            node: Arc::new(node.clone()),
+            spec: Arc::clone(&task.spec),
+            looked: Looked::at(system, landing, everything).await?,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        })
+    }
+
+    async fn record(&self, verdict: Verdict) -> Result<(), Error> {
+        let passed = verdict.outcome == Outcome::Passed;
+        tracing::info!(gate = %verdict.gate, tree = %self.looked.landing.tree.short(), passed, "gate");
+        let record = Command::Task(TaskCommand::RecordVerdict { verdict });
+        let recorded = self
+            .looked
+            .system
+            .command_after(Some(self.node.updated), self.node.id, record);
+        recorded.await.map(drop)
+    }
+
+    async fn judge(&self, name: &str) -> Result<Verdict, Error> {
+        let _place = self.places.acquire().await.map_err(failed)?;
+        let begun = Instant::now();
+        let findings = match name {
+            gate::PLAN => self.by_plan().await?,
+            other => self.looked.by_gate(other).await?,
+        };
+        let Looked { system, landing, .. } = &self.looked;
+        let judgement = Judgement {
+            gate: name.to_owned(),
+            tree: landing.tree.clone(),
+            commit: landing.commit.clone(),
+            bound: binding::bound(system, &self.node, landing, name, &findings),
+            findings,
+            took_ms: worknode_core::time::millis(begun.elapsed()),
+        };
+        Ok(sign(&system.context().keys, judgement))
+    }
+
+    async fn by_plan(&self) -> Result<Vec<Finding>, Error> {
+        let mut findings = judge_plan(&self.looked.system, &self.spec, &self.looked.landing).await?;
+        // What breaks both is told once.
+        let further = paths::judge(&self.looked.change).into_iter().map(Finding::from);
+        let known = |finding: &Finding| {
+            findings
+                .iter()
+                .any(|f| f.rule == finding.rule && f.file == finding.file)
+        };
+        let further: Vec<Finding> = further.filter(|finding| !known(finding)).collect();
+        findings.extend(further);
+        Ok(findings)
+    }
+}
+
+impl Looked {
+    /// Reads what changed with the contents of its files; everything, when gates are to look at
+    /// everything.
+    async fn at(system: &System, landing: &Landing, everything: bool) -> Result<Self, Error> {
+        let base = (!everything).then_some(&landing.base);
+        let store = &system.context().store;
+        let survey = store.survey(base, &landing.tree).await.map_err(failed)?;
+        Ok(Self {
+            system: system.clone(),
+            landing: Arc::new(landing.clone()),
+            change: Arc::new(change_set(survey, everything)),
+            profiles: Arc::new(Profiles::of(&system.team().gates.gates).map_err(mistaken)?),
+        })
+    }
+
+    /// A gate that reads files is judged on a thread for long work, one that runs a program in a box.
+    async fn by_gate(&self, name: &str) -> Result<Vec<Finding>, Error> {
+        let team = self.system.team();
+        let now = self.system.now();
+        let boxed = Boxed {
+            system: &self.system,
+            landing: &self.landing,
+        };
+        let ran = of_program(name, &team.gates, team.tests.as_ref(), &self.change, &boxed).await?;
+        if let Some((found, severity)) = ran {
+            return Ok(told(settle(name, found, severity, &self.profiles, now)));
+        }
+        let (looked, gate, told_gates) = (self.clone(), name.to_owned(), Arc::clone(&team.gates));
+        let judging = tokio::task::spawn_blocking(move || {
+            of_files(&gate, &looked.change, &told_gates, &looked.profiles, now)
+        });
+        let judged = judging.await.map_err(failed)?;
+        judged
+            .map(told)
+            .ok_or_else(|| Error::new(Code::InvalidConfig, format!("there is no gate `{name}`")))
+    }
+}
+
+/// As verdicts carry them.
+fn told(judged: Judged) -> Vec<Finding> {
+    judged.findings.into_iter().map(Into::into).collect()
+}
+
+/// What a gate finds in all that a commit holds, which nobody handed in.
 ///
 /// # Errors
 /// When it cannot be run, or judges only what somebody handed in.
@@ -110,9 +216,9 @@ pub(crate) async fn gate_on_commit(
     name: &str,
     commit: &CommitId,
 ) -> Result<Vec<Finding>, Error> {
-    if name != gate::TESTS {
+    if name == gate::PLAN {
         let message = format!("the gate `{name}` judges a task's submission, not a commit alone");
-        return Err(Error::new(Code::Usage, message).hint("a trigger can run the gate `tests`"));
+        return Err(Error::new(Code::Usage, message).hint("name another gate"));
     }
     let tree = system.context().store.tree_of(commit).await.map_err(failed)?;
     let landing = Landing {
@@ -120,7 +226,7 @@ pub(crate) async fn gate_on_commit(
         commit: commit.clone(),
         base: commit.clone(),
     };
-    judge_tests(system, &landing).await
+    Looked::at(system, &landing, true).await?.by_gate(name).await
 }
 
 async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Result<Vec<Finding>, Error> {
@@ -136,103 +242,4 @@ async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Resu
     let missing = store.missing(&landing.tree, &spec.deliverables).await;
     findings.extend(plan_gate::undelivered(&missing.map_err(failed)?));
     Ok(findings)
-}
-
-/// Runs the team's test command in a clean checkout of exactly the tree that would land.
-async fn judge_tests(system: &System, landing: &Landing) -> Result<Vec<Finding>, Error> {
-    let Some(tests) = &system.team().tests else {
-        return Err(Error::new(Code::InvalidConfig, "the gate `tests` has no command")
-            .hint("set `command` under [gate.tests]"));
-    };
-    let root = system.context().paths.state.join("checkouts");
-    let place = root.join(system.new_run().to_string());
-    let checkout = place.join("tree");
-    tokio::fs::create_dir_all(&place).await.map_err(failed)?;
-    let findings = match system.context().store.checkout(&landing.commit, &checkout).await {
-        Ok(()) => run_tests(system, tests, &place, &checkout).await,
-        Err(error) => Err(failed(error)),
-    };
-    if let Err(error) = worknode_git::remove_clone(&root, &place).await {
-        tracing::warn!(%error, "a checkout could not be removed");
-    }
-    findings
-}
-
-async fn run_tests(
-    system: &System,
-    tests: &TestsDefinition,
-    place: &Path,
-    checkout: &Path,
-) -> Result<Vec<Finding>, Error> {
-    let request = request(system, tests, place, checkout)?;
-    let (stdout, stderr) = (request.command.stdout.clone(), request.command.stderr.clone());
-    let end = match run_to_end(request, tests.timeout, bounds::STOP_GRACE).await {
-        Err(error) => tests_gate::CommandEnd::NotStarted(error.to_string()),
-        Ok(finished) if finished.timed_out() => tests_gate::CommandEnd::TimedOut(tests.timeout),
-        Ok(finished) => match finished.exit.status {
-            ExitStatus::Code(code) => tests_gate::CommandEnd::Code(code),
-            ExitStatus::Signal(signal) => tests_gate::CommandEnd::Signal(signal),
-            ExitStatus::Unknown => tests_gate::CommandEnd::NotStarted("nobody saw its end".to_owned()),
-        },
-    };
-    let mut output = tail(&stdout, TAIL).await;
-    output.extend(tail(&stderr, TAIL).await);
-    Ok(tests_gate::judge(&tests.command.join(" "), &end, &output))
-}
-
-/// The command of the gate under a shim of its own, in a sandbox: what it runs was written by an
-/// agent.
-fn request(
-    system: &System,
-    tests: &TestsDefinition,
-    place: &Path,
-    checkout: &Path,
-) -> Result<RunRequest, Error> {
-    let Some((program, args)) = tests.command.split_first() else {
-        return Err(Error::new(
-            Code::InvalidConfig,
-            "the command of the gate `tests` is empty",
-        ));
-    };
-    let paths = &system.context().paths;
-    let run = system.new_run();
-    let scratch = place.join("scratch");
-    std::fs::create_dir_all(&scratch).map_err(failed)?;
-    let mut env = gate_env();
-    env.insert("TMPDIR".into(), scratch.clone().into());
-    env.insert(MARK.into(), run.to_string().into());
-    let real = |path: &Path| path.canonicalize().map_err(failed);
-    let mut write = vec![real(checkout)?, real(&scratch)?];
-    write.extend(existing(&tests.writes));
-    let sandbox = Sandbox {
-        write,
-        hide: vec![real(&paths.state)?],
-        best_effort: tests.sandbox == SandboxMode::BestEffort,
-        ..Sandbox::default()
-    };
-    Ok(RunRequest {
-        shim: paths.program.clone(),
-        dir: place.to_owned(),
-        run,
-        secret: shim_secret(system, run),
-        command: SpawnSpec {
-            program: PathBuf::from(program),
-            args: args.iter().map(Into::into).collect(),
-            env,
-            cwd: checkout.to_owned(),
-            stdin: Input::Closed,
-            stdout: place.join("stdout.log"),
-            stderr: place.join("stderr.log"),
-            output_limit: OUTPUT,
-            sandbox: (tests.sandbox != SandboxMode::Off).then_some(sandbox),
-        },
-        limits: Limits::none(bounds::STOP_GRACE, ORPHANED),
-        watch: Vec::new(),
-    })
-}
-
-fn gate_env() -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-    let mut env = clean_env(DEFAULT_ENV);
-    env.insert("CI".into(), "true".into());
-    env
 }

@@ -3,7 +3,7 @@
 use worknode_core::{
     agent::Tier,
     task::{Approval, TaskSpec},
-    verdict::Finding,
+    verdict::{Finding, Weight},
 };
 
 use super::{
@@ -181,6 +181,11 @@ fn finding(finding: &Finding) -> String {
     let message = match finding.message.split_once('\n') {
         None => line(&finding.message),
         Some((first, rest)) => format!("{}\n\n{}\n", line(first), block(rest, 2)),
+    };
+    let message = match finding.weight {
+        Weight::Error => message,
+        Weight::Warning => format!("(a warning; it does not count) {message}"),
+        Weight::Waived => format!("(waived; it does not count) {message}"),
     };
     let hint = finding
         .hint

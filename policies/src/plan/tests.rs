@@ -9,7 +9,7 @@ use worknode_core::{
 };
 
 use super::*;
-use crate::gate::GATES;
+use crate::gate::{PLAN, TESTS};
 
 const AGENTS: [&str; 3] = ["coder-1", "coder-2", "reviewer"];
 
@@ -49,7 +49,7 @@ fn simple(id: &str) -> PlanTask {
 }
 
 fn problems(plan: &Plan) -> Vec<Problem> {
-    check(plan, &GATES, &AGENTS)
+    check(plan, &[PLAN, TESTS], &AGENTS)
 }
 
 fn messages(plan: &Plan) -> Vec<String> {
@@ -158,7 +158,7 @@ fn every_mistake_is_reported_at_once() {
         "phase[0].task[1].id: task `a` is there already, as phase[0].task[0]",
         "phase[0].task[1].files: `files` is empty",
         "phase[0].task[2].id: `Bad Id` cannot be an id",
-        "phase[0].task[2].gates: there is no gate `coverage` | not available in this version",
+        "phase[0].task[2].gates: there is no gate `coverage` | there are: plan, tests",
         "phase[0].task[2].gates: there is no gate `test` | did you mean `tests`?",
         "phase[0].task[3].depends_on: there is no task `shema` | did you mean `schema`?",
         "phase[0].task[3].depends_on: `a` stands there twice",

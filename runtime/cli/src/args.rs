@@ -11,6 +11,7 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
+pub(crate) mod gate;
 pub(crate) mod hooks;
 pub(crate) mod notes;
 pub(crate) mod plan;
@@ -88,6 +89,9 @@ pub(crate) enum Command {
     /// See what nobody has settled, and say when it is.
     #[command(subcommand)]
     Escalation(plan::Escalation),
+    /// Check a change, or everything, with the gates that work is judged by. Needs no daemon.
+    #[command(subcommand)]
+    Gate(gate::Gate),
     /// Look at agents, and let stopped ones work again.
     #[command(subcommand)]
     Agent(Agent),

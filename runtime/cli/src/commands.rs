@@ -15,6 +15,7 @@ pub(crate) mod emit;
 pub(crate) mod escalation;
 pub(crate) mod estimates;
 pub(crate) mod events;
+pub(crate) mod gate;
 pub(crate) mod hold;
 pub(crate) mod hook;
 pub(crate) mod hooks;

@@ -319,7 +319,8 @@ fn verdict_words(verdict: &Verdict) -> String {
     } else {
         "failed"
     };
-    let why = verdict.findings.first().map_or_else(String::new, |finding| {
+    let failing = verdict.findings.iter().find(|finding| finding.weight.fails());
+    let why = failing.map_or_else(String::new, |finding| {
         let file = finding
             .file
             .as_ref()

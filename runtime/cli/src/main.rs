@@ -92,6 +92,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Hooks(args::hooks::Hooks::Flow(hook)) => commands::hooks::hooks(&place, hook, form).await,
         Command::Hooks(args::hooks::Hooks::Git(hook)) => commands::hook::hooks(&hook, form),
         Command::Escalation(command) => commands::escalation::escalation(&place, command, form).await,
+        Command::Gate(gate) => commands::gate::gate(cli.dir.as_deref(), &place, gate, form).await,
         Command::Agent(agent) => commands::agent::agent(&place, agent, form).await,
         Command::Spawn(args) => commands::spawn::spawn(&place, args, form).await,
         Command::Kill(args) => commands::kill::kill(&place, args, form).await,

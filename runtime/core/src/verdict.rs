@@ -9,6 +9,27 @@ use crate::{
     ids::NodeId,
 };
 
+/// Whether a finding counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// It fails its gate.
+    #[default]
+    Error,
+    /// It is told and fails nothing.
+    Warning,
+    /// Somebody decided, with a reason and a last day, that it does not count.
+    Waived,
+}
+
+impl Weight {
+    /// Does it fail its gate?
+    #[must_use]
+    pub const fn fails(&self) -> bool {
+        matches!(self, Self::Error)
+    }
+}
+
 /// One thing that a gate or a reviewer objects to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -25,6 +46,9 @@ pub struct Finding {
     /// What would satisfy the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Whether it counts.
+    #[serde(default, skip_serializing_if = "Weight::fails")]
+    pub weight: Weight,
 }
 
 impl Finding {

@@ -93,11 +93,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
 
 /// The same without what is to be left out. Answers what that was, too.
 fn load_without(sources: &Sources, leave_out: &LeaveOut) -> Result<(Loaded, Vec<LeftOut>), ConfigErrors> {
+    on_large_stack(|| read_and_check(sources, leave_out))
+}
+
+fn on_large_stack<T: Send>(read: impl FnOnce() -> Result<T, ConfigErrors> + Send) -> Result<T, ConfigErrors> {
     std::thread::scope(|scope| {
         let reading = std::thread::Builder::new()
             .name("config".to_owned())
             .stack_size(STACK)
-            .spawn_scoped(scope, || read_and_check(sources, leave_out));
+            .spawn_scoped(scope, read);
         match reading.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
@@ -106,6 +110,35 @@ fn load_without(sources: &Sources, leave_out: &LeaveOut) -> Result<(Loaded, Vec<
                 mistakes.about_file(CONFIG_FILE, format!("cannot be read: no thread: {error}"), None);
                 Err(mistakes.sorted())
             }
+        }
+    })
+}
+
+/// Reads the configuration as far as gates need it: agents, plan and triggers are read, and whether
+/// they could be started here is not asked. A machine that only checks has none of their programs.
+///
+/// # Errors
+/// Every mistake in the form of all sources, and in what the gates are told.
+pub fn load_for_gates(sources: &Sources) -> Result<Config, ConfigErrors> {
+    on_large_stack(|| {
+        let mut mistakes = Mistakes::default();
+        let dir = sources.dir.canonicalize().unwrap_or_else(|_| sources.dir.clone());
+        let mut layers = sources::read(sources, &LeaveOut::default(), &mut mistakes);
+        if !layers.readable || mistakes.is_full() {
+            return Err(mistakes.sorted());
+        }
+        let Some(config) = merge::merge(&mut layers, &dir, &mut mistakes) else {
+            return Err(mistakes.sorted());
+        };
+        let mut problems = Problems::beside(std::mem::take(&mut layers.checker.mended));
+        semantic::gates_only(&config, &mut problems);
+        for problem in problems.mistakes {
+            mistakes.add(placed(problem, &layers.documents));
+        }
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(mistakes.sorted())
         }
     })
 }

@@ -128,7 +128,7 @@ pub(crate) fn listed(bytes: &[u8]) -> Result<Vec<Change>, GitError> {
 }
 
 /// Reads `:100644 100755 OLD NEW M`.
-fn parse(facts: &[u8], path: &[u8]) -> Result<Change, GitError> {
+pub(crate) fn parse(facts: &[u8], path: &[u8]) -> Result<Change, GitError> {
     let strange = || unexpected(format!("the line {:?}", String::from_utf8_lossy(facts)));
     let text = std::str::from_utf8(facts).map_err(|_| strange())?;
     let parts: Vec<_> = text.strip_prefix(':').ok_or_else(strange)?.split(' ').collect();

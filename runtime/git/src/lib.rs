@@ -59,6 +59,7 @@ mod refs;
 mod remove;
 mod repository;
 mod store;
+mod survey;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -80,3 +81,4 @@ pub use plain::PlainError;
 pub use remove::{RemoveError, remove_clone};
 pub use repository::{Repository, RepositoryError};
 pub use store::Store;
+pub use survey::{Against, Contents, Survey, Surveyed, survey};

@@ -47,7 +47,12 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
             timeout: tests.timeout.0,
             sandbox: tests.sandbox,
             writes: parts.tests_writes.clone(),
+            reports: tests.reports.clone(),
+            reruns: tests.reruns,
+            counted: tests.counted,
         }),
+        gates: Arc::new(config.all_gates()),
+        gate_writes: parts.tests_writes.clone(),
         default_gates: team
             .gates
             .clone()

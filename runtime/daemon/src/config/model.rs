@@ -1,6 +1,6 @@
 //! What `worknode.toml` may say. The comments on fields are what the JSON Schema shows.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,10 @@ use worknode_core::{
     task::Approval,
     time::Span,
     usage::Usd,
+};
+use worknode_gates::settings::{
+    All as AllGates, CommandGate, Complexity, Coverage, Docs, Licence, PowerOfTen, RuleGate, Secrets,
+    Settings as GateSettings, Size,
 };
 use worknode_policies::plan::PhaseSpec;
 use worknode_profiles::profile::{Place, SandboxMode};
@@ -40,7 +44,9 @@ pub struct Config {
     pub limits: LimitsSection,
     /// How the daemon can be reached.
     pub daemon: DaemonSection,
-    /// Commands of the gates that have one.
+    /// What all gates are told: scope, waivers, profiles of paths.
+    pub gates: GateSettings,
+    /// What each gate is told.
     pub gate: GateSection,
     /// How far the work may be from the plan.
     pub plan: PlanSection,
@@ -255,13 +261,55 @@ pub enum OnDeviation {
     Stop,
 }
 
-/// Commands of the gates that have one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What each gate is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateSection {
     /// The command of the gate `tests`. Default: none; then there is no such gate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestsGate>,
+    /// The gate `complexity`.
+    pub complexity: Complexity,
+    /// The gate `docs`.
+    pub docs: Docs,
+    /// The gate `size`.
+    pub size: Size,
+    /// The gate `secrets`.
+    pub secrets: Secrets,
+    /// The gate `licence`.
+    pub licence: Licence,
+    /// The gate `coverage`. Default: none; then there is no such gate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// The gate `power-of-ten`.
+    #[serde(rename = "power-of-ten")]
+    pub power_of_ten: PowerOfTen,
+    /// Gates that run a program, by their names: [gate.command.NAME]. Default: none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub command: BTreeMap<String, CommandGate>,
+    /// Gates that are a condition, by their names: [gate.rule.NAME]. Default: none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rule: BTreeMap<String, RuleGate>,
+}
+
+impl Config {
+    /// All that the gates which look at files are told.
+    #[must_use]
+    pub fn all_gates(&self) -> AllGates {
+        let gate = &self.gate;
+        AllGates {
+            gates: self.gates.clone(),
+            complexity: gate.complexity,
+            docs: gate.docs,
+            size: gate.size,
+            secrets: gate.secrets,
+            licence: gate.licence.clone(),
+            coverage: gate.coverage.clone(),
+            power_of_ten: gate.power_of_ten.clone(),
+            command: gate.command.clone(),
+            rule: gate.rule.clone(),
+        }
+    }
 }
 
 /// The command of the gate `tests`.
@@ -280,6 +328,18 @@ pub struct TestsGate {
     /// or beginning with `$VARIABLE`. Default: those of the profile "implementation".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<Vec<Place>>,
+    /// Reports that it writes beside its output, relative to the checkout: JUnit or TAP. Default:
+    /// none; its output is read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<String>,
+    /// How often it is run again when it fails; one that then passes is told as flaky. At most 5.
+    /// Default: 0.
+    #[serde(default)]
+    #[schemars(range(max = 5))]
+    pub reruns: u32,
+    /// Whether it must tell which tests ran, in a form that is understood. Default: false.
+    #[serde(default)]
+    pub counted: bool,
 }
 
 const fn tests_timeout() -> Span {

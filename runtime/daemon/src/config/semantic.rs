@@ -11,7 +11,7 @@ use std::{
 
 use worknode_actors::definition::TeamDefinition;
 use worknode_core::bounds;
-use worknode_policies::{gate, names::Suggestions, plan, plan::Plan};
+use worknode_policies::{names::Suggestions, plan, plan::Plan};
 use worknode_profiles::profile::{SandboxMode, inherited_mistakes, share_mistakes};
 
 use super::{
@@ -26,6 +26,7 @@ use super::{
 };
 
 mod agents;
+mod gates;
 mod kinds;
 mod membranes;
 mod places;
@@ -128,14 +129,14 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     let plan = Plan {
         phase: config.phase.clone(),
     };
-    plan_problems(&plan, &names, names_known, problems);
+    plan_problems(&plan, config, &names, names_known, problems);
     let roles: BTreeSet<&str> = agents.iter().map(|agent| agent.spec.profile.as_str()).collect();
     if names_known {
         for problem in plan::check_roles(&plan, &roles) {
             problems.say(problem.path, problem.message, problem.hint);
         }
     }
-    gates(config, problems);
+    gates::check(config, problems);
     tests(config, &mut programs, problems);
     let tests_writes = tests_writes(config, world, places, problems);
     children(config, agents.len(), problems);
@@ -159,6 +160,11 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     );
     definition.membranes = membranes::declared(config, &definition, problems);
     definition
+}
+
+/// Checks only what the gates are told.
+pub(super) fn gates_only(config: &Config, problems: &mut Problems) {
+    gates::check(config, problems);
 }
 
 fn repository(config: &Config, world: &World<'_>, problems: &mut Problems) -> PathBuf {
@@ -242,43 +248,20 @@ fn listen(config: &Config, problems: &mut Problems) {
     }
 }
 
-fn plan_problems(plan: &Plan, names: &BTreeSet<&str>, names_known: bool, problems: &mut Problems) {
+fn plan_problems(
+    plan: &Plan,
+    config: &Config,
+    names: &BTreeSet<&str>,
+    names_known: bool,
+    problems: &mut Problems,
+) {
     let names: Vec<&str> = names.iter().copied().collect();
-    for problem in plan::check(plan, &gate::GATES, &names) {
+    let gates = gates::names(config);
+    let gates: Vec<&str> = gates.iter().map(String::as_str).collect();
+    for problem in plan::check(plan, &gates, &names) {
         if names_known || !problem.path.ends_with(".agent") {
             problems.say(problem.path, problem.message, problem.hint);
         }
-    }
-}
-
-fn gates(config: &Config, problems: &mut Problems) {
-    for (at, name) in config.team.gates.iter().flatten().enumerate() {
-        known_gate(config, &format!("team.gates[{at}]"), name, problems);
-    }
-    for (at, phase) in config.phase.iter().enumerate() {
-        for (position, task) in phase.task.iter().enumerate() {
-            if task.gates.iter().flatten().any(|gate| gate == gate::TESTS) {
-                has_tests(config, &format!("phase[{at}].task[{position}].gates"), problems);
-            }
-        }
-    }
-}
-
-fn known_gate(config: &Config, path: &str, name: &str, problems: &mut Problems) {
-    match gate::check_name(name, &gate::GATES) {
-        Err(unknown) => {
-            let message = format!("there is no gate `{}`", shown(name));
-            problems.say(path, message, Some(unknown.hint));
-        }
-        Ok(()) if name == gate::TESTS => has_tests(config, path, problems),
-        Ok(()) => {}
-    }
-}
-
-fn has_tests(config: &Config, path: &str, problems: &mut Problems) {
-    if config.gate.tests.is_none() {
-        let hint = "add [gate.tests] with command = [\"program\", \"argument\"]".to_owned();
-        problems.say(path, "the gate `tests` has no command", Some(hint));
     }
 }
 
@@ -316,14 +299,15 @@ fn tests_writes(
     places: Places<'_>,
     problems: &mut Problems,
 ) -> Vec<PathBuf> {
-    let Some(tests) = &config.gate.tests else {
-        return Vec::new();
-    };
     let of_profile = match world.profiles.profile(DEFAULT_PROFILE) {
         Named::Known(profile) => profile.writes.as_slice(),
         Named::Unread | Named::Unknown => &[],
     };
-    let own = tests.writes.as_deref();
+    let own = config
+        .gate
+        .tests
+        .as_ref()
+        .and_then(|tests| tests.writes.as_deref());
     places.of("gate.tests.writes", Access::Write, own, of_profile, problems)
 }
 

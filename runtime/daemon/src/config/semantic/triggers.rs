@@ -15,7 +15,7 @@ use worknode_triggers::{
     validate::{Cycle, cycles},
 };
 
-use super::{Problems, did_you_mean, known_gate};
+use super::{Problems, did_you_mean, gates::known_gate};
 use crate::config::{included::Included, model::Config, path::shown};
 
 /// Checks all triggers and compiles them. `names` are those of the agents, when all could be

@@ -1,0 +1,47 @@
+//! What gates need of the world: contents of files, and what programs say. Used by the policy actor
+//! and by the command line, so that both judge alike.
+
+mod judge;
+mod program;
+
+use worknode_core::error::{Code, Error};
+use worknode_gates::change::{ChangeSet, Content, File};
+use worknode_git::{Contents, Survey, Surveyed};
+
+pub use judge::{Answer, Asked, Runner, of_program};
+pub use program::{Program, Ran, random_run, random_secret, read_report, run};
+
+/// A change as the gates see it. `everything` says that it is all there is, and not a change.
+#[must_use]
+pub fn change_set(survey: Survey, everything: bool) -> ChangeSet {
+    let path = |path: &worknode_git::RepoPath| path.as_str().map(str::to_owned);
+    ChangeSet {
+        tree: survey.tree.iter().filter_map(path).collect(),
+        files: survey.files.into_iter().map(file).collect(),
+        everything,
+        ..ChangeSet::default()
+    }
+}
+
+fn file(seen: Surveyed) -> File {
+    File::new(seen.change.into(), content(seen.before), content(seen.after))
+}
+
+fn content(contents: Contents) -> Content {
+    match contents {
+        Contents::Nothing => Content::Nothing,
+        Contents::File(bytes) => Content::of_bytes(bytes),
+        Contents::TooLarge(bytes) => Content::TooLarge { bytes },
+        Contents::Link(target) => Content::Link(String::from_utf8_lossy(&target).into_owned()),
+        Contents::Submodule => Content::Submodule,
+    }
+}
+
+/// Checks the name of a gate.
+///
+/// # Errors
+/// When there is none of this name, with advice.
+pub fn check_name(name: &str, known: &[&str]) -> Result<(), Error> {
+    worknode_policies::gate::check_name(name, known)
+        .map_err(|unknown| Error::new(Code::Usage, unknown.to_string()).hint(unknown.hint))
+}

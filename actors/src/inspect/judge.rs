@@ -1,0 +1,245 @@
+//! Gates that run programs: what is run, and what its answers mean together.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use worknode_core::{
+    error::{Code, Error},
+    time::Span,
+};
+use worknode_gates::{
+    change::ChangeSet,
+    finding::{Finding, Severity},
+    gate::{self, command::End, tests::Report},
+    settings::{All, Answer as Form, CommandGate, Coverage},
+};
+use worknode_policies::{gate::tests_gate, pattern::Patterns};
+
+use super::Ran;
+use crate::definition::TestsDefinition;
+
+/// How long a gate's program may take, where nobody says.
+const TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// How often tests may be run again, whatever the configuration says.
+const MOST_RERUNS: u32 = 5;
+/// Changed files that a program is told of in its arguments; a system bounds their length.
+const MOST_FILES: usize = 2_000;
+
+/// A program that is to be run, and the files that it is to leave.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Reports that are wanted, relative to where it runs.
+    pub reports: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How it ended, and what it wrote.
+    pub ran: Ran,
+    /// The reports, by name; `None` for one that it did not write.
+    pub reports: BTreeMap<String, Option<Vec<u8>>>,
+    /// Where it ran.
+    pub root: String,
+}
+
+/// Who runs programs: in a box on a clean checkout, or in a person's work tree.
+pub trait Runner: Sync {
+    /// Runs one to its end.
+    ///
+    /// # Errors
+    /// When the place to run it in cannot be made.
+    fn run(&self, asked: Asked) -> impl Future<Output = Result<Answer, Error>> + Send;
+}
+
+/// What the gate `name` finds, with its severity, when it is one that runs a program; else `None`.
+///
+/// # Errors
+/// When nothing could be judged: a place could not be made, or the configuration lacks something.
+pub async fn of_program(
+    name: &str,
+    told: &All,
+    tests: Option<&TestsDefinition>,
+    change: &ChangeSet,
+    runner: &impl Runner,
+) -> Result<Option<(Vec<Finding>, Severity)>, Error> {
+    if let Some(command) = told.command.get(name) {
+        let findings = of_command(name, command, change, runner).await?;
+        return Ok(Some((findings, command.severity)));
+    }
+    match name {
+        "tests" => {
+            let tests = tests.ok_or_else(|| lacks("tests", "set `command` under [gate.tests]"))?;
+            Ok(Some((of_tests(tests, change, runner).await?, Severity::Error)))
+        }
+        "coverage" => {
+            let coverage = told
+                .coverage
+                .as_ref()
+                .ok_or_else(|| lacks("coverage", "set `reports` under [gate.coverage]"))?;
+            Ok(Some((
+                of_coverage(coverage, tests, change, runner).await?,
+                coverage.severity,
+            )))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn lacks(gate: &str, hint: &str) -> Error {
+    Error::new(Code::InvalidConfig, format!("the gate `{gate}` has no command")).hint(hint)
+}
+
+async fn of_command(
+    name: &str,
+    told: &CommandGate,
+    change: &ChangeSet,
+    runner: &impl Runner,
+) -> Result<Vec<Finding>, Error> {
+    if !told.files.is_empty() && !touches(&told.files, change) {
+        return Ok(Vec::new());
+    }
+    let asked = Asked {
+        command: with_files(&told.command, change),
+        timeout: told.timeout.map_or(TIMEOUT, |Span(timeout)| timeout),
+        reports: told.report.iter().cloned().collect(),
+    };
+    let answer = runner.run(asked).await?;
+    let written = match &told.report {
+        Some(report) => answer.reports.get(report).cloned().flatten().unwrap_or_default(),
+        None if told.answer == Form::Exit => Vec::new(),
+        None => answer.ran.stdout.clone(),
+    };
+    Ok(gate::command::judge(
+        name,
+        told,
+        &answer.ran.end,
+        &written,
+        &answer.ran.output(),
+    ))
+}
+
+/// A glob that cannot be read fits everything: a gate is rather run once too often.
+fn touches(globs: &[String], change: &ChangeSet) -> bool {
+    Patterns::parse(globs).map_or(true, |globs| {
+        change.everything || change.files.iter().any(|file| globs.matches(file.path()))
+    })
+}
+
+/// `{files}` as the changed files that are there. A name that looks like an option is written so
+/// that it is none.
+fn with_files(command: &[String], change: &ChangeSet) -> Vec<String> {
+    let files = || {
+        let there = change
+            .files
+            .iter()
+            .filter(|file| file.is_there())
+            .take(MOST_FILES);
+        there.map(|file| match file.path() {
+            path if path.starts_with('-') => format!("./{path}"),
+            path => path.to_owned(),
+        })
+    };
+    let part = |part: &String| -> Vec<String> {
+        if part == "{files}" {
+            files().collect()
+        } else {
+            vec![part.clone()]
+        }
+    };
+    command.iter().flat_map(part).collect()
+}
+
+async fn of_tests(
+    tests: &TestsDefinition,
+    change: &ChangeSet,
+    runner: &impl Runner,
+) -> Result<Vec<Finding>, Error> {
+    let asked = Asked {
+        command: tests.command.clone(),
+        timeout: tests.timeout,
+        reports: tests.reports.clone(),
+    };
+    let mut answer = runner.run(asked.clone()).await?;
+    let mut tries = 1;
+    let mut failed_first: Vec<String> = Vec::new();
+    while matches!(answer.ran.end, End::Code(code) if code != 0) && tries <= tests.reruns.min(MOST_RERUNS) {
+        if let Some(report) = report(&answer) {
+            failed_first.extend(report.named(gate::tests::Case::Failed).map(str::to_owned));
+        }
+        answer = runner.run(asked.clone()).await?;
+        tries += 1;
+    }
+    let ended = tests_gate::judge(&tests.command.join(" "), &answer.ran.end, &answer.ran.output());
+    if !ended.is_empty() {
+        let mut findings: Vec<Finding> = ended.into_iter().map(Into::into).collect();
+        findings.extend(gate::tests::of_source(change));
+        return Ok(findings);
+    }
+    let mut findings = gate::tests::judge(change, report(&answer).as_ref(), None);
+    if tests.counted {
+        for finding in findings
+            .iter_mut()
+            .filter(|finding| finding.rule == "tests.unread")
+        {
+            finding.severity = Severity::Error;
+        }
+    }
+    if tries > 1 {
+        let failed: Vec<&str> = failed_first.iter().map(String::as_str).collect();
+        findings.push(gate::tests::flaky(tries, &failed));
+    }
+    Ok(findings)
+}
+
+/// What ran: by the reports that were named, else by what was written.
+fn report(answer: &Answer) -> Option<Report> {
+    let written = answer.reports.values().flatten();
+    let reports = written.filter_map(|bytes| gate::tests::read(bytes));
+    reports.reduce(Report::and).or_else(|| {
+        let streams = [&answer.ran.stdout, &answer.ran.stderr];
+        let reports = streams.into_iter().filter_map(|bytes| gate::tests::read(bytes));
+        reports.reduce(Report::and)
+    })
+}
+
+async fn of_coverage(
+    told: &Coverage,
+    tests: Option<&TestsDefinition>,
+    change: &ChangeSet,
+    runner: &impl Runner,
+) -> Result<Vec<Finding>, Error> {
+    let (command, timeout) = match (&told.command, tests) {
+        (Some(command), _) => (
+            command.clone(),
+            told.timeout.map_or(TIMEOUT, |Span(timeout)| timeout),
+        ),
+        (None, Some(tests)) => (tests.command.clone(), tests.timeout),
+        (None, None) => {
+            return Err(lacks(
+                "coverage",
+                "add `command` to [gate.coverage], or [gate.tests]",
+            ));
+        }
+    };
+    let asked = Asked {
+        command,
+        timeout,
+        reports: told.reports.clone(),
+    };
+    let line = asked.command.join(" ");
+    let answer = runner.run(asked).await?;
+    let mut findings = gate::coverage::judge(change, told, &answer.reports, &answer.root);
+    if answer.ran.end != End::Code(0) {
+        findings.push(gate::command::ended_badly(
+            "coverage",
+            &line,
+            &answer.ran.end,
+            &answer.ran.output(),
+        ));
+    }
+    Ok(findings)
+}

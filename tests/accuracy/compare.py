@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Compares what Worknode measures of functions with lizard, over any source code.
+
+    pip install lizard==1.24.3
+    tests/accuracy/compare.py [--lines N] [--show N] DIR...
+
+Prints, for each language, how many functions both found, how many have the same cyclomatic
+complexity, how many differ only by what one counts and the other does not by its definition, and
+the rest one by one. Then the speed of both in this same run, each on one thread.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from itertools import combinations
+
+LANGUAGES = {
+    "C": (".c",),
+    "Rust": (".rs",),
+    "Python": (".py",),
+    "JavaScript": (".js", ".mjs", ".cjs"),
+    "Go": (".go",),
+    "C++": (".cc", ".cpp"),
+    "Java": (".java",),
+    "TypeScript": (".ts",),
+}
+# Generated tables and minified scripts say nothing about how people write.
+LONGEST_FILE = 1_000_000
+LONGEST_LINE = 2_000
+
+
+def files(folders, lines):
+    """Paths by language, until each has enough lines."""
+    found, count = defaultdict(list), Counter()
+    for folder in folders:
+        for root, names, here in os.walk(folder):
+            names[:] = sorted(name for name in names if name not in (".git", "testdata"))
+            for name in sorted(here):
+                path = os.path.join(root, name)
+                language = next((l for l, ends in LANGUAGES.items() if name.endswith(ends)), None)
+                if language is None or count[language] >= lines or name.endswith((".min.js", ".d.ts")):
+                    continue
+                text = readable(path)
+                if text is not None:
+                    found[language].append((path, text))
+                    count[language] += text.count("\n")
+    return found, count
+
+
+def readable(path):
+    """The text, when it is one that people wrote."""
+    if os.path.islink(path) or os.path.getsize(path) > LONGEST_FILE:
+        return None
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+    except UnicodeDecodeError:
+        return None
+    longest = max((len(line) for line in text.split("\n")), default=0)
+    return text if longest <= LONGEST_LINE else None
+
+
+def ours(program, found):
+    """What Worknode measures: functions by file, and seconds and lines."""
+    paths = "\n".join(path for path, _ in found)
+    begun = children()
+    answer = subprocess.run(program, input=paths, capture_output=True, text=True, check=True)
+    spent = children() - begun
+    told = [json.loads(line) for line in answer.stdout.splitlines()]
+    by_file = defaultdict(list)
+    for function in told[:-1]:
+        by_file[function["file"]].append(function)
+    return by_file, spent
+
+
+def children():
+    """Processor time of programs that were run and have ended: others may load the machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def theirs(found):
+    """What lizard measures."""
+    import lizard
+
+    analyse = lizard.FileAnalyzer(lizard.get_extensions([]))
+    by_file, begun = {}, time.process_time()
+    for path, text in found:
+        try:
+            by_file[path] = analyse.analyze_source_code(path, text).function_list
+        except Exception as error:  # what it cannot read is not compared
+            print(f"lizard cannot read {path}: {error}", file=sys.stderr)
+    return by_file, time.process_time() - begun
+
+
+def simple(name):
+    """The last part of a name, without type parameters."""
+    return name.replace("::", ".").split("(")[0].split("<")[0].split(".")[-1].strip()
+
+
+def pairs(mine, other):
+    """Functions that both found: the same end, and the same name or the nearest beginning."""
+    left = defaultdict(list)
+    for function in mine:
+        left[function["end"]].append(function)
+    for function in other:
+        here = left.get(function.end_line, [])
+        same = [f for f in here if simple(f["name"]) == simple(function.name)] or here
+        if not same:
+            yield None, function
+            continue
+        best = min(same, key=lambda f: abs(f["line"] - function.start_line))
+        here.remove(best)
+        yield best, function
+
+
+# What one counts and the other does not, by definition: how it is told, and what we call it.
+DEFINED = [
+    ("`?` counted", "tries"),
+    ("`finally` counted", "finals"),
+    ("`where` counted", "wheres"),
+    ("`case _` counted", "wildcards"),
+    ("`||` of a closure counted as `or`", "bars"),
+]
+
+
+def explained(language, text, mine, gap):
+    """Why the two differ by `gap`, when it is a difference of definition; or None."""
+    there = [(name, mine[key]) for name, key in DEFINED if mine[key]]
+    for size in range(1, len(there) + 1):
+        for some in combinations(there, size):
+            if gap == sum(count for _, count in some):
+                return " + ".join(name for name, _ in some)
+    body = text.split("\n")[mine["line"] - 1 : mine["end"]]
+    if language == "C" and any(line.lstrip().startswith("#") for line in body):
+        return "preprocessor lines inside: both branches counted, or one"
+    inner = any("=>" in line or "function" in line for line in body[1:])
+    if language in ("JavaScript", "TypeScript") and inner:
+        return "a function inside: its ways given to the other of the two"
+    if language == "Rust" and any("!" in line and ("(" in line or "{" in line) for line in body):
+        return "a macro inside: its tokens read differently"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--lines", type=int, default=120_000, help="lines of each language at least, if there are")
+    parser.add_argument("--show", type=int, default=5, help="unexplained differences to show for each language")
+    parser.add_argument("--measure", help="the measuring program; built when not given")
+    parser.add_argument("folders", nargs="+")
+    options = parser.parse_args()
+    program = options.measure
+    if program is None:
+        build = ["cargo", "build", "--release", "--package", "worknode-gates", "--example", "measure", "--message-format=json"]
+        told = subprocess.run(build, capture_output=True, text=True, check=True).stdout.splitlines()
+        program = [m["executable"] for m in map(json.loads, told) if m.get("executable")][-1]
+    found, count = files(options.folders, options.lines)
+    print(f"{'language':11} {'lines':>8} {'both':>6} {'equal':>7} {'+explained':>10} {'±1':>5} {'more':>5} {'only theirs':>11} {'lines/s':>10} {'theirs':>8} {'times':>6}")
+    shown = []
+    for language, sources in found.items():
+        mine, seconds = ours([program], sources)
+        other, their_seconds = theirs(sources)
+        texts = dict(sources)
+        tally, reasons = Counter(), Counter()
+        for path, functions in other.items():
+            for a, b in pairs(list(mine.get(path, [])), functions):
+                if a is None:
+                    tally["missing"] += 1
+                    shown.append((language, "only theirs", path, b, None))
+                    continue
+                tally["both"] += 1
+                gap = b.cyclomatic_complexity - a["complexity"]
+                reason = explained(language, texts[path], a, gap) if gap else None
+                if not gap:
+                    tally["equal"] += 1
+                elif reason:
+                    tally["explained"] += 1
+                    reasons[reason] += 1
+                else:
+                    tally["one" if abs(gap) == 1 else "more"] += 1
+                    shown.append((language, "differs", path, b, a))
+        both = max(tally["both"], 1)
+        share = lambda n: f"{100 * n / both:.1f}%"
+        lines = count[language]
+        print(f"{language:11} {lines:8} {tally['both']:6} {share(tally['equal']):>7} {share(tally['equal'] + tally['explained']):>10} "
+              f"{tally['one']:5} {tally['more']:5} {tally['missing']:11} {lines / max(seconds, 1e-9):10.0f} "
+              f"{lines / max(their_seconds, 1e-9):8.0f} {their_seconds / max(seconds, 1e-9):6.1f}")
+        for reason, times in reasons.most_common():
+            print(f"            {times} x {reason}")
+    for language in found:
+        for kind in ("differs", "only theirs"):
+            of_kind = [entry for entry in shown if entry[0] == language and entry[1] == kind]
+            for _, _, path, b, a in of_kind[: options.show]:
+                here = a["complexity"] if a else "-"
+                print(f"{language} {kind}: {path}:{b.start_line} {b.name}: {here} against {b.cyclomatic_complexity}")
+
+
+if __name__ == "__main__":
+    main()

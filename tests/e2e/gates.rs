@@ -1,0 +1,213 @@
+//! Gates by themselves, on any repository: what `gate run` says, in every form, and how it ends.
+
+use serde_json::Value;
+use worknode_tests::scene::Scene;
+
+/// A repository without a team.
+fn repository() -> Scene {
+    let scene = Scene::new();
+    scene.write("a.py", "\"\"\"A.\"\"\"\n");
+    scene.commit("a");
+    scene
+}
+
+/// A Python function with so many ways through it.
+fn function(name: &str, ways: u32) -> String {
+    let ifs: String = (1..ways)
+        .map(|n| format!("    if a == {n}:\n        return {n}\n"))
+        .collect();
+    format!("def {name}(a):\n    \"\"\"Says.\"\"\"\n{ifs}    return 0\n")
+}
+
+fn rules(answer: &Value) -> Vec<&str> {
+    let findings = answer["findings"].as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["rule"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn without_any_configuration_a_change_is_checked() {
+    let scene = repository();
+    scene
+        .worknode(&["gate", "run"])
+        .ok()
+        .says(&["passed complexity", "0 errors"]);
+    scene.write("a.py", &format!("\"\"\"A.\"\"\"\n{}", function("f", 12)));
+    let done = scene
+        .worknode(&["gate", "run", "--diff", "HEAD", "--json"])
+        .fails(6);
+    let answer = done.json();
+    let finding = &answer["findings"][0];
+    assert_eq!(rules(&answer), ["complexity.cyclomatic"]);
+    assert_eq!((&finding["file"], &finding["line"]), (&"a.py".into(), &2.into()));
+    assert_eq!(
+        (&finding["function"], &finding["measured"], &finding["limit"]),
+        (&"f".into(), &12.into(), &8.into())
+    );
+    assert_eq!(answer["passed"], false);
+    scene.worknode(&["gate", "run", "--staged"]).ok();
+    scene.git(&["add", "a.py"]);
+    scene
+        .worknode(&["gate", "run", "--staged"])
+        .fails(6)
+        .says(&["a.py:2: error: `f` has 12 ways", "failed complexity"]);
+    scene
+        .worknode(&["gate", "run", "--staged", "--gate", "size", "--gate", "secrets"])
+        .ok();
+    scene
+        .worknode(&["gate", "run", "--gate", "complexitty"])
+        .fails(2)
+        .says(&["did you mean `complexity`?"]);
+    scene.worknode(&["gate", "run", "--diff", "nowhere"]).fails(1);
+}
+
+#[test]
+fn other_programs_read_what_was_found() {
+    let scene = repository();
+    scene.write("b.py", &format!("\"\"\"B.\"\"\"\n{}", function("f", 9)));
+    let sarif = scene
+        .worknode(&["gate", "run", "--diff", "main", "--format", "sarif"])
+        .fails(6)
+        .json();
+    assert_eq!(sarif["version"], "2.1.0");
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "complexity.cyclomatic");
+    assert_eq!(
+        result["locations"][0]["physicalLocation"]["region"]["startLine"],
+        2
+    );
+    scene
+        .worknode(&["gate", "run", "--diff", "main", "--format", "github"])
+        .fails(6)
+        .says(&["::error file=b.py,line=2,title=complexity.cyclomatic::"]);
+    let list = scene.worknode(&["gate", "list", "--json"]).ok().json();
+    assert_eq!(list["gates"].as_array().unwrap().len(), 9);
+    assert!(
+        list["gates"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|gate| gate["cannot_see"].is_string())
+    );
+}
+
+const TOLD: &str = r#"
+[gate.tests]
+command = ["sh", "tests/run.sh"]
+reports = ["junit.xml"]
+counted = true
+
+[gate.coverage]
+reports = ["lcov.info"]
+changed = 100
+
+[gate.command.lint]
+command = ["sh", "lint.sh", "{files}"]
+answer = "json"
+
+[gate.rule.small]
+require = "change.lines_added < 50"
+
+[[gates.waiver]]
+rule = "docs.function"
+file = "legacy.py"
+by = "Ada"
+reason = "goes away with the old form"
+until = "2099-12-31"
+"#;
+
+fn configured() -> Scene {
+    let scene = repository().and_team(TOLD);
+    scene.write(".gitignore", ".worknode/\njunit.xml\nlcov.info\n");
+    scene.write("lint.sh", "echo '[]'\n");
+    let junit = "echo '<testsuite><testcase name=\"a\"/></testsuite>' > junit.xml\n";
+    let lcov = "printf 'SF:a.py\\nDA:2,1\\nDA:3,1\\nend_of_record\\n' > lcov.info\n";
+    scene.write("tests/run.sh", &format!("{junit}{lcov}"));
+    scene.commit("tools");
+    scene
+}
+
+#[test]
+fn programs_reports_and_conditions_are_gates_too() {
+    let scene = configured();
+    scene.write("a.py", "\"\"\"A.\"\"\"\ndef f():\n    \"\"\"Says.\"\"\"\n");
+    scene.worknode(&["gate", "run", "--diff", "main"]).ok().says(&[
+        "passed tests",
+        "passed coverage",
+        "passed lint",
+        "passed small",
+    ]);
+    scene.write(
+        "lint.sh",
+        "echo '[{\"rule\": \"style\", \"file\": \"'$1'\", \"line\": 1, \"message\": \"no\"}]'\n",
+    );
+    let answer = scene
+        .worknode(&["gate", "run", "--diff", "main", "--gate", "lint", "--json"])
+        .fails(6)
+        .json();
+    assert_eq!(
+        (rules(&answer), &answer["findings"][0]["file"]),
+        (vec!["lint.style"], &"a.py".into())
+    );
+    scene.write("legacy.py", "\"\"\"L.\"\"\"\ndef g():\n    pass\n");
+    let answer = scene
+        .worknode(&["gate", "run", "--diff", "main", "--gate", "docs", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&answer["waived"], &answer["findings"][0]["waived"]["by"]),
+        (&1.into(), &"Ada".into())
+    );
+}
+
+#[test]
+fn p3_reports_that_nobody_made_now_prove_nothing() {
+    let scene = configured();
+    scene.write("a.py", "\"\"\"A.\"\"\"\ndef f():\n    \"\"\"Says.\"\"\"\n");
+    scene
+        .worknode(&["gate", "run", "--diff", "main", "--gate", "coverage"])
+        .ok();
+    // The report of that run is still there; this one writes none.
+    scene.write("tests/run.sh", "echo all tests passed\n");
+    scene
+        .worknode(&["gate", "run", "--diff", "main", "--gate", "coverage"])
+        .fails(6)
+        .says(&["coverage.unread"]);
+    scene
+        .worknode(&["gate", "run", "--diff", "main", "--gate", "tests"])
+        .fails(6)
+        .says(&["tests.unread"]);
+    // One that is part of the change is not made by anybody's tests.
+    scene.write("tests/run.sh", "true\n");
+    scene.write(".gitignore", ".worknode/\n");
+    scene
+        .worknode(&["gate", "run", "--diff", "main", "--gate", "coverage"])
+        .fails(6)
+        .says(&["coverage.forged"]);
+}
+
+#[test]
+fn p8_a_program_that_hangs_is_ended_with_all_that_it_started() {
+    let scene = repository().and_team(
+        "[gate.command.slow]\ncommand = [\"sh\", \"-c\", \"setsid sleep 1000 & sleep 1000\"]\ntimeout = \"1s\"\n",
+    );
+    scene
+        .worknode(&["gate", "run", "--gate", "slow"])
+        .fails(6)
+        .says(&["slow.timeout"]);
+    assert_eq!(scene.processes(), 0);
+}
+
+#[test]
+fn mistakes_in_what_gates_are_told_are_said() {
+    let scene = repository().and_team("[gate.complexity]\ncyclomatic = \"many\"\n");
+    scene
+        .worknode(&["gate", "run"])
+        .fails(2)
+        .says(&["gate.complexity.cyclomatic", "worknode.toml:2"]);
+    // A machine that only checks has none of the agents' programs.
+    let scene = repository()
+        .and_team("[team]\nname = \"t\"\n[[agent]]\nname = \"a\"\ncommand = [\"no-such-program\"]\n");
+    scene.worknode(&["gate", "run"]).ok();
+}
