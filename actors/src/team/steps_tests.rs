@@ -60,7 +60,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         plan: Vec::new(),
         plan_digest: String::new(),
         tests: None,
-        gates: std::sync::Arc::default(),
+        gates: Arc::default(),
         gate_writes: Vec::new(),
         default_gates: Vec::new(),
         kinds: Arc::default(),
