@@ -133,7 +133,7 @@ pub fn load_for_gates(sources: &Sources) -> Result<Config, ConfigErrors> {
         let mut problems = Problems::beside(std::mem::take(&mut layers.checker.mended));
         semantic::gates_only(&config, &mut problems);
         for problem in problems.mistakes {
-            mistakes.add(placed(problem, &layers.documents));
+            mistakes.add(placed(problem, &layers.documents, &Included::default()));
         }
         if mistakes.is_empty() {
             Ok(config)
