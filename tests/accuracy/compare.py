@@ -104,18 +104,22 @@ def simple(name):
 
 
 def pairs(mine, other):
-    """Functions that both found: the same end, and the same name or the nearest beginning."""
-    left = defaultdict(list)
-    for function in mine:
-        left[function["end"]].append(function)
+    """Functions that both found: the same end or the same beginning, and the same name if there is one."""
+    left = list(mine)
+    by_end, by_line = defaultdict(list), defaultdict(list)
+    for function in left:
+        by_end[function["end"]].append(function)
+        by_line[function["line"]].append(function)
+    used = set()
     for function in other:
-        here = left.get(function.end_line, [])
-        same = [f for f in here if simple(f["name"]) == simple(function.name)] or here
+        here = [f for f in by_end[function.end_line] + by_line[function.start_line] if id(f) not in used]
+        same = [f for f in here if simple(f["name"]) == simple(function.name)]
+        same = same or [f for f in here if f["end"] == function.end_line]
         if not same:
             yield None, function
             continue
         best = min(same, key=lambda f: abs(f["line"] - function.start_line))
-        here.remove(best)
+        used.add(id(best))
         yield best, function
 
 
@@ -131,7 +135,7 @@ DEFINED = [
 
 def explained(language, text, mine, gap):
     """Why the two differ by `gap`, when it is a difference of definition; or None."""
-    there = [(name, mine[key]) for name, key in DEFINED if mine[key]]
+    there = [(name, mine[key]) for name, key in DEFINED if mine.get(key)]
     for size in range(1, len(there) + 1):
         for some in combinations(there, size):
             if gap == sum(count for _, count in some):
@@ -139,6 +143,10 @@ def explained(language, text, mine, gap):
     body = text.split("\n")[mine["line"] - 1 : mine["end"]]
     if language == "C" and any(line.lstrip().startswith("#") for line in body):
         return "preprocessor lines inside: both branches counted, or one"
+    if language == "C" and any(sign in line for line in body for sign in ("'\\\\'", "'\"'", "'{'", "'}'")):
+        return "a quoted sign inside, after which the other reads on wrongly"
+    if language in ("JavaScript", "TypeScript") and any("`" in line for line in body):
+        return "a template text inside: `?:` and `&&` in it are ways, and not counted by the other"
     inner = any("=>" in line or "function" in line for line in body[1:])
     if language in ("JavaScript", "TypeScript") and inner:
         return "a function inside: its ways given to the other of the two"

@@ -132,7 +132,8 @@ impl Judged {
     /// The gates that only read files, each on a thread of its own.
     async fn by_files(&self, wanted: &[String]) -> Result<Vec<Outcome>, Error> {
         let mut running = tokio::task::JoinSet::new();
-        for name in wanted.iter().cloned() {
+        for name in wanted {
+            let name = name.clone();
             let (told, profiles, change, now) = (
                 Arc::clone(&self.told),
                 Arc::clone(&self.profiles),
