@@ -62,7 +62,7 @@ impl Bench {
 
 type Run = fn(&Bench) -> Result<Vec<Figure>, Failure>;
 
-const BENCHMARKS: [(&str, Run); 15] = [
+const BENCHMARKS: &[(&str, Run)] = &[
     ("appends", appends::run),
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),
@@ -146,11 +146,12 @@ fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
         tokio: tokio::runtime::Runtime::new()?,
     };
     let chosen: Vec<_> = BENCHMARKS
-        .into_iter()
+        .iter()
         .filter(|(name, _)| wanted.has(name))
         .collect();
     if chosen.is_empty() {
-        let names = BENCHMARKS.map(|(name, _)| name).join(", ");
+        let names: Vec<_> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
         return Err(format!("no benchmark has that name; there are {names}").into());
     }
     let mut report = Report::begin();
