@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use worknode_core::{
     bounds,
     event::{Draft, Event, Record},
@@ -21,11 +21,12 @@ use crate::{
     chain,
     error::{AppendError, OpenError, ReadError},
     follow::Follower,
+    inbox::{Lanes, Message, lanes},
     limits, open,
     reader::Reader,
     tail::Tail,
     verify::VerifyReport,
-    writer::{Answer, Durability, Message, Request, Writer},
+    writer::{Answer, Durability, Request, Writer},
 };
 
 /// The journal of one store. Clones are handles to the same one.
@@ -34,7 +35,7 @@ use crate::{
 /// [`close`](Self::close) does the same and waits for it.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    queue: mpsc::Sender<Message>,
+    lanes: Lanes,
     room: Arc<Semaphore>,
     committed: watch::Receiver<Hlc>,
     moves: Arc<AtomicU64>,
@@ -56,13 +57,13 @@ impl Journal {
             .map_err(|reason| OpenError::store(&path, reason))?;
         let moves = writer.moves();
         let tail = writer.tail().clone();
-        let (queue, inbox) = mpsc::channel(limits::QUEUE);
+        let (lanes, inbox) = lanes();
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(inbox))
             .map_err(|error| OpenError::io(&path, &error))?;
         Ok(Self {
-            queue,
+            lanes,
             room: Arc::new(Semaphore::new(limits::QUEUE_BYTES)),
             committed: watch,
             moves,
@@ -97,6 +98,24 @@ impl Journal {
         drafts: Vec<Draft>,
         durability: Durability,
     ) -> Result<Vec<Record>, AppendError> {
+        self.put(drafts, durability, false).await
+    }
+
+    /// The same before what others have asked for and still waits: for what somebody stands and
+    /// waits for while nothing else of theirs can go on. The order of what one caller appends one
+    /// after the other is kept, as each waits for its answer.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn append_first(
+        &self,
+        drafts: Vec<Draft>,
+        durability: Durability,
+    ) -> Result<Vec<Record>, AppendError> {
+        self.put(drafts, durability, true).await
+    }
+
+    async fn put(&self, drafts: Vec<Draft>, durability: Durability, first: bool) -> Answer {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
@@ -111,47 +130,31 @@ impl Journal {
             return Err(too_large());
         }
         let (answer, answered) = oneshot::channel();
-        self.enqueue(
-            |bytes| {
-                Message::Append(Request {
-                    drafts,
-                    durability,
-                    answer,
-                    bytes,
-                })
-            },
-            share,
-        )
-        .await?;
+        let request = Request {
+            drafts,
+            durability,
+            answer,
+            bytes: self.room_for(share).await?,
+        };
+        if first {
+            queue(self.lanes.first(), request).await?;
+            self.lanes.tell();
+        } else {
+            queue(self.lanes.in_turn(), Message::Append(request)).await?;
+        }
         answer_in_time(answered).await?
     }
 
-    async fn enqueue(
-        &self,
-        message: impl FnOnce(tokio::sync::OwnedSemaphorePermit) -> Message,
-        share: u32,
-    ) -> Result<(), AppendError> {
+    async fn room_for(&self, share: u32) -> Result<OwnedSemaphorePermit, AppendError> {
         // The usual case sets no timer.
-        let room = match Arc::clone(&self.room).try_acquire_many_owned(share) {
-            Ok(room) => room,
-            Err(_) => within(
-                limits::QUEUE_WAIT,
-                Arc::clone(&self.room).acquire_many_owned(share),
-            )
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(share) {
+            return Ok(room);
+        }
+        let room = Arc::clone(&self.room).acquire_many_owned(share);
+        within(limits::QUEUE_WAIT, room)
             .await
             .ok_or(AppendError::Backpressure)?
-            .map_err(|_| AppendError::Closed)?,
-        };
-        match self.queue.try_reserve() {
-            Ok(slot) => slot.send(message(room)),
-            Err(mpsc::error::TrySendError::Closed(())) => return Err(AppendError::Closed),
-            Err(mpsc::error::TrySendError::Full(())) => within(limits::QUEUE_WAIT, self.queue.reserve())
-                .await
-                .ok_or(AppendError::Backpressure)?
-                .map_err(|_| AppendError::Closed)?
-                .send(message(room)),
-        }
-        Ok(())
+            .map_err(|_| AppendError::Closed)
     }
 
     /// Everything that is committed after `after`, in order, and then what comes.
@@ -202,7 +205,12 @@ impl Journal {
         // The last connection that is closed takes the log with it, if it may write.
         self.reader.rest();
         let (done, closed) = oneshot::channel();
-        match within(limits::ANSWER_WAIT, self.queue.send(Message::Close(done))).await {
+        match within(
+            limits::ANSWER_WAIT,
+            self.lanes.in_turn().send(Message::Close(done)),
+        )
+        .await
+        {
             None => return Err(AppendError::TimedOut),
             // The writer has ended.
             Some(Err(_)) => return Ok(()),
@@ -213,6 +221,20 @@ impl Journal {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// Puts `what` into a lane, or waits for a place there.
+async fn queue<T>(lane: &mpsc::Sender<T>, what: T) -> Result<(), AppendError> {
+    let place = match lane.try_reserve() {
+        Ok(place) => place,
+        Err(mpsc::error::TrySendError::Closed(())) => return Err(AppendError::Closed),
+        Err(mpsc::error::TrySendError::Full(())) => within(limits::QUEUE_WAIT, lane.reserve())
+            .await
+            .ok_or(AppendError::Backpressure)?
+            .map_err(|_| AppendError::Closed)?,
+    };
+    place.send(what);
+    Ok(())
 }
 
 async fn answer_in_time(answered: oneshot::Receiver<Answer>) -> Result<Answer, AppendError> {

@@ -7,7 +7,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `journal` | the handle: append, follow, read, verify, close |
-//! | `writer` | the one thread that writes: group commit |
+//! | `writer`, `inbox` | the one thread that writes: group commit; what it takes first |
 //! | `fold` | what an event does to Worknodes, runs and firings, and which events are refused |
 //! | `entry`, `pending`, `cache` | a Worknode in the writer; changes before they are written; what is used often |
 //! | `tables`, `rows`, `schema` | how it is stored, and read again |
@@ -37,6 +37,7 @@ mod error;
 mod events;
 mod fold;
 mod follow;
+mod inbox;
 mod journal;
 pub mod limits;
 mod lookup;

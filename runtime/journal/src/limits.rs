@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Requests that wait before the writer. One more waits [`QUEUE_WAIT`], then `backpressure`.
+/// Requests that wait before the writer, in each of its two lanes. One more waits [`QUEUE_WAIT`], then `backpressure`.
 pub const QUEUE: usize = 4_096;
 /// Bytes of events that wait before the writer; a request beyond it waits like one beyond
 /// [`QUEUE`], and one that could never fit is refused.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use worknode_core::time::Timestamp;
 
 use crate::{
@@ -71,6 +71,13 @@ fn configure(conn: &Connection) -> Result<(), StoreError> {
     conn.pragma_update(None, "journal_size_limit", limits::WAL_BYTES)?;
     conn.pragma_update(None, "cache_size", -16_384)?;
     conn.set_prepared_statement_cache_capacity(64);
+    steady(conn)
+}
+
+/// A statement is planned once. Otherwise SQLite plans one with a bound `LIMIT` anew whenever it is
+/// bound, which takes longer than most of ours run.
+fn steady(conn: &Connection) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
@@ -140,6 +147,7 @@ pub(crate) fn reader(path: &Path, access: &Access) -> Result<Connection, StoreEr
         }
     };
     conn.busy_timeout(limits::LOCK_WAIT)?;
+    steady(&conn)?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(conn)
 }

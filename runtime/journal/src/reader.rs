@@ -208,10 +208,23 @@ impl Reader {
     /// # Errors
     /// [`ReadError`]
     pub fn counts(&self) -> Result<Vec<Count>, ReadError> {
+        self.count_where("true", ())
+    }
+
+    /// How many Worknodes of one kind are in each status.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn counts_of(&self, kind: &Kind) -> Result<Vec<Count>, ReadError> {
+        self.count_where("kind = ?1", [kind.name()])
+    }
+
+    fn count_where(&self, matching: &str, values: impl Params) -> Result<Vec<Count>, ReadError> {
         self.with(|conn| {
-            let mut select =
-                conn.prepare_cached("SELECT kind, status, count(*) FROM nodes GROUP BY kind, status")?;
-            let mut found = select.query([])?;
+            let mut select = conn.prepare_cached(&format!(
+                "SELECT kind, status, count(*) FROM nodes WHERE {matching} GROUP BY kind, status"
+            ))?;
+            let mut found = select.query(values)?;
             let mut counts = Vec::new();
             while let Some(row) = found.next()? {
                 counts.push(Count {
@@ -239,6 +252,29 @@ impl Reader {
             }
             Ok(all)
         })
+    }
+
+    /// The Worknodes of one kind that were over last, the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn last_finished(&self, kind: &Kind, limit: usize) -> Result<Vec<Node>, ReadError> {
+        let newest = Table {
+            name: rows::NODES_BY_FINISH,
+            ..NODES
+        };
+        let matching = "kind = ?1 AND finished IS NOT NULL ORDER BY finished DESC LIMIT ?2";
+        self.page(newest, matching, (kind.name(), page(limit)))
+    }
+
+    /// The Worknodes of one kind whose name begins so, by their names.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn named_like(&self, kind: &Kind, beginning: &str, limit: usize) -> Result<Vec<Node>, ReadError> {
+        // No text sorts after this that begins so: names are UTF-8, in which no byte is 255.
+        let matching = "kind = ?1 AND name >= ?2 AND name < ?2 || x'ff' ORDER BY name LIMIT ?3";
+        self.page(NODES, matching, (kind.name(), beginning, page(limit)))
     }
 
     /// One run.

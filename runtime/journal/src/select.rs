@@ -37,6 +37,8 @@ pub struct Span {
 pub struct Selector {
     /// Those below this one, and itself.
     pub root: NodeId,
+    /// Exactly this one.
+    pub id: Option<NodeId>,
     /// Those directly below this one.
     pub parent: Option<NodeId>,
     /// Those of one of these kinds; empty: of any.
@@ -75,6 +77,7 @@ impl Default for Selector {
     fn default() -> Self {
         Self {
             root: NodeId::ROOT,
+            id: None,
             parent: None,
             kinds: Vec::new(),
             statuses: Vec::new(),
@@ -211,7 +214,7 @@ fn blob(id: NodeId) -> Value {
 }
 
 fn select(conn: &Connection, selector: &Selector, origin: u32) -> Result<Selected, StoreError> {
-    let mut conditions = conditions(selector);
+    let mut conditions = conditions(selector, has_small_set(conn, selector)?);
     let mut within = Within::new(conn, selector.root, &mut conditions)?;
     let nodes = if is_small(conn, selector.finished)? {
         rows::NODES_BY_FINISH
@@ -246,10 +249,21 @@ fn select(conn: &Connection, selector: &Selector, origin: u32) -> Result<Selecte
     Ok(page)
 }
 
-fn conditions(selector: &Selector) -> Conditions {
+/// With a `small` set to begin at, kinds and statuses are only looked at, not looked up: their index
+/// would lead through a large part of all there is. (To SQLite a column with a plus is no longer one
+/// of an index.)
+fn conditions(selector: &Selector, small: bool) -> Conditions {
     let mut all = Conditions::default();
-    all.any_of("kind", selector.kinds.iter().map(|kind| kind.name().to_owned()));
-    all.any_of("status", selector.statuses.iter().cloned());
+    let [kind, status] = if small {
+        ["+kind", "+status"]
+    } else {
+        ["kind", "status"]
+    };
+    all.any_of(kind, selector.kinds.iter().map(|kind| kind.name().to_owned()));
+    all.any_of(status, selector.statuses.iter().cloned());
+    if let Some(id) = selector.id {
+        all.also("id = ?", [blob(id)]);
+    }
     if let Some(parent) = selector.parent {
         all.also("parent = ?", [blob(parent)]);
     }
@@ -260,18 +274,11 @@ fn conditions(selector: &Selector) -> Conditions {
         let text = Value::Text(prefix.clone());
         all.also("substr(name, 1, length(?)) = ?", [text.clone(), text]);
     }
-    let labels = [
-        ("tag", selector.tag.clone()),
-        ("assignee", selector.assignee.map(|to| to.to_string())),
-    ];
-    for (sort, value) in labels {
-        if let Some(value) = value {
-            let values = [Value::Text(sort.to_owned()), Value::Text(value)];
-            all.also(
-                "num IN (SELECT num FROM labels WHERE sort = ? AND value = ?)",
-                values,
-            );
-        }
+    for label in labels(selector) {
+        all.also(
+            "num IN (SELECT num FROM labels WHERE sort = ? AND value = ?)",
+            label,
+        );
     }
     if let Some(archived) = selector.archived {
         all.also("archived = ?", [Value::Integer(archived.into())]);
@@ -298,6 +305,48 @@ fn conditions(selector: &Selector) -> Conditions {
     all
 }
 
+/// The tag and the assignee that are asked for: their sort, and which.
+fn labels(selector: &Selector) -> impl Iterator<Item = [Value; 2]> {
+    let labels = [
+        ("tag", selector.tag.clone()),
+        ("assignee", selector.assignee.map(|to| to.to_string())),
+    ];
+    let label = |(sort, value): (&str, Option<String>)| Some([sort.to_owned(), value?].map(Value::Text));
+    labels.into_iter().filter_map(label)
+}
+
+/// Are so few asked for by their tag, their assignee, their words or their place, that looking at all
+/// of those is best?
+fn has_small_set(conn: &Connection, selector: &Selector) -> Result<bool, StoreError> {
+    if selector.id.is_some() || selector.parent.is_some() {
+        return Ok(true);
+    }
+    for label in labels(selector) {
+        if fewer_than_many(conn, "labels WHERE sort = ? AND value = ?", label)? {
+            return Ok(true);
+        }
+    }
+    match &selector.words {
+        Some(words) => {
+            let query = Value::Text(full_text_query(words));
+            fewer_than_many(conn, "texts WHERE texts MATCH ?", [query])
+        }
+        None => Ok(false),
+    }
+}
+
+/// Counted no further than it matters.
+fn fewer_than_many(
+    conn: &Connection,
+    what: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<bool, StoreError> {
+    let mut select = conn.prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM {what} LIMIT ?)"))?;
+    let values = values.into_iter().chain([integer(limits::SMALL_SET)]);
+    let found: usize = select.query_row(params_from_iter(values), |row| row.get(0))?;
+    Ok(found < limits::SMALL_SET)
+}
+
 /// Every word as itself, whatever signs are in it, each the beginning of a word in the text.
 fn full_text_query(words: &str) -> String {
     let quoted = |word: &str| format!("\"{}\"*", word.replace('"', "\"\""));
@@ -319,14 +368,11 @@ fn is_small(conn: &Connection, span: Span) -> Result<bool, StoreError> {
     }
     let mut conditions = Conditions::default();
     conditions.within("finished", span);
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM nodes INDEXED BY nodes_by_finish WHERE finished IS NOT NULL{} LIMIT ?)",
+    let what = format!(
+        "nodes INDEXED BY nodes_by_finish WHERE finished IS NOT NULL{}",
         conditions.sql
     );
-    conditions.values.push(integer(limits::SMALL_SET));
-    let mut select = conn.prepare_cached(&sql)?;
-    let found: usize = select.query_row(params_from_iter(conditions.values), |row| row.get(0))?;
-    Ok(found < limits::SMALL_SET)
+    fewer_than_many(conn, &what, conditions.values)
 }
 
 /// How it is told whether a Worknode is in the subtree.

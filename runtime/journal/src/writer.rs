@@ -2,7 +2,7 @@
 //!
 //! It takes what is queued, applies it, commits it once, and then answers everybody. While it
 //! waits for the disk, the next group gathers by itself: the slower the disk, the larger the
-//! groups.
+//! groups. What is taken first, [`Inbox`] says.
 
 use std::{
     fs::File,
@@ -11,11 +11,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use worknode_core::{
     bounds,
     event::{Draft, Record, SCHEMA_VERSION},
@@ -26,6 +26,7 @@ use worknode_core::{
 use crate::{
     error::{AppendError, StoreError},
     fold::Fold,
+    inbox::Inbox,
     limits,
     open::{Opened, beside},
     schema::{self, Head},
@@ -47,15 +48,6 @@ pub enum Durability {
     /// disk that refuses that commit, may lose them; their stamps are then never used again.
     /// For progress, usage and heartbeats.
     Local,
-}
-
-/// What the writer is asked.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// Append, all or none.
-    Append(Request),
-    /// Append what is queued, and end.
-    Close(oneshot::Sender<()>),
 }
 
 /// Events that are appended together.
@@ -142,29 +134,27 @@ impl Writer {
     }
 
     /// Works until it is told to close, or until nobody is left who could ask for anything.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut closing = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
-            let group = gather(first, &mut queue, &mut closing);
-            self.commit(group);
-            if !closing.is_empty() {
-                // What was queued before this moment is still written; nothing new comes in.
-                queue.close();
+    pub(crate) fn run(mut self, mut inbox: Inbox) {
+        while let Some(group) = inbox.next() {
+            let requests = group.len();
+            if let Some([write, commit]) = self.commit(group) {
+                inbox.measured(requests, write, commit);
             }
         }
         self.finish();
-        for done in closing {
+        for done in inbox.into_closing() {
             // Whoever stopped waiting needs no answer.
             let _ = done.send(());
         }
     }
 
-    /// Appends the requests of one group in one transaction and answers each.
-    pub(crate) fn commit(&mut self, group: Vec<Request>) {
+    /// Appends the requests of one group in one transaction and answers each. Says how long the
+    /// writing took, and how long the commit, unless it failed.
+    pub(crate) fn commit(&mut self, group: Vec<Request>) -> Option<[Duration; 2]> {
         let mut waiting = Vec::with_capacity(group.len());
         let result = self.write(group, &mut waiting);
         match result {
-            Ok(()) => {
+            Ok(took) => {
                 // Nobody may be told of events before a follower could see them.
                 self.committed.send_if_modified(|last| {
                     let now = schema::last_stamp(self.head, self.origin);
@@ -174,6 +164,7 @@ impl Writer {
                     let _ = answer.send(outcome);
                 }
                 self.bound_log();
+                Some(took)
             }
             Err(reason) => {
                 tracing::error!(%reason, requests = waiting.len(), "a group of events could not be stored");
@@ -181,11 +172,16 @@ impl Writer {
                 for (answer, _) in waiting {
                     let _ = answer.send(Err(reason.clone().into()));
                 }
+                None
             }
         }
     }
 
-    fn write(&mut self, group: Vec<Request>, waiting: &mut Vec<Waiting>) -> Result<(), StoreError> {
+    fn write(
+        &mut self,
+        group: Vec<Request>,
+        waiting: &mut Vec<Waiting>,
+    ) -> Result<[Duration; 2], StoreError> {
         let mut requests = group.into_iter();
         let result = self.write_in_transaction(&mut requests, waiting);
         if result.is_err() {
@@ -203,7 +199,8 @@ impl Writer {
         &mut self,
         requests: &mut impl Iterator<Item = Request>,
         waiting: &mut Vec<Waiting>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<[Duration; 2], StoreError> {
+        let begun = Instant::now();
         if self.doubtful {
             self.recover()?;
         }
@@ -233,14 +230,16 @@ impl Writer {
         }
         let head = tables::append(&self.conn, self.head, self.origin, &rows)?;
         tables::save(&self.conn, &mut self.fold)?;
+        let written = Instant::now();
         self.conn.prepare_cached("COMMIT")?.execute([])?;
+        let took = [written.duration_since(begun), written.elapsed()];
         self.head = head;
         self.fold.committed();
         if rows.iter().any(|row| SHAPING.contains(&row.topic.as_str())) {
             self.moves.fetch_add(1, Ordering::Release);
         }
         self.tail.extend(stored);
-        Ok(())
+        Ok(took)
     }
 
     /// Stamps the events of one request and applies them to the projections in memory.
@@ -335,27 +334,4 @@ fn no_stamp_fits(wall: Timestamp) -> AppendError {
     AppendError::Malformed {
         why: format!("the clock of this machine stands at {wall}, for which there are no stamps"),
     }
-}
-
-/// The next group: what is queued by now, within bounds.
-fn gather(
-    first: Message,
-    queue: &mut mpsc::Receiver<Message>,
-    closing: &mut Vec<oneshot::Sender<()>>,
-) -> Vec<Request> {
-    let mut group = Vec::new();
-    let mut bytes = 0_usize;
-    let mut next = Some(first);
-    while let Some(message) = next {
-        match message {
-            Message::Append(request) => {
-                bytes = bytes.saturating_add(request.drafts.iter().map(|(_, body)| body.len()).sum());
-                group.push(request);
-            }
-            Message::Close(done) => closing.push(done),
-        }
-        let room = group.len() < limits::GROUP && bytes < limits::GROUP_BYTES;
-        next = if room { queue.try_recv().ok() } else { None };
-    }
-    group
 }
