@@ -102,9 +102,12 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
             found.in_words()
         );
     };
-    let crowds: &[usize] = bench.load(&[100, 1_000, 10_000], &[20]);
+    let crowds = match bench.size {
+        Some(agents) => vec![agents],
+        None => bench.load(vec![100, 1_000, 10_000], vec![20]),
+    };
     let mut figures = Vec::new();
-    for agents in crowds {
+    for agents in &crowds {
         let dir = tempfile::tempdir()?;
         let full = baseline::run(&dir.path().join("full.db"), *agents, tasks, Durability::Full)?;
         told("baseline, FULL", *agents, &full);

@@ -5,6 +5,7 @@
 //! cargo bench -p worknode --bench speed -- --json       the same for programs
 //! cargo bench -p worknode --bench speed -- start asks   those whose name has one of these words
 //! cargo bench -p worknode --bench speed -- --quick      a small load: do they still work?
+//! cargo bench -p worknode --bench speed -- million --size 20000    on fewer Worknodes
 //! cargo bench -p worknode --bench speed -- kills --supervisors
 //!                                     the same load under supervisord, circus and pm2 too
 //! ```
@@ -26,6 +27,7 @@ mod live;
 mod measure;
 mod membranes;
 mod memory;
+mod million;
 mod population;
 mod report;
 mod role;
@@ -50,6 +52,8 @@ struct Bench {
     quick: bool,
     /// Compare with other supervisors, which are installed for that.
     supervisors: bool,
+    /// How many, where a benchmark is about how many there are.
+    size: Option<usize>,
     tokio: tokio::runtime::Runtime,
 }
 
@@ -76,6 +80,7 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("kills", kills::run),
     ("claims", claims::run),
     ("landings", landings::run),
+    ("million", million::run),
     ("live-runs", live::run),
     ("adoption", adoption::run),
     ("continue", memory::run),
@@ -87,6 +92,7 @@ struct Wanted {
     json: bool,
     quick: bool,
     supervisors: bool,
+    size: Option<usize>,
     words: Vec<String>,
 }
 
@@ -98,15 +104,20 @@ impl Wanted {
             ..Self::default()
         };
         let mut asked_for_quick = false;
-        for arg in args {
+        let mut args = args;
+        while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--bench" => wanted.quick = asked_for_quick,
                 "--quick" => (wanted.quick, asked_for_quick) = (true, true),
                 "--json" => wanted.json = true,
+                "--size" => {
+                    let size = args.next().ok_or("--size needs a number")?;
+                    wanted.size = Some(size.parse().map_err(|_| format!("`{size}` is no number"))?);
+                }
                 "--supervisors" => wanted.supervisors = true,
                 flag if flag.starts_with('-') => {
                     return Err(format!(
-                        "`{flag}` is not known; there are --json, --quick, --supervisors and words"
+                        "`{flag}` is not known; there are --json, --quick, --size N, --supervisors and words"
                     )
                     .into());
                 }
@@ -143,6 +154,7 @@ fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
     let bench = Bench {
         quick: wanted.quick,
         supervisors: wanted.supervisors,
+        size: wanted.size,
         tokio: tokio::runtime::Runtime::new()?,
     };
     let chosen: Vec<_> = BENCHMARKS

@@ -207,7 +207,7 @@ pub(crate) fn worknodes(dir: &Path, count: usize) -> Result<(), Failure> {
 }
 
 /// Asks some of them, which are not active, and reads as many others, in turns.
-async fn wake_some(system: &System, ids: &[NodeId]) -> Result<([f64; 2], [f64; 2]), Failure> {
+pub(crate) async fn wake_some(system: &System, ids: &[NodeId]) -> Result<([f64; 2], [f64; 2]), Failure> {
     let (mut woken, mut read) = (Vec::new(), Vec::new());
     for pair in ids.chunks_exact(2).take(WOKEN) {
         let (answer, time) = timed(system.command(pair[0], Ask::Get)).await;
@@ -282,9 +282,14 @@ pub(crate) fn bare_task() -> mpsc::Sender<oneshot::Sender<u64>> {
     sender
 }
 
-/// Bytes of this process in memory. Exact, where `statm` may be some pages behind.
+/// Bytes of this process in memory.
 pub(crate) fn resident() -> Result<u64, Failure> {
-    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+    resident_of(std::process::id())
+}
+
+/// Bytes of a process in memory. Exact, where `statm` may be some pages behind.
+pub(crate) fn resident_of(pid: u32) -> Result<u64, Failure> {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = rollup
         .lines()
         .find_map(|line| line.strip_prefix("Rss:"))

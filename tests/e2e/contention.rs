@@ -8,13 +8,12 @@ use worknode_core::{
     bounds,
     command::Command,
     error::Code,
-    event::{Draft, Event, Principal},
+    event::Event,
     ids::NodeId,
-    node::{Detail, Kind, NodeSpec},
-    task::{Approval, ReleaseCause, TaskCommand, TaskSpec},
+    task::{ReleaseCause, TaskCommand},
 };
 use worknode_journal::{Durability, EventFilter};
-use worknode_tests::{scene::Scene, within};
+use worknode_tests::{made, scene::Scene, within};
 
 const TEAM: &str = "[team]\nname = \"rush\"\n";
 const TASKS: usize = 16;
@@ -70,19 +69,9 @@ async fn create(system: &System) -> Arc<[NodeId]> {
     let ids: Arc<[NodeId]> = (0..TASKS)
         .map(|n| NodeId::derived(team, &format!("wanted {n}")))
         .collect();
-    let draft = |node, event| Draft {
-        node,
-        by: Principal::Runtime,
-        cause: None,
-        event,
-    };
     let created = ids.iter().zip(0..).flat_map(|(id, n)| {
-        let (name, detail) = (format!("wanted-{n}"), Detail::Task(Box::new(wanted(n))));
-        let node = NodeSpec::new(Some(team), Kind::Task, name, detail);
-        [
-            draft(*id, Event::NodeCreated { node }),
-            draft(*id, Event::TaskReady),
-        ]
+        let spec = made::bare_task(format!("wanted-{n}"));
+        [made::task(*id, team, spec), made::happened(*id, Event::TaskReady)]
     });
     let drafts = created.collect();
     system
@@ -91,25 +80,6 @@ async fn create(system: &System) -> Arc<[NodeId]> {
         .await
         .unwrap();
     ids
-}
-
-fn wanted(n: usize) -> TaskSpec {
-    TaskSpec {
-        key: format!("wanted-{n}"),
-        title: String::new(),
-        prompt: String::new(),
-        files: Vec::new(),
-        may_delete: Vec::new(),
-        depends_on: Vec::new(),
-        agent: None,
-        deadline: None,
-        gates: Vec::new(),
-        approval: Approval::None,
-        max_attempts: bounds::ATTEMPTS,
-        priority: 0,
-        max_duration: None,
-        ..TaskSpec::default()
-    }
 }
 
 /// One contender: claims this task and that, gives back what it gets, and says what it got. The

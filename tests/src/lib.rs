@@ -10,6 +10,7 @@
 )]
 
 pub mod coordinator;
+pub mod made;
 pub mod program;
 pub mod running;
 pub mod scene;

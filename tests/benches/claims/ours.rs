@@ -20,14 +20,15 @@ use worknode_core::{
     bounds,
     command::Command,
     error::Code,
-    event::{Draft, Event, Principal},
+    event::{Event, Principal},
     ids::NodeId,
-    node::{Detail, Kind, NodeSpec},
-    task::{Approval, Progress, TaskCommand, TaskSpec},
+    node::Kind,
+    task::{Progress, TaskCommand, TaskSpec},
 };
 use worknode_daemon::daemon::journal_path;
 use worknode_journal::{Durability, Journal};
 use worknode_policies::authority::Authority;
+use worknode_tests::made;
 
 use super::{Found, LIMIT, REPORTS};
 use crate::{Failure, scene};
@@ -162,44 +163,23 @@ pub(super) async fn prepare(dir: &Path, agents: usize, tasks: usize) -> Result<(
     first.system().journal().close().await?;
     drop(first);
     let journal = Journal::open(&path, Arc::new(worknode_actors::clock::SystemClock))?;
-    let plain =
-        |id, kind, name: String| created(id, NodeSpec::new(Some(NodeId::ROOT), kind, name, Detail::Plain));
     let mut drafts = vec![
-        plain(place("people"), Kind::Team, "people".to_owned()),
-        plain(place("backlog"), Kind::Phase, "backlog".to_owned()),
+        made::plain(place("people"), NodeId::ROOT, Kind::Team, "people"),
+        made::plain(place("backlog"), NodeId::ROOT, Kind::Phase, "backlog"),
     ];
     drafts.extend((0..agents).map(|agent| {
-        let spec = NodeSpec::new(
-            Some(place("people")),
-            Kind::Document,
-            format!("agent-{agent}"),
-            Detail::Plain,
-        );
-        created(holder(agent), spec)
+        let name = format!("agent-{agent}");
+        made::plain(holder(agent), place("people"), Kind::Document, name)
     }));
     for task in 0..tasks {
         let id = place(&format!("task {task}"));
-        let spec = Detail::Task(Box::new(spec(task)));
-        let node = NodeSpec::new(Some(place("backlog")), Kind::Task, super::title(task), spec);
-        drafts.push(created(id, node));
-        drafts.push(Draft {
-            event: Event::TaskReady,
-            ..created(id, NodeSpec::new(None, Kind::Task, "", Detail::Plain))
-        });
+        drafts.push(made::task(id, place("backlog"), spec(task)));
+        drafts.push(made::happened(id, Event::TaskReady));
     }
     for chunk in drafts.chunks(CHUNK) {
         journal.append(chunk.to_vec(), Durability::Durable).await?;
     }
     Ok(journal.close().await?)
-}
-
-fn created(id: NodeId, node: NodeSpec) -> Draft {
-    Draft {
-        node: id,
-        by: Principal::Operator,
-        cause: None,
-        event: Event::NodeCreated { node },
-    }
 }
 
 fn place(name: &str) -> NodeId {
@@ -212,19 +192,8 @@ pub(super) fn holder(agent: usize) -> NodeId {
 
 fn spec(task: usize) -> TaskSpec {
     TaskSpec {
-        key: super::title(task),
-        title: super::title(task),
         prompt: super::prompt(task),
-        files: Vec::new(),
-        may_delete: Vec::new(),
-        depends_on: Vec::new(),
-        agent: None,
-        deadline: None,
-        gates: Vec::new(),
-        approval: Approval::None,
-        max_attempts: 3,
         priority: i32::try_from(task % 3).unwrap_or(0),
-        max_duration: None,
-        ..TaskSpec::default()
+        ..made::bare_task(super::title(task))
     }
 }
