@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use worknode_actors::{
     claims::{Steal, Wanted, Won, claim, claim_next},
     new_task::{NewTask, add_task},
@@ -19,15 +20,16 @@ use worknode_core::{
     bounds,
     command::Command,
     error::{Code, Error},
-    event::{Draft, Event, Principal},
+    event::Principal,
     ids::NodeId,
-    node::{Detail, Kind, NodeChange, NodeSpec},
-    task::{Approval, ReleaseCause, TaskCommand, TaskSpec},
+    node::{Kind, NodeChange},
+    task::{ReleaseCause, TaskCommand, TaskSpec},
     time::Timestamp,
 };
 use worknode_journal::Durability;
 use worknode_policies::authority::Authority;
 use worknode_tests::{
+    made,
     program::{Done, command},
     scene::Scene,
     within::Within,
@@ -354,11 +356,30 @@ async fn priority_counts_first_then_age_then_skills_and_a_scope_is_kept() {
         ..elsewhere.clone()
     };
     assert!(claim_next(&system, &operator(), steal(1)).await.is_err());
+    // And only what the membranes of both let through.
+    for (node, says) in [
+        (system.team().node(), json!({ "emit": ["task_completed"] })),
+        (elsewhere.scope, json!({ "accept": ["build_*"] })),
+    ] {
+        put_membrane(&system, node, Some(says)).await;
+        let kept = claim_next(&system, &operator(), steal(0)).await.unwrap_err();
+        assert_eq!(kept.code, Code::NotFound, "{node}");
+        put_membrane(&system, node, None).await;
+    }
     assert_eq!(
         claim_next(&system, &operator(), steal(0)).await.unwrap().task,
         plain
     );
     within.runtime.shutdown("test").await;
+}
+
+async fn put_membrane(system: &System, node: NodeId, says: Option<serde_json::Value>) {
+    let membrane = says.map(|says| serde_json::from_value(says).unwrap());
+    let command = Command::Node {
+        change: NodeChange::SetMembrane { membrane },
+        unless_changed_since: None,
+    };
+    system.ask(&operator(), node, command, None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -491,17 +512,8 @@ async fn p8_too_many_open_tasks_are_backpressure_with_a_time_to_wait() {
     let within = within(&scene).await;
     let system = within.system().clone();
     let shelf = |n: usize| NodeId::derived(NodeId::ROOT, &format!("shelf {n}"));
-    let phase = |n| {
-        created(
-            shelf(n),
-            NodeSpec::new(
-                Some(system.team().node()),
-                Kind::Phase,
-                format!("shelf {n}"),
-                Detail::Plain,
-            ),
-        )
-    };
+    let team = system.team().node();
+    let phase = |n| made::plain(shelf(n), team, Kind::Phase, format!("shelf {n}"));
     system
         .journal()
         .append((0..2).map(phase).collect(), Durability::Durable)
@@ -511,11 +523,9 @@ async fn p8_too_many_open_tasks_are_backpressure_with_a_time_to_wait() {
         let key = format!("waits-{n}");
         let spec = TaskSpec {
             depends_on: vec![NodeId::derived(NodeId::ROOT, "never")],
-            ..bare(&key)
+            ..made::bare_task(&*key)
         };
-        let detail = Detail::Task(Box::new(spec));
-        let id = NodeId::derived(NodeId::ROOT, &key);
-        created(id, NodeSpec::new(Some(shelf(n % 2)), Kind::Task, key, detail))
+        made::task(NodeId::derived(NodeId::ROOT, &key), shelf(n % 2), spec)
     };
     let all: Vec<_> = (0..bounds::PENDING_TASKS).map(waits).collect();
     for chunk in all.chunks(5_000) {
@@ -533,34 +543,6 @@ async fn p8_too_many_open_tasks_are_backpressure_with_a_time_to_wait() {
     assert_eq!(refused.code, Code::Backpressure);
     assert!(refused.retry_after_ms.is_some_and(|wait| wait > 0));
     within.runtime.shutdown("test").await;
-}
-
-fn created(id: NodeId, node: NodeSpec) -> Draft {
-    Draft {
-        node: id,
-        by: Principal::Operator,
-        cause: None,
-        event: Event::NodeCreated { node },
-    }
-}
-
-fn bare(key: &str) -> TaskSpec {
-    TaskSpec {
-        key: key.to_owned(),
-        title: key.to_owned(),
-        prompt: String::new(),
-        files: Vec::new(),
-        may_delete: Vec::new(),
-        depends_on: Vec::new(),
-        agent: None,
-        deadline: None,
-        gates: Vec::new(),
-        approval: Approval::None,
-        max_attempts: 3,
-        priority: 0,
-        max_duration: None,
-        ..TaskSpec::default()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

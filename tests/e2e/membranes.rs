@@ -1,10 +1,19 @@
 //! Membranes: what comes in, what is seen from outside, and what is kept of what was refused. In
 //! this process, on a clock that the tests move.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Map, Value, json};
-use worknode_actors::{membrane::Reply, system::System};
+use worknode_actors::{
+    membrane::Reply,
+    new_task::{NewTask, add_task},
+    nodes::{self, NewNode},
+    system::System,
+};
 use worknode_core::{
     command::Command,
     error::{Code, Error},
@@ -13,7 +22,7 @@ use worknode_core::{
     ids::NodeId,
     letter::LetterAction,
     membrane::MembraneSpec,
-    node::{Detail, NodeChange, NodeSpec},
+    node::{Detail, Kind, NodeChange, NodeSpec},
     time::Timestamp,
 };
 use worknode_journal::Durability;
@@ -386,4 +395,42 @@ fn p5_events_of_an_older_version_are_still_read() {
     let old = json!({ "type": "emitted", "data": { "name": "build", "data": { "code": "1" } } });
     let read: Event = serde_json::from_value(old).unwrap();
     assert_eq!(read, own("build", json!({ "code": "1" })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_below_a_membrane_passes_it() {
+    let (_scene, within, system) = started().await;
+    let team = system.team().node();
+    put_membrane(
+        &system,
+        team,
+        json!({ "accept": ["node_created", "build_*"], "filter": "event.data.node.name != 'secret'" }),
+    )
+    .await;
+    let make = async |name: &str| {
+        let new = NewNode {
+            parent: team,
+            kind: Kind::Document,
+            name: name.to_owned(),
+            attributes: BTreeMap::new(),
+            tags: BTreeSet::new(),
+            assignees: BTreeSet::new(),
+            links: BTreeSet::new(),
+            task: None,
+        };
+        nodes::create(&system, &operator(), new).await
+    };
+    make("open").await.unwrap();
+    assert_eq!(make("secret").await.unwrap_err().code, Code::Refused);
+    put_membrane(&system, team, json!({ "accept": ["build_*"] })).await;
+    let refused = make("late").await.unwrap_err();
+    assert_eq!(refused.code, Code::Refused);
+    assert!(refused.message.contains("`accept`"), "{refused}");
+    let task = NewTask {
+        title: "one".to_owned(),
+        ..NewTask::default()
+    };
+    let added = add_task(&system, &Principal::Operator, task).await;
+    assert_eq!(added.unwrap_err().code, Code::Refused);
+    within.runtime.shutdown("test").await;
 }

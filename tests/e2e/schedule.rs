@@ -79,6 +79,29 @@ impl Look {
     }
 }
 
+/// What a trigger emits passes the membranes of the team, like what anybody sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_trigger_emits_comes_in_through_the_membrane() {
+    let membrane =
+        "[[membrane]]\nof = \"team\"\naccept = [\"hour\", \"t?ck\"]\nfilter = \"event.type == 'hour'\"\n";
+    let scene = Scene::with_team(&format!("{TEAM}\n{membrane}"));
+    let within = Within::start(&scene, begin()).await;
+    let look = Look {
+        clock: Arc::clone(&within.clock),
+        within,
+    };
+    let count = |topic: &str| scene.count_offline(look.within.system(), |stored| stored == topic);
+    look.after(Duration::from_secs(30)).await;
+    wait_until(&look, || {
+        count("dead_lettered") == 1 && count("trigger_acted") == 1
+    })
+    .await;
+    assert_eq!(count("tick"), 0);
+    look.after(Duration::from_secs(60 * 60)).await;
+    wait_until(&look, || count("hour") == 1).await;
+    look.within.runtime.shutdown("test").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p6_what_is_due_fires_once_and_on_time_by_its_own_zone() {
     let scene = Scene::with_team(TEAM);

@@ -388,7 +388,7 @@ pub(crate) struct Next {
     /// given several times.
     #[arg(long = "steal-from", value_name = "NODE")]
     pub(crate) steal_from: Vec<String>,
-    /// How many are left to a busy team [default: 8].
+    /// How many are left to a busy team [default: `steal_from` of `[claims]`].
     #[arg(long, value_name = "N", requires = "steal_from")]
     pub(crate) above: Option<usize>,
 }

@@ -37,6 +37,7 @@ pub(super) fn definition(config: &Config, parts: Parts) -> TeamDefinition {
         attempts: config.limits.attempts.unwrap_or(bounds::ATTEMPTS),
         spawn_depth: number(config.limits.spawn_depth),
         spawn_fan_out: number(config.limits.spawn_fan_out),
+        steal_from: number(config.claims.steal_from),
         strategy: team.strategy,
         agents: parts.agents,
         triggers: parts.triggers,

@@ -42,6 +42,8 @@ pub struct Config {
     pub team: TeamSection,
     /// Limits of the whole team.
     pub limits: LimitsSection,
+    /// Claims by those whom the runtime does not run.
+    pub claims: ClaimsSection,
     /// How the daemon can be reached.
     pub daemon: DaemonSection,
     /// What all gates are told: scope, waivers, profiles of paths.
@@ -216,6 +218,23 @@ impl LimitsSection {
             output: self.output.map_or(own.output, |most| most.0.min(own.output)),
             ..own
         }
+    }
+}
+
+/// Claims by those whom the runtime does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaimsSection {
+    /// Ready tasks that a team keeps for those who are there: who has nothing to do in another team
+    /// takes one of them only while more are ready. A claim may ask for more to be left, and only the
+    /// operator for less. Default: 8.
+    #[schemars(range(max = 10_000))]
+    pub steal_from: u32,
+}
+
+impl Default for ClaimsSection {
+    fn default() -> Self {
+        Self { steal_from: 8 }
     }
 }
 

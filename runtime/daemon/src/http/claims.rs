@@ -29,8 +29,6 @@ use crate::view::{self, TaskView};
 
 /// Worknodes of one name that are looked at to find a holder.
 const NAMESAKES: usize = 2;
-/// Ready tasks that are left to a busy team when nothing else is said.
-const LEFT_TO_OTHERS: usize = 8;
 
 /// Who is to hold a task.
 #[derive(Debug, Deserialize)]
@@ -103,11 +101,22 @@ pub(super) async fn next(
             .transpose()?,
         steal: (!from.is_empty()).then(|| Steal {
             from,
-            above: body.above.unwrap_or(LEFT_TO_OTHERS),
+            above: left(&api, &caller, body.above),
         }),
         wait: body.wait.map_or(Duration::ZERO, |span| span.0),
     };
     Ok(Json(claim_next(api.runtime.system(), &caller.0, wanted).await?))
+}
+
+/// How many ready tasks are left to a busy team: as many as its configuration keeps, or more. The
+/// operator may ask for less.
+fn left(api: &Api, caller: &Caller, asked: Option<usize>) -> usize {
+    let kept = api.runtime.system().team().steal_from;
+    match asked {
+        Some(asked) if caller.0.principal == Principal::Operator => asked,
+        Some(asked) => asked.max(kept),
+        None => kept,
+    }
 }
 
 /// The claim under which somebody writes: in the body, or as `If-Match`.
