@@ -46,6 +46,6 @@ impl<M: Message> Address<M> {
     }
 }
 
-fn gone() -> Error {
+pub(crate) fn gone() -> Error {
     Error::new(Code::Failed, "the runtime is starting or shutting down").hint("try again in a moment")
 }

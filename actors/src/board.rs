@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::sync::Notify;
@@ -22,7 +22,7 @@ use worknode_core::{
 };
 use worknode_policies::authority::Authority;
 
-use crate::{membrane::Membrane, system::System};
+use crate::{locked::lock, membrane::Membrane, system::System};
 
 /// Parts of the board, so that holders seldom wait for each other.
 const PARTS: usize = 16;
@@ -147,11 +147,6 @@ impl Board {
         let byte = task.as_uuid().as_bytes()[15];
         lock(&self.parts[usize::from(byte) % PARTS])
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for one change, which cannot panic half way.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Stores what hangs on the board, for as long as it is polled.

@@ -36,6 +36,8 @@ pub struct TeamDefinition {
     pub spawn_depth: usize,
     /// How many agents one agent may have spawned that live.
     pub spawn_fan_out: usize,
+    /// Ready tasks that are left to a team when others take some of its tasks.
+    pub steal_from: usize,
     /// Who else is restarted when an agent ends abnormally.
     pub strategy: Strategy,
     /// The agents, in the order of their start.

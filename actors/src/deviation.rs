@@ -20,7 +20,7 @@ use worknode_policies::{
     plan::Planned,
 };
 
-use crate::{definition::TeamDefinition, scheduler::TRIGGERED, store::all_of_kind};
+use crate::{definition::TeamDefinition, scheduler::TRIGGERED, store::tasks_of_plan};
 
 /// One task, as far as deviation goes.
 #[derive(Clone, Debug)]
@@ -35,13 +35,13 @@ pub struct Seen {
     pub facts: Facts,
 }
 
-/// All tasks of the team.
+/// The tasks of the team, as [`tasks_of_plan`] has them.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn look(reader: &Reader, team: &TeamDefinition, now: Timestamp) -> Result<Vec<Seen>, Error> {
-    let nodes = all_of_kind(reader, Kind::Task)?;
     let planned: HashSet<NodeId> = team.plan.iter().map(|(id, _)| *id).collect();
+    let nodes = tasks_of_plan(reader, &planned)?;
     // Where there is no plan, nothing is outside it; and what triggers make, the configuration asks for.
     let triggered = Planned::phase_id(team.node(), TRIGGERED);
     let is_planned = |node: &Node, task: &Task| {

@@ -65,6 +65,7 @@ pub mod guard;
 pub mod inbox;
 pub mod inspect;
 pub mod keeper;
+mod locked;
 pub mod membrane;
 pub mod memory;
 mod messages;

@@ -10,13 +10,9 @@ use worknode_core::{
 
 use worknode_process::Shim;
 
-use crate::membrane::Ask;
-
 /// What the directory is told.
 #[derive(Debug)]
 pub(crate) enum DirectoryMsg {
-    /// A command for a Worknode.
-    Route(NodeId, Box<Ask>),
     /// Passivate who was idle for this long.
     Sweep(Duration),
     /// How many are active?

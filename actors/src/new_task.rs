@@ -11,17 +11,8 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
-use crate::system::System;
+use crate::{membrane::arrival, store::OPEN, system::System};
 
-/// The states of a task that is not over.
-const OPEN: [&str; 6] = [
-    "pending",
-    "ready",
-    "claimed",
-    "in_progress",
-    "in_review",
-    "blocked",
-];
 /// The phase that holds what was added by hand.
 pub(crate) const PHASE: &str = "added";
 
@@ -80,11 +71,13 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
         spec.key.clone(),
         Detail::Task(Box::new(spec)),
     );
+    let event = Event::NodeCreated { node };
+    arrival::passes_into(system, phase, by, &event)?;
     let draft = Draft {
         node: id,
         by: by.clone(),
         cause: None,
-        event: Event::NodeCreated { node },
+        event,
     };
     system.store(vec![draft]).await?;
     Ok(id)

@@ -24,6 +24,7 @@ use worknode_policies::authority::{
 };
 
 use crate::{
+    membrane::arrival,
     new_task::{self, NewTask},
     notes,
     system::{System, random_bytes},
@@ -53,8 +54,9 @@ pub struct NewNode {
 /// Makes a Worknode.
 ///
 /// # Errors
-/// `forbidden` when the caller's capability does not cover the place or what it names, `usage` for
-/// what makes no sense, `already_exists`, `limit_reached` at a bound of the tree.
+/// `forbidden` when the caller's capability does not cover the place or what it names, `refused` when
+/// the membranes of the place do not let it in, `usage` for what makes no sense, `already_exists`,
+/// `limit_reached` at a bound of the tree.
 pub async fn create(system: &System, authority: &Arc<Authority>, new: NewNode) -> Result<Node, Error> {
     let named = new.links.iter().map(|link| link.to);
     let others: Vec<NodeId> = named.chain(new.assignees.iter().copied()).collect();
@@ -71,11 +73,13 @@ pub async fn create(system: &System, authority: &Arc<Authority>, new: NewNode) -
         links: new.links,
         membrane: None,
     };
+    let event = Event::NodeCreated { node };
+    arrival::passes_into(system, new.parent, &authority.principal, &event)?;
     let draft = Draft {
         node: id,
         by: authority.principal.clone(),
         cause: None,
-        event: Event::NodeCreated { node },
+        event,
     };
     let records = system.store(vec![draft]).await?;
     let made = records.first().and_then(Node::created_by);

@@ -24,7 +24,12 @@ use worknode_policies::deviation::Deviation;
 
 use self::ladder::Ladders;
 pub use self::ladder::{Open, open};
-use crate::{clock::sleep_until, deviation, feed, store::all_of_kind, system::System};
+use crate::{
+    clock::sleep_until,
+    deviation, feed,
+    store::{HELD, all_of_kind},
+    system::System,
+};
 
 /// How long to wait for more before the deviation is reckoned anew.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -194,10 +199,8 @@ impl State {
 
     /// Can something become late while nothing happens?
     fn may_age(&self) -> Result<bool, Error> {
-        let held = all_of_kind(self.system.reader(), Kind::Task)?;
-        Ok(held
-            .iter()
-            .any(|node| node.task().is_some_and(|task| task.status.claim().is_some())))
+        let held = self.system.reader().count(&Kind::Task, &HELD)?;
+        Ok(held > 0)
     }
 
     /// Who is in charge may have said that nobody starts while the work is off the plan.

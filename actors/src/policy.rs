@@ -29,7 +29,7 @@ use worknode_core::{
     event::{Event, Record},
     git::CommitId,
     ids::NodeId,
-    node::{Kind, Node},
+    node::Node,
     task::{Task, TaskCommand, TaskStatus},
 };
 use worknode_policies::{
@@ -37,7 +37,7 @@ use worknode_policies::{
     signing::PublicKey,
 };
 
-use crate::{feed, membrane::Reply, store::all_of_kind, system::System, violations::note_findings};
+use crate::{feed, membrane::Reply, store::tasks_that_are, system::System, violations::note_findings};
 
 /// Submissions whose gates run at the same time.
 const JUDGED_AT_ONCE: usize = 2;
@@ -125,7 +125,7 @@ impl Actor for Policy {
                 }
             }
             PolicyMsg::Look => {
-                for node in all_of_kind(state.system.reader(), Kind::Task)? {
+                for node in tasks_that_are(state.system.reader(), &["in_review"])? {
                     state.look_at(&myself, node.id)?;
                 }
             }
@@ -142,7 +142,6 @@ impl Actor for Policy {
     }
 }
 
-/// The Worknodes to which something happened, each once.
 /// Can the task be in review after this, so that there is something to do?
 const fn may_leave_in_review(event: &Event) -> bool {
     event.changes_node()
@@ -158,6 +157,7 @@ const fn may_leave_in_review(event: &Event) -> bool {
         )
 }
 
+/// The Worknodes to which something happened that concerns a judge, each once.
 fn touched(records: &[Arc<Record>]) -> HashSet<NodeId> {
     records
         .iter()

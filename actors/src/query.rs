@@ -184,7 +184,10 @@ impl Scan {
         };
         let Selected { nodes, next } = reader.select(selector)?;
         match next {
-            Some(next) => selector.after = Some(next),
+            Some(next) => {
+                selector.after = Some(next);
+                selector.limit = selector.limit.saturating_mul(2).min(limits::PAGE);
+            }
             None => self.selector = None,
         }
         let last = next.map(|place| self.behind(place));

@@ -1,6 +1,10 @@
 //! A running team: the handle that the daemon holds.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use ractor::{Actor, ActorRef};
 use tokio::{
@@ -14,7 +18,7 @@ use worknode_core::{
     error::{Code, Error},
     event::{Draft, Event, PanicStage, Principal},
     hlc::Hlc,
-    ids::RunId,
+    ids::{NodeId, RunId},
     node::{Detail, Kind, Node, NodeSpec},
     run::StopCause,
     task::{Task, TaskStatus},
@@ -30,7 +34,7 @@ use crate::{
     messages::{DirectoryMsg, KeeperMsg},
     scheduler::{Replaced, SchedulerMsg, TriggerReport},
     spawn::{Known, stored},
-    store::all_of_kind,
+    store::tasks_that_are,
     supervisor::{Plant, Supervisor, SupervisorMsg},
     system::{Context, System},
 };
@@ -449,14 +453,13 @@ fn dropped_from_plan(system: &System) -> Result<Vec<Draft>, Error> {
         .filter(|(_, spec)| spec.kind == Kind::Phase)
         .map(|(id, _)| *id)
         .collect();
-    let wanted = |id| team.plan.iter().any(|(planned, _)| *planned == id);
-    let tasks = all_of_kind(system.reader(), Kind::Task)?;
-    let dropped = tasks.into_iter().filter(|node| {
+    let planned: HashSet<NodeId> = team.plan.iter().map(|(id, _)| *id).collect();
+    let wanted = |id: NodeId| planned.contains(&id);
+    // What somebody has begun is not taken away.
+    let untouched = tasks_that_are(system.reader(), &["pending", "ready"])?;
+    let dropped = untouched.into_iter().filter(|node| {
         let planned_before = node.parent.is_some_and(|parent| phases.contains(&parent));
-        let untouched = node
-            .task()
-            .is_some_and(|t| matches!(t.status, TaskStatus::Pending | TaskStatus::Ready));
-        planned_before && untouched && !is_amended(node) && !wanted(node.id)
+        planned_before && !is_amended(node) && !wanted(node.id)
     });
     Ok(dropped
         .map(|node| Draft {

@@ -44,12 +44,17 @@ use std::{
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::{JoinHandle, JoinSet};
-use worknode_core::{error::Error, firing::Started, node::Kind, time::Timestamp};
+use worknode_core::{error::Error, firing::Started, time::Timestamp};
 
 pub use self::ask::{Replaced, SchedulerMsg, TriggerReport};
 pub(crate) use self::deed::TRIGGERED;
 use self::{batch::DueNow, deadlines::Deadlines, deed::Lanes, slot::Slots};
-use crate::{clock::sleep_until, feed, store::all_of_kind, system::System};
+use crate::{
+    clock::sleep_until,
+    feed,
+    store::{OPEN, tasks_that_are},
+    system::System,
+};
 
 /// Wait before a firing that could not be stored is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -153,7 +158,7 @@ impl State {
         let known = recall::stored_states(system.reader())?;
         let slots = recall::slots(&system, system.team().triggers.clone(), known).await?;
         let mut deadlines = Deadlines::default();
-        for node in all_of_kind(system.reader(), Kind::Task)? {
+        for node in tasks_that_are(system.reader(), &OPEN)? {
             deadlines.note(&node, system.now());
         }
         Ok(Self {

@@ -27,6 +27,7 @@ use crate::{
     address::Address,
     board::Board,
     definition::{AgentDefinition, TeamDefinition},
+    directory::ActiveNodes,
     fault,
     guard::Guard,
     membrane::{Ask, Boundaries, Reply},
@@ -92,6 +93,7 @@ pub struct Context {
 pub struct System {
     context: Arc<Context>,
     directory: Address<DirectoryMsg>,
+    active: Arc<ActiveNodes>,
     keeper: Address<KeeperMsg>,
     team: Address<TeamMsg>,
     board: Arc<Board>,
@@ -127,6 +129,7 @@ impl System {
             guard,
             context,
             directory,
+            active: Arc::default(),
             keeper,
             team,
             board: Arc::default(),
@@ -271,6 +274,10 @@ impl System {
         &self.directory
     }
 
+    pub(crate) fn active(&self) -> &ActiveNodes {
+        &self.active
+    }
+
     pub(crate) const fn team_actor(&self) -> &Address<TeamMsg> {
         &self.team
     }
@@ -345,7 +352,7 @@ impl System {
             cause,
             reply,
         };
-        self.directory.tell(DirectoryMsg::Route(node, Box::new(ask)))?;
+        self.active.route(self, node, ask)?;
         Ok(answer)
     }
 

@@ -110,14 +110,30 @@ impl Actor for Team {
         message: TeamMsg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            TeamMsg::Feed(batch) => state.take_notice(&batch.records)?,
-            TeamMsg::Done(step) => state.done(&step)?,
-            TeamMsg::Claim(ask) => state.queue_claim(ask),
-            TeamMsg::Claimed { task, node, waiter } => state.claim_made(task, node, waiter)?,
-            TeamMsg::Wake => state.alarm = None,
+        // A claim that was made is told by the feed too, with all that happened beside it: what follows
+        // is decided then, once for all of them.
+        let decide = match message {
+            TeamMsg::Feed(batch) => state.take_notice(&batch.records).map(|()| true),
+            TeamMsg::Done(step) => state.done(&step).map(|()| true),
+            TeamMsg::Claim(ask) => {
+                state.queue_claim(ask);
+                Ok(false)
+            }
+            TeamMsg::Claimed { task, node, waiter } => {
+                let made = node.is_some();
+                state.claim_made(task, node, waiter).map(|()| !made)
+            }
+            TeamMsg::Wake => {
+                state.alarm = None;
+                Ok(true)
+            }
+        }?;
+        if decide {
+            state.react(&myself);
+        } else {
+            state.serve_claims(&myself);
+            state.set_alarm(&myself);
         }
-        state.react(&myself);
         Ok(())
     }
 
@@ -158,7 +174,7 @@ impl State {
     /// What the store says of a Worknode by now.
     fn look_again(&mut self, id: NodeId) -> Result<(), Error> {
         if let Some(node) = self.system.reader().node(id)? {
-            self.view.put(Arc::new(node));
+            self.view.learn(&self.system, Arc::new(node))?;
         }
         Ok(())
     }

@@ -144,7 +144,13 @@ impl Active {
             Vec::new()
         } else {
             fault::before(drafts.iter().map(|draft| &draft.event));
-            let stored = self.system.journal().append(drafts, durability).await;
+            let journal = self.system.journal();
+            // Who claims can do nothing until it is answered: what others report and end can wait.
+            let stored = if matches!(ask.command, Command::Task(TaskCommand::Claim { .. })) {
+                journal.append_first(drafts, durability).await
+            } else {
+                journal.append(drafts, durability).await
+            };
             if let (Err(_), Some(run)) = (&stored, outcome.admitted) {
                 self.system.guard().withdrawn(run, self.system.now());
             }

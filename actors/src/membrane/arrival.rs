@@ -5,6 +5,7 @@ use worknode_core::{
     error::{Code, Error},
     event::{Event, Principal, Record},
     hlc::Hlc,
+    ids::NodeId,
     letter::{self, Letter, LetterAction, LetterOutcome},
     membrane::MembraneSpec,
     node::Node,
@@ -56,6 +57,44 @@ pub(crate) fn emit(
         )
         .hint("`worknode membrane show` shows what may come in")),
         Arrival::DeadLetter(reason) => Ok(kept(node, event, Aside::Refused(reason.to_string()))),
+    }
+}
+
+/// Does what `by` does pass the membranes into `node`? For what changes the tree itself, which cannot
+/// be put aside: it is done or not.
+///
+/// # Errors
+/// `refused`, with the rule that said no.
+pub(crate) fn passes_into(system: &System, node: NodeId, by: &Principal, event: &Event) -> Result<(), Error> {
+    if *by == Principal::Runtime {
+        return Ok(());
+    }
+    let standing = system.boundaries().of(node)?;
+    if standing.rules().is_empty() {
+        return Ok(());
+    }
+    let name = event.topic();
+    // As it is stored, and so as filters know it.
+    let data = match serde_json::to_value(event).map(|mut event| event["data"].take()) {
+        Ok(Value::Object(data)) => data,
+        Ok(_) | Err(_) => Map::new(),
+    };
+    let arriving = Incoming {
+        node,
+        by: by.clone(),
+        name: name.to_owned(),
+        version: 1,
+        data,
+    };
+    match standing
+        .rules()
+        .arrive(arriving, &Stored(system.reader()), system.now())
+    {
+        Arrival::Admit(_) => Ok(()),
+        Arrival::Refuse(reason) | Arrival::DeadLetter(reason) => {
+            let message = format!("`{name}` does not pass the membranes of Worknode {node}: {reason}");
+            Err(Error::new(Code::Refused, message).hint("`worknode membrane show` shows what may come in"))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -18,6 +18,7 @@ use worknode_core::{
 use worknode_policies::membrane::{Bucket, Rules};
 
 use super::{Ask, Reply};
+use crate::locked::lock;
 
 /// Events on their way to the dead-letter list at the same time. They come in beyond the capacity,
 /// or they could not be put aside; beyond this they are refused.
@@ -132,9 +133,4 @@ pub(super) fn too_fast(rules: &Rules, wait: Duration) -> Error {
         hint: Some(format!("try again in {wait} ms")),
         retry_after_ms: Some(wait),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for a few instructions that cannot panic, so poison carries no meaning.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

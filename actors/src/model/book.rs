@@ -272,18 +272,19 @@ impl Book {
 
     fn decide_steps(&self, question: &TeamQuestion) -> Arc<[Job]> {
         let mut view = View::default();
-        let mut busy = HashSet::new();
+        let (mut busy, mut stored) = (HashSet::new(), Vec::new());
         for task in tasks() {
             let at = usize::from(task);
             let (id, name) = (names::task_id(task), task_name(task));
             let known = self.tasks.entry(question.tasks[at]);
             let state = NodeState::Task(Box::new(known.as_ref().clone()));
-            view.put(Arc::new(names::node(id, name, task, state)));
+            stored.push(Arc::new(names::node(id, name, task, state)));
             busy.extend(question.busy_tasks[at].then_some(id));
             let (epoch, times) = question.silent[at];
             view.silent_reviews
                 .insert((id, names::submitted(task, epoch)), u32::from(times));
         }
+        stored.iter().for_each(|node| view.put(Arc::clone(node)));
         for agent in agents() {
             let at = usize::from(agent);
             let known = self.agents.entry(question.agents[at]);
@@ -292,6 +293,8 @@ impl Book {
             view.put(Arc::new(names::node(id, agent_name(agent), agent, state)));
             busy.extend(question.busy_agents[at].then_some(id));
         }
+        let found = view.look_up(|id| Ok(stored.iter().find(|node| node.id == id).cloned()));
+        debug_assert!(found.is_ok(), "nothing is read here");
         let steps = (self.rules.team)(&view, &self.team, &busy, names::instant(question.now));
         steps.iter().filter_map(|step| self.job_of(step)).collect()
     }

@@ -15,7 +15,10 @@ use worknode_core::{
 };
 use worknode_journal::{EventFilter, Reader};
 
-use crate::{store::all_of_kind, system::System};
+use crate::{
+    store::{OPEN, all_of_kind, tasks_that_are},
+    system::System,
+};
 
 /// Something that nobody has settled yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +98,9 @@ fn places(reader: &Reader) -> Result<Vec<NodeId>, Error> {
     for kind in [Kind::Team, Kind::Phase] {
         places.extend(all_of_kind(reader, kind)?.iter().map(|node| node.id));
     }
-    let tasks = all_of_kind(reader, Kind::Task)?;
-    let is_open = |node: &&Node| {
-        let status = node.task().map(|task| &task.status);
-        status.is_some_and(|status| !status.is_terminal() || matches!(status, TaskStatus::Failed { .. }))
-    };
-    places.extend(tasks.iter().filter(is_open).map(|node| node.id));
+    for states in [&OPEN[..], &["failed"]] {
+        places.extend(tasks_that_are(reader, states)?.iter().map(|node| node.id));
+    }
     Ok(places)
 }
 

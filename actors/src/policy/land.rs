@@ -22,7 +22,7 @@ use super::{
 use crate::{
     membrane::Reply,
     outside::{authorship, failed},
-    store::{all_of_kind, landed},
+    store::{HELD, landed, tasks_that_are},
     system::System,
 };
 
@@ -259,7 +259,7 @@ async fn try_to_tell(
 ) -> Result<(), Error> {
     let changes = system.context().store.changes(base, tree).await.map_err(failed)?;
     let paths: Vec<String> = changes.iter().map(|change| change.path.to_string()).collect();
-    for node in all_of_kind(system.reader(), Kind::Task)? {
+    for node in tasks_that_are(system.reader(), &HELD)? {
         let Some(task) = node.task() else { continue };
         let Some(claim) = task.status.claim().filter(|_| !landed.contains(&node.id)) else {
             continue;

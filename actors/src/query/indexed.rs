@@ -9,6 +9,9 @@ use worknode_query::{Field, Predicate, Selection, Term};
 
 use super::Query;
 
+/// Worknodes of the first look into the index; each further one takes twice as many.
+const FIRST_LOOK: usize = 100;
+
 /// What the index is asked; nothing when it can be seen that nothing matches.
 pub(super) fn selector(query: &Query, predicate: Option<&Predicate>, now: Timestamp) -> Option<Selector> {
     let selection = predicate.map_or_else(Selection::everything, |predicate| predicate.selection(now));
@@ -20,9 +23,9 @@ pub(super) fn selector(query: &Query, predicate: Option<&Predicate>, now: Timest
         statuses: query.statuses.clone(),
         archived: query.archived,
         words: query.words.clone(),
-        // What is left out by evaluation does not count.
+        // What is left out by evaluation does not count. Nobody knows yet how much that is.
         limit: if filtered {
-            limits::PAGE
+            query.limit.saturating_mul(2).clamp(FIRST_LOOK, limits::PAGE)
         } else {
             query.limit.clamp(1, limits::PAGE)
         },
@@ -74,6 +77,11 @@ fn one_of(selector: &mut Selector, field: Field, texts: &BTreeSet<String>) -> Op
         }
         Field::Name if texts.len() == 1 => {
             selector.name = selector.name.take().or_else(|| texts.first().cloned());
+        }
+        Field::Id if texts.len() == 1 => {
+            // What is no id is the id of nothing.
+            let id: NodeId = texts.first()?.parse().ok()?;
+            selector.id = selector.id.or(Some(id));
         }
         Field::Parent if texts.len() == 1 => {
             let parent: NodeId = texts.first()?.parse().ok()?;

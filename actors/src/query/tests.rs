@@ -142,6 +142,25 @@ async fn the_index_and_the_evaluation_agree() {
 }
 
 #[tokio::test]
+async fn one_worknode_is_looked_up_by_its_id() {
+    let (_dir, journal) = store().await;
+    let one = page(journal.reader(), &Arc::default(), &Query::below(id(1)), NOW).unwrap();
+    let task = one.nodes[1].0.clone();
+    let ask = |id: &str| Query {
+        filter: Some(format!("id == \"{id}\" && kind == \"task\"")),
+        ..Query::below(NodeId::ROOT)
+    };
+    let query = ask(&task.id.to_string());
+    assert_eq!(names(&journal, &query), [task.name]);
+    let predicate = Predicate::compile(query.filter.as_deref().unwrap(), &Scope::node()).unwrap();
+    let selector = indexed::selector(&query, Some(&predicate), NOW).unwrap();
+    assert_eq!(selector.id, Some(task.id), "the index is asked");
+    assert!(names(&journal, &ask("nonsense")).is_empty());
+    // Ids are compared as they are written.
+    assert!(names(&journal, &ask(&task.id.to_string().to_uppercase())).is_empty());
+}
+
+#[tokio::test]
 async fn a_query_asks_below_one_worknode() {
     let (_dir, journal) = store().await;
     let mut query = Query {

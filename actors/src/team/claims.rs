@@ -13,9 +13,10 @@ use worknode_core::{
     bounds,
     command::Command,
     error::{Code, Error},
+    event::{Event, Record, SCHEMA_VERSION},
     ids::NodeId,
     node::Node,
-    task::TaskCommand,
+    task::{Claim, TaskCommand},
     time::Timestamp,
 };
 use worknode_policies::{names, steal};
@@ -23,6 +24,7 @@ use worknode_policies::{names, steal};
 use super::{State, TeamMsg, index::Place, view::View};
 use crate::{
     claims::{ClaimNext, Wanted, Won, give_back},
+    membrane::arrival,
     system::System,
 };
 
@@ -165,7 +167,7 @@ impl State {
     ) -> Result<(), Error> {
         self.busy.remove(&task);
         if let Some(node) = node {
-            self.view.put(node);
+            self.view.learn(&self.system, node)?;
         } else {
             self.look_again(task)?;
         }
@@ -234,14 +236,14 @@ fn choose(
     ask: &ClaimNext,
 ) -> Result<Option<Place>, Error> {
     let wanted = &ask.wanted;
-    let own = best(view, system, busy, ask, wanted.scope)?;
+    let own = best(view, system, busy, ask, (wanted.scope, None))?;
     let (None, Some(plan)) = (own, &wanted.steal) else {
         return Ok(own);
     };
     for from in &plan.from {
         let backlog = backlog(view, system, *from, plan.above)?;
         if steal::may_take(0, backlog, plan.above)
-            && let Some(place) = best(view, system, busy, ask, *from)?
+            && let Some(place) = best(view, system, busy, ask, (*from, Some(wanted.scope)))?
         {
             return Ok(Some(place));
         }
@@ -249,13 +251,13 @@ fn choose(
     Ok(None)
 }
 
-/// The best one below `scope`. One that this holder has lost before only when there is no other.
+/// The best one below `scope`, on its way to another team if there is one. One that this holder has lost before only when there is no other.
 fn best(
     view: &View,
     system: &System,
     busy: &HashSet<NodeId>,
     ask: &ClaimNext,
-    scope: NodeId,
+    (scope, taker): (NodeId, Option<NodeId>),
 ) -> Result<Option<Place>, Error> {
     let (mut best, mut lost): (Option<(Place, usize)>, Option<Place>) = (None, None);
     for place in view.index.ready.iter().take(looks(&ask.wanted)).copied() {
@@ -271,6 +273,11 @@ fn best(
             continue;
         }
         if !(is_below(system, node, scope)? && is_below(system, node, ask.authority.subtree)?) {
+            continue;
+        }
+        if let Some(taker) = taker
+            && !passes_between(system, ask, node, (scope, taker))
+        {
             continue;
         }
         if node
@@ -310,6 +317,30 @@ fn takes(wanted: &Wanted, node: &Node) -> bool {
         pattern.is_none_or(|pattern| names::fits(pattern, &wanted.name))
     });
     named && wanted.fits.as_ref().is_none_or(|fits| fits(node))
+}
+
+/// Do the membranes of both teams let the claim through: out of the one whose task it is, and in to the
+/// one that takes it?
+fn passes_between(system: &System, ask: &ClaimNext, task: &Node, (from, taker): (NodeId, NodeId)) -> bool {
+    let now = system.now();
+    let by = &ask.authority.principal;
+    let claimed = Record {
+        at: task.updated,
+        node: task.id,
+        by: by.clone(),
+        cause: None,
+        version: SCHEMA_VERSION,
+        event: Event::TaskClaimed {
+            claim: Claim {
+                agent: ask.wanted.holder,
+                run: None,
+                epoch: task.task().map_or(0, |task| task.epoch).saturating_add(1),
+                lease_until: now.plus(ask.wanted.lease),
+            },
+        },
+    };
+    system.boundaries().seen(&claimed, from, now).is_some()
+        && arrival::passes_into(system, taker, by, &claimed.event).is_ok()
 }
 
 /// Asked of its parent: tasks are many, and what they hang below is few.

@@ -56,7 +56,7 @@ pub(crate) struct Index {
     pub(crate) unblocked: BTreeSet<Key>,
     /// Pending, by one of those that they wait for.
     waiting_on: HashMap<NodeId, HashSet<Key>>,
-    /// Completed tasks.
+    /// Those of the known tasks that are completed.
     completed: HashSet<NodeId>,
 }
 
@@ -145,6 +145,11 @@ impl Index {
                 self.unblocked.insert(key);
             }
         }
+    }
+
+    /// A task that is over is not known any more.
+    pub(crate) fn forget_over(&mut self, task: NodeId) {
+        self.completed.remove(&task);
     }
 
     fn count_holder(&mut self, holder: NodeId, change: i32) {

@@ -9,7 +9,7 @@ use worknode_core::{
     git::CommitId,
     hlc::Hlc,
     ids::{NodeId, RunId},
-    node::Node,
+    node::{Kind, Node},
     run::{Purpose, StopCause},
     task::{Claim, ReleaseCause, TaskCommand},
 };
@@ -35,25 +35,24 @@ pub(super) async fn perform(system: &System, step: &Step) {
         Step::Wake { agent } => ask_agent(system, None, *agent, AgentCommand::BackoffOver).await,
         Step::Settle { task } => settle(system, *task).await,
         Step::StopRun { agent } => stop_run(system, *agent).await,
-        Step::Finish {
-            team,
-            completed,
-            failed,
-            open,
-        } => {
-            let event = Event::PlanFinished {
-                completed: *completed,
-                failed: *failed,
-                open: *open,
-            };
-            system.record(RUNTIME, *team, vec![event]).await.map(drop)
-        }
+        Step::Finish { team, open } => finish(system, *team, *open).await,
     };
     if let Err(error) = outcome {
         tracing::warn!(%error, ?step, "a step could not be taken");
         // Whatever refused it may refuse it again at once: do not spin.
         tokio::time::sleep(bounds::RETRY_AFTER).await;
     }
+}
+
+/// Nothing goes on by itself any more.
+async fn finish(system: &System, team: NodeId, open: usize) -> Result<(), Error> {
+    let count = |states: &[&str]| system.reader().count(&Kind::Task, states);
+    let event = Event::PlanFinished {
+        completed: count(&["completed"])?,
+        failed: count(&["failed", "cancelled"])?,
+        open,
+    };
+    system.record(RUNTIME, team, vec![event]).await.map(drop)
 }
 
 async fn ask_task(

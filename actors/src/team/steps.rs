@@ -73,10 +73,6 @@ pub(crate) enum Step {
     Finish {
         /// Where this is recorded.
         team: NodeId,
-        /// Tasks that landed.
-        completed: usize,
-        /// Tasks that failed or were cancelled.
-        failed: usize,
         /// Tasks that cannot go on without help.
         open: usize,
     },
@@ -343,13 +339,12 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
         return None;
     }
     let staff = &staff(view, team, &HashSet::new());
-    let (mut completed, mut failed, mut open) = (0, 0, 0);
+    let mut open = 0;
     let mut pending = Vec::new();
     for node in view.tasks.values() {
         let Some(task) = node.task() else { continue };
         match &task.status {
-            TaskStatus::Completed { .. } => completed += 1,
-            TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => failed += 1,
+            TaskStatus::Completed { .. } | TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => {}
             TaskStatus::Pending => pending.push(node),
             _ if goes_no_further(view, staff, node) => open += 1,
             _ => return None,
@@ -358,8 +353,6 @@ fn finish(view: &View, team: &TeamDefinition) -> Option<Step> {
     open += stuck(view, staff, &pending)?;
     Some(Step::Finish {
         team: team.node(),
-        completed,
-        failed,
         open,
     })
 }

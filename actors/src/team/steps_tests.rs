@@ -54,6 +54,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         attempts: bounds::ATTEMPTS,
         spawn_depth: bounds::SPAWN_DEPTH,
         spawn_fan_out: bounds::SPAWN_FAN_OUT,
+        steal_from: 0,
         strategy: Strategy::OneForOne,
         agents: agents.iter().map(agent).collect(),
         triggers: Vec::new(),
@@ -191,10 +192,13 @@ fn completed() -> TaskStatus {
 }
 
 fn view(nodes: Vec<Node>) -> View {
+    let nodes: Vec<_> = nodes.into_iter().map(Arc::new).collect();
     let mut view = View::default();
-    for node in nodes {
-        view.put(Arc::new(node));
+    for node in &nodes {
+        view.put(Arc::clone(node));
     }
+    view.look_up(|id| Ok(nodes.iter().find(|node| node.id == id).cloned()))
+        .unwrap();
     view
 }
 
@@ -401,11 +405,9 @@ fn standing_duties_begin_with_the_team_and_end_for_good() {
 #[test]
 fn the_plan_is_finished_when_nothing_goes_on_by_itself_and_only_then() {
     let team = coders();
-    let finish = |completed, failed, open| {
+    let finish = |open| {
         vec![Step::Finish {
             team: team.node(),
-            completed,
-            failed,
             open,
         }]
     };
@@ -421,14 +423,14 @@ fn the_plan_is_finished_when_nothing_goes_on_by_itself_and_only_then() {
     };
     assert_eq!(
         steps(&team, vec![idle(), task("one", &[], completed())]),
-        finish(1, 0, 0)
+        finish(0)
     );
     assert_eq!(
         steps(
             &team,
             vec![idle(), failed(), task("two", &["one"], TaskStatus::Pending)]
         ),
-        finish(0, 1, 1)
+        finish(1)
     );
     // Nobody is left who could take it.
     let stopped = || AgentStatus::Stopped {
@@ -439,7 +441,7 @@ fn the_plan_is_finished_when_nothing_goes_on_by_itself_and_only_then() {
         agent(&team, "b", stopped()),
         task("one", &[], TaskStatus::Ready),
     ];
-    assert_eq!(steps(&team, gone), finish(0, 0, 1));
+    assert_eq!(steps(&team, gone), finish(1));
     // Somebody still works.
     let at_work = vec![
         agent(&team, "a", working_on("one")),
@@ -450,4 +452,36 @@ fn the_plan_is_finished_when_nothing_goes_on_by_itself_and_only_then() {
     let mut known = view(vec![idle(), task("one", &[], completed())]);
     known.finished = true;
     assert!(decide(&known, &team, &HashSet::new(), at(10)).is_empty());
+}
+
+#[test]
+fn p8_what_is_over_is_known_only_as_long_as_somebody_names_it() {
+    let team = coders();
+    let nodes = vec![
+        task("past", &[], completed()),
+        task("one", &[], completed()),
+        task("two", &["one"], TaskStatus::Pending),
+    ];
+    let mut known = view(nodes.clone());
+    let names = |view: &View| -> Vec<String> { view.tasks.values().map(|node| node.name.clone()).collect() };
+    assert_eq!(names(&known).len(), 2, "{:?}", names(&known));
+    assert!(known.task(id("past")).is_none());
+    let free = decide(&known, &team, &HashSet::new(), at(10));
+    assert!(free.contains(&Step::MarkReady { task: id("two") }), "{free:?}");
+    let mut over = task("two", &["one"], completed());
+    over.updated.counter += 1;
+    known.put(Arc::new(over));
+    assert!(names(&known).is_empty(), "{:?}", names(&known));
+    // The run that worked on it still lives.
+    let mut known = view(vec![agent(&team, "a", working_on("past")), nodes[0].clone()]);
+    assert!(known.task(id("past")).is_some());
+    assert!(
+        !decide(&known, &team, &HashSet::new(), at(10)).contains(&Step::StopRun {
+            agent: team.agent_node("a")
+        })
+    );
+    let mut idle = agent(&team, "a", AgentStatus::Idle);
+    idle.updated.counter += 1;
+    known.put(Arc::new(idle));
+    assert!(known.task(id("past")).is_none());
 }

@@ -1,4 +1,8 @@
-//! What the team knows: its tasks and agents, as the journal has them.
+//! What the team knows: its agents, and its tasks that are not over, as the journal has them.
+//!
+//! What is over becomes much and is seldom looked at. So of that the team knows only what one of its
+//! open tasks waits for, or a live run works on: those are *named*, and looked up when they are not
+//! known. What nobody names any more is forgotten.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -19,7 +23,11 @@ use worknode_core::{
 };
 
 use super::index::Index;
-use crate::{guard::Readiness, store::all_of_kind, system::System};
+use crate::{
+    guard::Readiness,
+    store::{OPEN, all_of_kind, tasks_that_are},
+    system::System,
+};
 
 /// What a record makes of what is known.
 enum Carried {
@@ -33,10 +41,11 @@ enum Carried {
     Unknown,
 }
 
-/// The tasks and agents of the tree.
+/// The agents of the tree, and its tasks.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    /// Tasks in the order of their creation, which is the order of the plan.
+    /// Tasks that are not over, and those that are and that somebody names, in the order of their
+    /// creation, which is the order of the plan.
     pub(crate) tasks: BTreeMap<(Hlc, NodeId), Arc<Node>>,
     /// Agents.
     pub(crate) agents: HashMap<NodeId, Arc<Node>>,
@@ -44,6 +53,10 @@ pub(crate) struct View {
     pub(crate) index: Index,
     /// Where each task is in `tasks`.
     created: HashMap<NodeId, Hlc>,
+    /// How many open tasks and live runs name each task.
+    named: HashMap<NodeId, u32>,
+    /// Named, and not known: to be looked up.
+    unknown: Vec<NodeId>,
     /// How many reviews of a submission ended without a word.
     pub(crate) silent_reviews: HashMap<(NodeId, CommitId), u32>,
     /// Whether the end of the plan has been announced.
@@ -55,16 +68,45 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Everything that is stored.
+    /// Everything that is stored and counts.
     pub(crate) fn load(system: &System) -> Result<Self, Error> {
         let mut view = Self::default();
         let reader = system.reader();
-        for kind in [Kind::Task, Kind::Agent] {
-            for node in all_of_kind(reader, kind)? {
-                view.put(Arc::new(node));
+        let agents = all_of_kind(reader, Kind::Agent)?;
+        for node in tasks_that_are(reader, &OPEN)?.into_iter().chain(agents) {
+            view.put(Arc::new(node));
+        }
+        view.look_up_stored(system)?;
+        Ok(view)
+    }
+
+    /// Takes in what is named and not known, from `find`.
+    ///
+    /// # Errors
+    /// Those of `find`. What was not found then is looked up again the next time.
+    pub(crate) fn look_up(
+        &mut self,
+        mut find: impl FnMut(NodeId) -> Result<Option<Arc<Node>>, Error>,
+    ) -> Result<(), Error> {
+        while let Some(id) = self.unknown.last().copied() {
+            let wanted = self.named.contains_key(&id) && !self.created.contains_key(&id);
+            let found = if wanted { find(id)? } else { None };
+            self.unknown.pop();
+            if let Some(node) = found {
+                self.put(node);
             }
         }
-        Ok(view)
+        Ok(())
+    }
+
+    fn look_up_stored(&mut self, system: &System) -> Result<(), Error> {
+        self.look_up(|id| Ok(system.reader().node(id)?.map(Arc::new)))
+    }
+
+    /// Replaces a Worknode by a newer state of itself, and looks up what that names.
+    pub(crate) fn learn(&mut self, system: &System, node: Arc<Node>) -> Result<(), Error> {
+        self.put(node);
+        self.look_up_stored(system)
     }
 
     /// Takes notice of what happened: what is known already is carried on, anything else is read
@@ -79,10 +121,10 @@ impl View {
         }
         match self.carried_on(record) {
             Carried::Already | Carried::NotOurs => {}
-            Carried::On(node) => self.put(node),
+            Carried::On(node) => self.learn(system, node)?,
             Carried::Unknown => {
                 if let Some(node) = system.reader().node(record.node)? {
-                    self.put(Arc::new(node));
+                    self.learn(system, Arc::new(node))?;
                 }
             }
         }
@@ -101,7 +143,13 @@ impl View {
             };
         }
         let Some(known) = self.task(record.node).or_else(|| self.agents.get(&record.node)) else {
-            return Carried::Unknown;
+            // What is over, or of another kind, does not become ours by what it carries or where it is.
+            let moved = matches!(record.event, Event::NodeMoved { .. } | Event::NodeRenamed { .. });
+            return if moved || record.event.changes_body() {
+                Carried::NotOurs
+            } else {
+                Carried::Unknown
+            };
         };
         if known.updated >= record.at {
             return Carried::Already;
@@ -116,16 +164,24 @@ impl View {
     pub(crate) fn put(&mut self, node: Arc<Node>) {
         match node.kind {
             Kind::Task => self.put_task(node),
-            Kind::Agent => {
-                let newer = self
-                    .agents
-                    .get(&node.id)
-                    .is_none_or(|known| known.updated <= node.updated);
-                if newer {
-                    self.agents.insert(node.id, node);
-                }
-            }
+            Kind::Agent => self.put_agent(node),
             _ => {}
+        }
+    }
+
+    fn put_agent(&mut self, node: Arc<Node>) {
+        let before = self.agents.get(&node.id).cloned();
+        if before.as_ref().is_some_and(|known| known.updated > node.updated) {
+            return;
+        }
+        let names = works_on(&node);
+        self.agents.insert(node.id, node);
+        // First the new name, so that what both name is not forgotten in between.
+        if let Some(task) = names {
+            self.name(task);
+        }
+        if let Some(task) = before.as_deref().and_then(works_on) {
+            self.unname(task);
         }
     }
 
@@ -135,10 +191,17 @@ impl View {
         if before.as_ref().is_some_and(|known| known.updated > node.updated) {
             return;
         }
-        self.finished &= node.task().is_some_and(|task| task.status.is_terminal());
+        let over = is_over(&node);
+        self.finished &= over;
         self.created.insert(node.id, node.created);
         let freed = self.index.put(before.as_deref(), &node);
-        self.tasks.insert(key, node);
+        self.tasks.insert(key, Arc::clone(&node));
+        if !over {
+            node.dependencies().for_each(|id| self.name(id));
+        }
+        if let Some(before) = before.filter(|before| !is_over(before)) {
+            before.dependencies().for_each(|id| self.unname(id));
+        }
         for key in freed {
             if let Some(waiting) = self.tasks.get(&key).cloned()
                 && waiting
@@ -147,6 +210,39 @@ impl View {
             {
                 self.index.await_dependencies(&waiting);
             }
+        }
+        self.forget_if_done_with(node.id);
+    }
+
+    /// One more open task or live run names this task.
+    fn name(&mut self, id: NodeId) {
+        let count = self.named.entry(id).or_default();
+        *count = count.saturating_add(1);
+        if *count == 1 && !self.created.contains_key(&id) {
+            self.unknown.push(id);
+        }
+    }
+
+    /// One less does.
+    fn unname(&mut self, id: NodeId) {
+        if let Some(count) = self.named.get_mut(&id) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.named.remove(&id);
+                self.forget_if_done_with(id);
+            }
+        }
+    }
+
+    /// A task that is over and that nobody names is not kept.
+    fn forget_if_done_with(&mut self, id: NodeId) {
+        if self.named.contains_key(&id) || !self.task(id).is_some_and(|node| is_over(node)) {
+            return;
+        }
+        if let Some(created) = self.created.remove(&id) {
+            self.tasks.remove(&(created, id));
+            self.index.forget_over(id);
+            self.silent_reviews.retain(|(task, _), _| *task != id);
         }
     }
 
@@ -183,6 +279,15 @@ impl View {
         };
         *self.silent_reviews.entry((*task, submission)).or_default() += 1;
     }
+}
+
+fn is_over(node: &Node) -> bool {
+    node.task().is_some_and(|task| task.status.is_terminal())
+}
+
+/// What the live run of an agent is about.
+fn works_on(agent: &Node) -> Option<NodeId> {
+    agent.agent()?.status.run()?.spec.purpose.task()
 }
 
 /// The submission that waits for a reviewer's word.

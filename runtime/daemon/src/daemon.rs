@@ -12,13 +12,12 @@ use tokio::{sync::watch, task::JoinHandle};
 use worknode_actors::{
     clock::SystemClock,
     runtime::Runtime,
-    store::all_of_kind,
+    store::tasks_that_are,
     system::{Context, Paths, System},
 };
 use worknode_core::{
     error::{Code, Error},
     event::Principal,
-    node::Kind,
     task::TaskStatus,
     time::Clock,
 };
@@ -278,7 +277,7 @@ async fn take_back_landings(dir: &Path, repository: &Repository, base: &str) {
     let Ok(reader) = Journal::open_read_only(&journal_path(dir)) else {
         return;
     };
-    let tasks = all_of_kind(&reader, Kind::Task).unwrap_or_default();
+    let tasks = tasks_that_are(&reader, &["in_review"]).unwrap_or_default();
     let landings = tasks
         .iter()
         .filter_map(|node| match node.task().map(|task| &task.status) {

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use worknode_actors::{guard::blocked_by, store::all_of_kind};
+use worknode_actors::{
+    guard::blocked_by,
+    store::{OPEN, all_of_kind, tasks_that_are},
+};
 use worknode_core::{
     agent::{Agent, AgentStatus, Tier},
     bounds,
@@ -17,7 +20,7 @@ use worknode_core::{
     time::Timestamp,
     verdict::{Finding, Outcome},
 };
-use worknode_journal::{EventFilter, Reader, StoredRun};
+use worknode_journal::{EventFilter, NodeFilter, Reader, StoredRun};
 use worknode_policies::landing;
 use worknode_process::Resources;
 
@@ -56,6 +59,8 @@ const RECENT: usize = 500;
 const RUN_BEGINNING: usize = 8;
 /// Children that are read at once.
 const PAGE: usize = 1_000;
+/// Worknodes that are counted of those whose name or id begins with a text.
+const FITTING: usize = 100;
 /// Runs of one agent that are looked through for a beginning of an id.
 const RUNS: usize = 1_000;
 
@@ -340,7 +345,6 @@ fn last_run_on(reader: &Reader, task: &Node) -> Result<Option<StoredRun>, Error>
 /// # Errors
 /// When the store cannot be read.
 pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<StatusView, Error> {
-    let tasks = all_of_kind(reader, Kind::Task)?;
     let nothing = Live::new();
     let agents = agents(reader, now, live.unwrap_or(&nothing))?;
     let team = configured_team(reader)?;
@@ -357,9 +361,9 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         uses: Vec::new(),
         pools: Vec::new(),
         config: None,
-        tasks: count(&tasks),
+        tasks: count(reader)?,
         finished: recent.finished,
-        attention: attention(&tasks, &agents),
+        attention: attention(&waiting(reader)?, &agents),
         deviation: None,
         agents,
     })
@@ -380,8 +384,16 @@ fn configured_team(reader: &Reader) -> Result<Option<Node>, Error> {
 /// # Errors
 /// When the store cannot be read.
 pub fn agents(reader: &Reader, now: Timestamp, live: &Live) -> Result<Vec<AgentView>, Error> {
-    let names: HashMap<NodeId, String> = keys(&all_of_kind(reader, Kind::Task)?);
     let nodes = all_of_kind(reader, Kind::Agent)?;
+    let mut names = HashMap::new();
+    for node in &nodes {
+        let run = node.agent().and_then(|agent| agent.status.run());
+        if let Some(task) = run.and_then(|run| run.spec.purpose.task())
+            && let Some(task) = reader.node(task)?
+        {
+            names.insert(task.id, task.name);
+        }
+    }
     let mut parents = keys(&nodes);
     parents.extend(keys(&all_of_kind(reader, Kind::Team)?));
     let known = Known {
@@ -425,15 +437,27 @@ struct Known<'a> {
     spawns: Spawns<'a>,
 }
 
-/// The tasks, in the order of the plan.
+/// The tasks, in the order of the plan: all that are not over, and of the others the last thousand.
+/// Those of long ago are found by a search.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn tasks(reader: &Reader) -> Result<Vec<TaskView>, Error> {
-    let nodes = all_of_kind(reader, Kind::Task)?;
+    let mut nodes = tasks_that_are(reader, &OPEN)?;
+    nodes.extend(reader.last_finished(&Kind::Task, PAGE)?);
+    nodes.sort_unstable_by_key(|node| (node.created, node.id));
+    nodes.dedup_by_key(|node| node.id);
     let agents = keys(&all_of_kind(reader, Kind::Agent)?);
-    let phases = keys(&all_of_kind(reader, Kind::Phase)?);
-    let names = keys(&nodes);
+    let mut names = keys(&nodes);
+    let mut phases = HashMap::new();
+    for node in &nodes {
+        for other in node.dependencies() {
+            learn_name(reader, &mut names, other)?;
+        }
+        if let Some(phase) = node.parent {
+            learn_name(reader, &mut phases, phase)?;
+        }
+    }
     let view = |node: &Node| Some(task_view(node, node.task()?, &names, &agents, &phases));
     Ok(nodes.iter().filter_map(view).collect())
 }
@@ -463,6 +487,15 @@ pub fn task(reader: &Reader, id: NodeId) -> Result<TaskView, Error> {
     let agents = named(holder.into_iter().collect())?;
     let phases = named(node.parent.into_iter().collect())?;
     Ok(task_view(&node, task, &names, &agents, &phases))
+}
+
+fn learn_name(reader: &Reader, names: &mut HashMap<NodeId, String>, id: NodeId) -> Result<(), Error> {
+    if !names.contains_key(&id)
+        && let Some(node) = reader.node(id)?
+    {
+        names.insert(id, node.name);
+    }
+    Ok(())
 }
 
 fn keys(nodes: &[Node]) -> HashMap<NodeId, String> {
@@ -496,12 +529,13 @@ pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, E
         }
     }
     let mut fitting = Vec::new();
-    for kind in kinds {
-        fitting.extend(all_of_kind(reader, kind.clone())?);
+    for kind in kinds.iter().filter(|_| !text.is_empty()) {
+        fitting.extend(reader.named_like(kind, text, FITTING)?);
     }
-    fitting.retain(|node| {
-        !text.is_empty() && (node.id.to_string().starts_with(text) || node.name.starts_with(text))
-    });
+    let of_id = reader.beginning_with(text, FITTING)?;
+    fitting.extend(of_id.into_iter().filter(|node| kinds.contains(&node.kind)));
+    fitting.sort_unstable_by_key(|node| node.id);
+    fitting.dedup_by_key(|node| node.id);
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
     let names = names.join(" or ");
     match (fitting.len(), fitting.pop()) {
@@ -595,23 +629,39 @@ fn recent(reader: &Reader) -> Result<Recent, Error> {
     })
 }
 
-fn count(tasks: &[Node]) -> TaskCounts {
+fn count(reader: &Reader) -> Result<TaskCounts, Error> {
     let mut counts = TaskCounts::default();
-    for task in tasks.iter().filter_map(Node::task) {
-        counts.total += 1;
-        *match task.status {
-            TaskStatus::Pending => &mut counts.pending,
-            TaskStatus::Ready => &mut counts.ready,
-            TaskStatus::Claimed(_) => &mut counts.claimed,
-            TaskStatus::InProgress(_) => &mut counts.in_progress,
-            TaskStatus::InReview(_) => &mut counts.in_review,
-            TaskStatus::Completed { .. } => &mut counts.completed,
-            TaskStatus::Blocked { .. } => &mut counts.blocked,
-            TaskStatus::Failed { .. } => &mut counts.failed,
-            TaskStatus::Cancelled { .. } => &mut counts.cancelled,
-        } += 1;
+    for found in reader.counts_of(&Kind::Task)? {
+        let nodes = usize::try_from(found.nodes).unwrap_or(usize::MAX);
+        counts.total = counts.total.saturating_add(nodes);
+        *match found.status.as_str() {
+            "pending" => &mut counts.pending,
+            "ready" => &mut counts.ready,
+            "claimed" => &mut counts.claimed,
+            "in_progress" => &mut counts.in_progress,
+            "in_review" => &mut counts.in_review,
+            "completed" => &mut counts.completed,
+            "blocked" => &mut counts.blocked,
+            "failed" => &mut counts.failed,
+            "cancelled" => &mut counts.cancelled,
+            _ => continue,
+        } = nodes;
     }
-    counts
+    Ok(counts)
+}
+
+/// The tasks that may wait for a person, in the order of the plan: the first thousand of each state.
+fn waiting(reader: &Reader) -> Result<Vec<Node>, Error> {
+    let mut found = Vec::new();
+    for status in ["blocked", "failed", "in_review"] {
+        found.extend(reader.nodes(&NodeFilter {
+            kind: Some(Kind::Task),
+            status: Some(status.to_owned()),
+            ..NodeFilter::default()
+        })?);
+    }
+    found.sort_unstable_by_key(|node| (node.created, node.id));
+    Ok(found)
 }
 
 /// What waits for a person, with what to do about it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
-use worknode_actors::store::all_of_kind;
+use worknode_actors::store::{OPEN, all_of_kind, tasks_that_are};
 use worknode_core::{
     error::{Code, Error},
     event::{Event, Record},
@@ -111,10 +111,13 @@ impl Watch {
     fn new(daemon: &Daemon, form: Form) -> Result<Self, Error> {
         let reader = daemon.system().reader();
         let mut names = Names::default();
-        for kind in [Kind::Team, Kind::Phase, Kind::Agent, Kind::Task] {
+        for kind in [Kind::Team, Kind::Phase, Kind::Agent] {
             for node in all_of_kind(reader, kind)? {
                 names.add(node.id, node.name);
             }
+        }
+        for node in tasks_that_are(reader, &OPEN)? {
+            names.add(node.id, node.name);
         }
         let counts = view::status(reader, daemon.system().now(), None)?.tasks;
         let screen = Screen::new(counts.total, counts.completed);

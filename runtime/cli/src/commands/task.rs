@@ -180,8 +180,7 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     let path = format!("/tasks/{}", escaped(name));
     let task: TaskView = ask_or_read(place, client.get(&path), |reader| {
         let node = view::find(reader, Kind::Task, name)?;
-        let found = view::tasks(reader)?.into_iter().find(|task| task.id == node.id);
-        found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
+        view::task(reader, node.id)
     })
     .await?;
     match form {

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use worknode_actors::{definition::TeamDefinition, store::all_of_kind};
+use worknode_actors::{
+    definition::TeamDefinition,
+    store::{OPEN, tasks_that_are},
+};
 use worknode_core::{
     error::Error,
-    node::{Detail, Kind, Node},
+    node::{Detail, Node},
     time::Timestamp,
 };
 use worknode_journal::Reader;
@@ -34,10 +37,17 @@ impl KnownTasks {
     /// When the store cannot be read.
     pub fn read(reader: Option<&Reader>, team: &TeamDefinition, now: Timestamp) -> Result<Self, Error> {
         let stored = match reader {
-            Some(reader) => all_of_kind(reader, Kind::Task)?,
+            Some(reader) => tasks_that_are(reader, &OPEN)?,
             None => Vec::new(),
         };
-        let there: BTreeSet<_> = stored.iter().map(|node| node.id).collect();
+        let mut there = BTreeSet::new();
+        for (id, _) in &team.plan {
+            if let Some(reader) = reader
+                && reader.node(*id)?.is_some()
+            {
+                there.insert(*id);
+            }
+        }
         let known = stored.iter().filter_map(|node| Known::of_node(node, now));
         let planned = team.plan.iter().filter(|(id, _)| !there.contains(id));
         let planned = planned.filter_map(|(_, spec)| match &spec.detail {
