@@ -63,7 +63,7 @@ type Step = (&'static str, &'static str, Act, &'static [u32]);
 
 /// The steps of the daemon. Where a scene sees an event often, a later occurrence counts too:
 /// there is more under way then.
-const STEPS: [Step; 32] = [
+const STEPS: &[Step] = &[
     // The longest first: the others fill the time beside it.
     ("claim", "claim_renewed", Act::Patience, &[1]),
     ("spawn", "run_queued", Act::Watch, &[1, 4]),
@@ -107,7 +107,7 @@ const SHIM_POINTS: [&str; 3] = ["before_start", "after_start", "before_exit_reco
 
 /// Every case, or those whose name has this word.
 pub(crate) fn all(only: Option<&str>) -> Vec<Case> {
-    let of_daemon = STEPS.into_iter().flat_map(|(group, event, act, nths)| {
+    let of_daemon = STEPS.iter().copied().flat_map(|(group, event, act, nths)| {
         nths.iter().flat_map(move |nth| {
             ["before", "after"].map(|side| Case {
                 group,

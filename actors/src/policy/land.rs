@@ -8,7 +8,7 @@ use worknode_core::{
     event::{Event, PanicStage, Principal},
     git::{CommitId, TreeId},
     ids::NodeId,
-    node::{Kind, Node},
+    node::Node,
     task::{Landing, TaskCommand, TaskStatus},
     verdict::Finding,
 };

@@ -249,6 +249,7 @@ fn mcp_servers_are_given_as_each_program_takes_them() {
     let servers = [server()];
     let extras = Extras {
         mcp: &servers,
+        hooks: None,
         resume: false,
     };
     let claude = shipped("claude-code")
@@ -277,6 +278,7 @@ fn mcp_servers_are_given_as_each_program_takes_them() {
 fn a_session_is_gone_on_with_where_the_program_can() {
     let extras = Extras {
         mcp: &[],
+        hooks: None,
         resume: true,
     };
     let resumed = |name: &str, own: &[&str]| shipped(name).command_line_with(&strings(own), &LAUNCH, &extras);
