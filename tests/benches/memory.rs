@@ -60,6 +60,8 @@ async fn measure_continue(stage: &Stage, times: usize) -> Result<Samples, Failur
     let system = runtime.system().clone();
     let samples = repeated(times, || continued(&system));
     runtime.shutdown("the benchmark goes on").await;
+    // Somebody else writes next.
+    system.journal().close().await?;
     samples
 }
 
@@ -108,6 +110,7 @@ async fn measure(
         }
     })?;
     runtime.shutdown("the benchmark is over").await;
+    system.journal().close().await?;
     let line = |what: &str, ours: f64, baseline: f64, load: String| Figure {
         what: what.to_owned(),
         unit: Unit::Seconds,
