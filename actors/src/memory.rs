@@ -21,7 +21,7 @@ use worknode_core::{
 use worknode_journal::Reader;
 use worknode_policies::authority::{Authority, notes};
 
-use crate::{notes::ensure_folder, system::System};
+use crate::{membrane::arrival, notes::ensure_folder, system::System};
 
 /// The document that holds all namespaces.
 pub const FOLDER: &str = "memory";
@@ -353,11 +353,13 @@ async fn create(
     let mut node = NodeSpec::new(Some(namespace), Kind::Memory, key.name.clone(), Detail::Plain);
     node.body.version = system.team().kinds.check_new(&Kind::Memory, &attributes)?;
     node.body.attributes = attributes;
+    let event = Event::NodeCreated { node };
+    arrival::passes_into(system, namespace, &authority.principal, &event)?;
     let draft = Draft {
         node: id,
         by: authority.principal.clone(),
         cause: None,
-        event: Event::NodeCreated { node },
+        event,
     };
     let records = system.store(vec![draft]).await?;
     let made = records.first().and_then(Node::created_by);

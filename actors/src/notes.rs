@@ -21,7 +21,7 @@ use worknode_core::{
 };
 use worknode_policies::authority::{Authority, notes};
 
-use crate::{nodes::may_create, system::System};
+use crate::{membrane::arrival, nodes::may_create, system::System};
 
 mod decision;
 mod issue;
@@ -102,11 +102,13 @@ async fn make(system: &System, authority: &Authority, making: Making) -> Result<
     node.body.version = version;
     node.body.attributes = attributes;
     node.body.tags = making.tags;
+    let event = Event::NodeCreated { node };
+    arrival::passes_into(system, making.parent, &authority.principal, &event)?;
     let draft = Draft {
         node: making.id,
         by: authority.principal.clone(),
         cause: None,
-        event: Event::NodeCreated { node },
+        event,
     };
     match system.store(vec![draft]).await {
         Ok(records) => {

@@ -157,10 +157,7 @@ fn benchmark(wanted: &Wanted) -> Result<bool, Failure> {
         size: wanted.size,
         tokio: tokio::runtime::Runtime::new()?,
     };
-    let chosen: Vec<_> = BENCHMARKS
-        .iter()
-        .filter(|(name, _)| wanted.has(name))
-        .collect();
+    let chosen: Vec<_> = BENCHMARKS.iter().filter(|(name, _)| wanted.has(name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
         let names = names.join(", ");
