@@ -157,7 +157,7 @@ async fn one_worknode_is_looked_up_by_its_id() {
     assert_eq!(selector.id, Some(task.id), "the index is asked");
     assert!(names(&journal, &ask("nonsense")).is_empty());
     // Ids are compared as they are written.
-    assert!(names(&journal, &ask(&task.id.to_string().to_uppercase())).is_empty());
+    assert!(names(&journal, &ask(&format!("urn:uuid:{}", task.id))).is_empty());
 }
 
 #[tokio::test]
