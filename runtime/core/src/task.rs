@@ -47,7 +47,11 @@ pub enum Approval {
     Operator,
     /// So many different ones of these together, at least two: a person, and agents of the
     /// validation tier.
-    Quorum(#[schemars(range(min = 2, max = 9))] u8),
+    Quorum(
+        /// How many.
+        #[schemars(range(min = 2, max = 9))]
+        u8,
+    ),
 }
 
 impl Approval {

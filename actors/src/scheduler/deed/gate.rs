@@ -29,7 +29,7 @@ pub(super) async fn run(system: &System, job: &Job, spec: &GateSpec) -> Result<C
     let mut passed = true;
     for gate in &spec.gates {
         let findings = gate_on_commit(system, gate, &commit).await?;
-        passed &= findings.is_empty();
+        passed &= !findings.iter().any(|finding| finding.weight.fails());
         words.push(told(gate, &findings));
     }
     let outcome = format!("{on} at {}: {}", commit.short(), words.join("; "));
@@ -41,14 +41,15 @@ pub(super) async fn run(system: &System, job: &Job, spec: &GateSpec) -> Result<C
 }
 
 fn told(gate: &str, findings: &[Finding]) -> String {
-    if findings.is_empty() {
+    let failing: Vec<&Finding> = findings.iter().filter(|one| one.weight.fails()).collect();
+    if failing.is_empty() {
         return format!("{gate} passed");
     }
-    let shown = findings.iter().take(SHOWN);
+    let shown = failing.iter().take(SHOWN);
     let shown: Vec<&str> = shown
         .filter_map(|finding| finding.message.lines().next())
         .collect();
-    format!("{gate} failed with {}: {}", findings.len(), shown.join(", "))
+    format!("{gate} failed with {}: {}", failing.len(), shown.join(", "))
 }
 
 /// A commit by its full name, or what a branch is at.
