@@ -53,6 +53,8 @@ struct Found {
     /// Agents that got nothing.
     starved: usize,
     seconds: f64,
+    /// Processor time, that of the agents included.
+    processor: f64,
     bytes: u64,
 }
 
@@ -80,11 +82,13 @@ impl Found {
     fn in_words(&self) -> String {
         let worst = self.claims.iter().max().copied().unwrap_or_default();
         format!(
-            "{} tasks, slowest claim {worst:.1?}, {} lost races, {} busy errors, {} starved, {} B each",
+            "{} tasks, slowest claim {worst:.1?}, {} lost races, {} busy errors, {} starved, {:.1} s of \
+             processor time, {} B each",
             self.tasks,
             self.lost,
             self.busy,
             self.starved,
+            self.processor,
             self.bytes / u64::try_from(self.tasks.max(1)).unwrap_or(1)
         )
     }
@@ -109,9 +113,15 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     let mut figures = Vec::new();
     for agents in &crowds {
         let dir = tempfile::tempdir()?;
-        let full = baseline::run(&dir.path().join("full.db"), *agents, tasks, Durability::Full)?;
+        let plain = |name: &str, durability| {
+            let before = cpu()?;
+            let mut found = baseline::run(&dir.path().join(name), *agents, tasks, durability)?;
+            found.processor = cpu()? - before;
+            Ok::<_, Failure>(found)
+        };
+        let full = plain("full.db", Durability::Full)?;
         told("baseline, FULL", *agents, &full);
-        let normal = baseline::run(&dir.path().join("normal.db"), *agents, tasks, Durability::Normal)?;
+        let normal = plain("normal.db", Durability::Normal)?;
         told("baseline, NORMAL", *agents, &normal);
         let within = in_process(bench, *agents, tasks, Duration::ZERO)?;
         told("in one process", *agents, &within);
@@ -186,7 +196,9 @@ fn in_process(bench: &Bench, agents: usize, tasks: usize, pause: Duration) -> Re
         ours::prepare(stage.scene.path(), agents, tasks).await?;
         let before = std::fs::metadata(&path)?.len();
         let runtime = scene::runtime(stage.scene.path()).await?;
+        let cpu_before = cpu()?;
         let mut found = ours::run(&runtime, agents, pause).await?;
+        found.processor = cpu()? - cpu_before;
         runtime.shutdown("the benchmark is over").await;
         runtime.system().journal().close().await?;
         found.bytes = std::fs::metadata(&path)?.len().saturating_sub(before);
@@ -206,9 +218,16 @@ fn through_socket(bench: &Bench, agents: usize, tasks: usize) -> Result<Found, F
         return Err(format!("no daemon: {done:?}").into());
     }
     let socket = stage.scene.file(".worknode/worknode.sock");
+    let status = program::worknode(stage.scene.path(), ["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.stdout)?;
+    let daemon = status["daemon"]["pid"].to_string();
+    let spent = || Ok::<_, Failure>(cpu()? + cpu_of(&daemon)?);
+    let before_run = spent()?;
     let found = bench.tokio.block_on(socket::run(&socket, agents));
+    let processor = spent()? - before_run;
     program::worknode(stage.scene.path(), ["down"]);
     let mut found = found?;
+    found.processor = processor;
     found.bytes = std::fs::metadata(&path)?.len().saturating_sub(before);
     Ok(found)
 }
@@ -247,7 +266,12 @@ fn reports(bench: &Bench) -> Result<[Figure; 2], Failure> {
 
 /// Processor seconds of this process so far.
 fn cpu() -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    cpu_of("self")
+}
+
+/// Processor seconds of a process so far.
+fn cpu_of(process: &str) -> Result<f64, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields = stat.rsplit(") ").next().unwrap_or_default();
     let ticks = |at: usize| {
         fields

@@ -336,6 +336,9 @@ fn a_search_takes_words_conditions_and_pages() {
     ];
     let sums = both(&scene, &args, &["won", "18", "new", "48"]);
     assert_eq!(sums["aggregates"][0]["groups"][0]["key"], json!(["new"]));
+    // What ids in groups are called is told beside them.
+    let by = ["query", r#"kind == "lead""#, "--aggregate", "count() by parent"];
+    both(&scene, &by, &["sales", "12"]);
     let pipeline = scene.http("/api/v1/analytics/pipeline?kind=lead&by=attributes.stage");
     assert_eq!(pipeline["value"]["groups"][1]["value"], 18, "{pipeline}");
     let counts = pipeline["count"]["groups"].as_array().unwrap().iter();

@@ -97,8 +97,9 @@ fn aggregates(view: &AggregateView, form: Form) -> Result<(), Error> {
     for outcome in &view.aggregates {
         let mut rows = table(&["GROUP", &outcome.aggregate, "WORKNODES"]);
         for group in &outcome.groups {
+            let key = group.key.iter().map(|key| view.names.get(key).unwrap_or(key));
             rows.add_row([
-                cell(group.key.join(", ")),
+                cell(key.map(String::as_str).collect::<Vec<_>>().join(", ")),
                 cell(plain(&group.value)),
                 cell(plain(&group.count)),
             ]);

@@ -1,6 +1,9 @@
 //! Questions over the tree: words, a condition, aggregates.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json, Router,
@@ -16,6 +19,7 @@ use worknode_core::{
     ids::NodeId,
     node::Kind,
 };
+use worknode_query::Outcome;
 
 use super::{
     Api,
@@ -64,9 +68,25 @@ pub(super) async fn aggregate(
     let now = api.runtime.system().now();
     let (outcomes, failed) = query::aggregate(api.reader(), api.kinds(), wanted, &texts, now).await?;
     Ok(Json(AggregateView {
+        names: names(api, wanted.under, &outcomes),
         aggregates: outcomes,
         failed: FailedView::of(failed),
     }))
+}
+
+/// What the Worknodes are called whose ids name groups; only of those where was asked.
+fn names(api: &Api, under: NodeId, outcomes: &[Outcome]) -> BTreeMap<String, String> {
+    let is_below = |id: NodeId| {
+        let standing = api.runtime.system().boundaries().of(id);
+        standing.is_ok_and(|standing| standing.is_below(under))
+    };
+    let keys = outcomes.iter().flat_map(|outcome| &outcome.groups);
+    let keys: BTreeSet<&String> = keys.flat_map(|group| &group.key).collect();
+    let named = keys.into_iter().filter_map(|key| {
+        let id = key.parse::<NodeId>().ok().filter(|id| is_below(*id))?;
+        Some((key.clone(), api.reader().node(id).ok()??.name))
+    });
+    named.collect()
 }
 
 /// What an agent asks.

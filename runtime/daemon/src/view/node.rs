@@ -177,6 +177,9 @@ impl NodePage {
 pub struct AggregateView {
     /// Each in the order in which it was asked for.
     pub aggregates: Vec<Outcome>,
+    /// What the Worknodes are called whose ids are keys of groups.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// Worknodes on which the condition has no value, and why the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedView>,
