@@ -59,6 +59,7 @@ fn end(told: &WhyView) -> Option<String> {
 
 fn first_cause(link: &Link) -> Option<&'static str> {
     match (&link.record.event, &link.record.by) {
+        (Event::TriggerFired { by: Some(_), .. }, _) => Some("somebody fired it by hand"),
         (Event::TriggerFired { .. }, _) => Some("its time had come"),
         (_, Principal::Operator) => Some("the operator asked for it"),
         _ => None,
