@@ -156,6 +156,7 @@ def explained(language, text, mine, gap):
 
 
 def main():
+    """Compares what both programs measure, language by language."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=120_000, help="lines of each language at least, if there are")
     parser.add_argument("--show", type=int, default=5, help="unexplained differences to show for each language")

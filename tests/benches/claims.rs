@@ -96,76 +96,71 @@ impl Found {
 
 pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     let tasks = bench.load(10_000, 300);
-    // What follows takes minutes: whoever waits sees how far it is.
-    let told = |what: &str, agents: usize, found: &Found| {
-        eprintln!(
-            "  {what}, {agents} agents: {:.0} tasks/s; claims {:.2} ms, p99 {:.2} ms; {}",
-            found.per_second(),
-            found.median() * 1e3,
-            found.p99() * 1e3,
-            found.in_words()
-        );
-    };
     let crowds = match bench.size {
         Some(agents) => vec![agents],
         None => bench.load(vec![100, 1_000, 10_000], vec![20]),
     };
     let mut figures = Vec::new();
-    for agents in &crowds {
-        let dir = tempfile::tempdir()?;
-        let plain = |name: &str, durability| {
-            let before = cpu()?;
-            let mut found = baseline::run(&dir.path().join(name), *agents, tasks, durability)?;
-            found.processor = cpu()? - before;
-            Ok::<_, Failure>(found)
-        };
-        let full = plain("full.db", Durability::Full)?;
-        told("baseline, FULL", *agents, &full);
-        let normal = plain("normal.db", Durability::Normal)?;
-        told("baseline, NORMAL", *agents, &normal);
-        let within = in_process(bench, *agents, tasks, Duration::ZERO)?;
-        told("in one process", *agents, &within);
-        let through = through_socket(bench, *agents, tasks)?;
-        told("through the socket", *agents, &through);
-        figures.extend(compared(
-            "in one process",
-            *agents,
-            &within,
-            &full,
-            Durability::Full,
-        ));
-        figures.extend(compared(
-            "in one process",
-            *agents,
-            &within,
-            &normal,
-            Durability::Normal,
-        ));
-        figures.extend(compared(
-            "through the socket",
-            *agents,
-            &through,
-            &full,
-            Durability::Full,
-        ));
-        let pause = bench.load(PAUSE, Duration::from_millis(10));
-        let calm = in_process(bench, *agents, tasks, pause)?;
-        told("in one process with pauses", *agents, &calm);
-        figures.push(Figure {
-            what: format!("claims of {agents} agents that pause, p99"),
-            unit: Unit::Seconds,
-            ours: calm.p99(),
-            baseline: full.p99(),
-            load: format!(
-                "{:.0} tasks/s offered and done, {pause:?} between two tasks of an agent; {}; baseline: \
-                 its closed loop at FULL",
-                calm.per_second(),
-                calm.in_words()
-            ),
-        });
+    for agents in crowds {
+        figures.extend(flood(bench, agents, tasks)?);
+        figures.push(pauses(bench, agents, tasks)?);
     }
     figures.extend(reports(bench)?);
     Ok(figures)
+}
+
+/// What follows takes minutes: whoever waits sees how far it is.
+fn told(what: &str, agents: usize, found: Found) -> Found {
+    eprintln!(
+        "  {what}, {agents} agents: {:.0} tasks/s; claims {:.2} ms, p99 {:.2} ms; {}",
+        found.per_second(),
+        found.median() * 1e3,
+        found.p99() * 1e3,
+        found.in_words()
+    );
+    found
+}
+
+/// All agents ask again as soon as they are answered.
+fn flood(bench: &Bench, agents: usize, tasks: usize) -> Result<Vec<Figure>, Failure> {
+    let dir = tempfile::tempdir()?;
+    let plain = |durability: Durability| {
+        let before = cpu()?;
+        let path = dir.path().join(durability.pragma());
+        let mut found = baseline::run(&path, agents, tasks, durability)?;
+        found.processor = cpu()? - before;
+        let what = format!("baseline, {}", durability.pragma());
+        Ok::<_, Failure>(told(&what, agents, found))
+    };
+    let full = plain(Durability::Full)?;
+    let normal = plain(Durability::Normal)?;
+    let (one, socket) = ("in one process", "through the socket");
+    let within = told(one, agents, in_process(bench, agents, tasks, Duration::ZERO)?);
+    let through = told(socket, agents, through_socket(bench, agents, tasks)?);
+    let figures = [
+        compared(one, agents, &within, &full, Durability::Full),
+        compared(one, agents, &within, &normal, Durability::Normal),
+        compared(socket, agents, &through, &full, Durability::Full),
+    ];
+    Ok(figures.into_iter().flatten().collect())
+}
+
+/// The same agents, which work on something else between two tasks.
+fn pauses(bench: &Bench, agents: usize, tasks: usize) -> Result<Figure, Failure> {
+    let pause = bench.load(PAUSE, Duration::from_millis(10));
+    let what = "in one process with pauses";
+    let calm = told(what, agents, in_process(bench, agents, tasks, pause)?);
+    Ok(Figure {
+        what: format!("claims of {agents} agents that pause, p99"),
+        unit: Unit::Seconds,
+        ours: calm.p99(),
+        baseline: pause.as_secs_f64(),
+        load: format!(
+            "{:.0} tasks/s offered and done; {}; baseline: the pause between two tasks of an agent",
+            calm.per_second(),
+            calm.in_words()
+        ),
+    })
 }
 
 fn compared(how: &str, agents: usize, ours: &Found, baseline: &Found, durability: Durability) -> [Figure; 3] {

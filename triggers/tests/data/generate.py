@@ -39,6 +39,7 @@ TURNS = {
 
 
 def field(low, high):
+    """A field of an expression: any, a step, a value, a range, a list."""
     kind = random.randrange(10)
     a, b = sorted((random.randint(low, high), random.randint(low, high)))
     if kind < 3:
@@ -56,12 +57,14 @@ def field(low, high):
 
 
 def hour():
+    """An hour, most often one in which clocks are turned."""
     if random.random() < 0.6:
         return random.choice(["0", "1", "2", "3", "1-3", "*", "*/2", "23", "1,2", "0-4/2", "2,3"])
     return field(0, 23)
 
 
 def days(special):
+    """Day, month and weekday; now and then one of `special`."""
     if random.random() < 0.5:
         return ["*", "*", "*"]
     day, month, weekday = field(1, 28), field(1, 12), field(0, 6)
@@ -75,10 +78,12 @@ def days(special):
 
 
 def stamps(found):
+    """Seconds since 1970."""
     return [int(at.timestamp()) for at in found]
 
 
 def cronsim_cases(count):
+    """Expressions near the turns of clocks, and what cronsim makes of them."""
     special = [["L", "*", "*"], ["LW", "*", "*"], ["*", "*", "1#2"], ["*", "*", "FRI#1"], ["*", "*", "5L"],
                ["13", "*", "5L"], ["L", "2", "*"], ["*", "*", "0L,3#3"], ["*", "3,10", "7#5"]]
     cases = []
@@ -100,6 +105,7 @@ def cronsim_cases(count):
 
 
 def croniter_cases(count):
+    """Expressions far from any turn of a clock, and what croniter makes of them."""
     special = [["L", "*", "*"], ["*", "*", "MON#2"], ["*", "*", "FRI#1,WED#3"], ["*", "*", "L5"], ["*", "*", "L0"]]
     cases = []
     while len(cases) < count:
@@ -124,6 +130,7 @@ def croniter_cases(count):
 
 
 def write(name, cases):
+    """One case a line, so that changes can be read."""
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / name).write_text(f"[\n{lines}\n]\n")
 
