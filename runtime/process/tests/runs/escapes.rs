@@ -7,7 +7,12 @@ use crate::scene::{LONG, SHORT, Scene, is_in_state};
 /// Starts a descendant that has left the group and the session, has lost its parent, and carries
 /// no mark. It is the script `what`, and notes its number in `away` first.
 fn gets_away(scene: &Scene, what: &str) -> &'static str {
-    let noting = format!("echo $$ > note; mv note away; {what}");
+    gets_away_prepared(scene, ":", what)
+}
+
+/// The same, which has done `first` when its number is noted.
+fn gets_away_prepared(scene: &Scene, first: &str, what: &str) -> &'static str {
+    let noting = format!("{first}; echo $$ > note; mv note away; {what}");
     std::fs::write(scene.path("escape"), noting).unwrap();
     "mkfifo gate; sh -c 'setsid env -i /bin/sh escape &' & \
      while ! [ -e away ]; do :; done; echo up; read x < gate"
@@ -29,8 +34,11 @@ async fn p4_a_double_fork_into_a_new_session_does_not_lead_out() {
 #[tokio::test]
 async fn p4_who_ignores_every_signal_is_killed_wherever_it_went() {
     let scene = Scene::new();
-    let stubborn = "trap '' TERM HUP INT QUIT USR1 USR2; while :; do /bin/sleep 0.1; done";
-    let shim = scene.ready(gets_away(&scene, stubborn)).await;
+    let (deaf, busy) = (
+        "trap '' TERM HUP INT QUIT USR1 USR2",
+        "while :; do /bin/sleep 0.1; done",
+    );
+    let shim = scene.ready(gets_away_prepared(&scene, deaf, busy)).await;
     let report = shim.stopper().stop(SHORT).await;
     assert!(report.gone() && report.kill_sent, "{report:?}");
     assert!(scene.is_gone("away"));
