@@ -49,8 +49,19 @@ async fn p8_a_run_that_takes_too_long_ends_with_its_whole_group() {
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
     let pids = fs::read_to_string(pids).unwrap();
     for pid in pids.split_whitespace() {
-        assert!(is_dead(pid), "{pid} is alive");
+        dies(pid).await;
     }
+}
+
+/// The signal is sent to all at once, and waited for is the first: the others may be on their way.
+async fn dies(pid: &str) {
+    let gone = async {
+        while !is_dead(pid) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(10), gone).await;
+    assert!(waited.is_ok(), "{pid} is alive");
 }
 
 #[tokio::test]
