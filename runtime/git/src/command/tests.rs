@@ -60,7 +60,7 @@ async fn dies(pid: &str) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(10), gone).await;
+    let waited = timeout(Duration::from_secs(10), gone).await;
     assert!(waited.is_ok(), "{pid} is alive");
 }
 
