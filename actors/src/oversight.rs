@@ -9,7 +9,6 @@ mod ladder;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::task::JoinHandle;
 use worknode_core::{
     error::Error,
     escalation::{Escalation, Matter, Rung},
@@ -25,7 +24,7 @@ use worknode_policies::deviation::Deviation;
 use self::ladder::Ladders;
 pub use self::ladder::{Open, open};
 use crate::{
-    clock::sleep_until,
+    clock::Alarm,
     deviation, feed,
     store::{HELD, all_of_kind},
     system::System,
@@ -56,7 +55,7 @@ pub(crate) struct State {
     above: BTreeSet<NodeId>,
     /// When the deviation is to be reckoned anew.
     reckon: Option<Timestamp>,
-    alarm: Option<(Timestamp, JoinHandle<()>)>,
+    alarm: Alarm,
 }
 
 impl Actor for Oversight {
@@ -77,7 +76,7 @@ impl Actor for Oversight {
             reckon: Some(system.now()),
             system,
             ladders,
-            alarm: None,
+            alarm: Alarm::default(),
         };
         state.hold_spawns();
         state.set_alarm(&myself);
@@ -92,24 +91,13 @@ impl Actor for Oversight {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             OversightMsg::Feed(batch) => state.take_notice(&batch.records),
-            OversightMsg::Wake => state.alarm = None,
+            OversightMsg::Wake => state.alarm.clear(),
         }
         state.climb().await?;
         if state.reckon.is_some_and(|at| at <= state.system.now()) {
             state.reckon().await?;
         }
         state.set_alarm(&myself);
-        Ok(())
-    }
-
-    async fn post_stop(
-        &self,
-        _: ActorRef<OversightMsg>,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        if let Some((_, alarm)) = state.alarm.take() {
-            alarm.abort();
-        }
         Ok(())
     }
 }
@@ -252,20 +240,8 @@ impl State {
 
     fn set_alarm(&mut self, myself: &ActorRef<OversightMsg>) {
         let wake = [self.ladders.next_due(), self.reckon].into_iter().flatten().min();
-        if wake == self.alarm.as_ref().map(|(at, _)| *at) {
-            return;
-        }
-        if let Some((_, alarm)) = self.alarm.take() {
-            alarm.abort();
-        }
-        let Some(wake) = wake else { return };
-        let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
-        let alarm = tokio::spawn(async move {
-            sleep_until(&clock, Some(wake)).await;
-            // Oversight that is gone has nothing to wake for.
-            let _ = myself.send_message(OversightMsg::Wake);
-        });
-        self.alarm = Some((wake, alarm));
+        self.alarm
+            .set(self.system.clock(), wake, myself, OversightMsg::Wake);
     }
 }
 

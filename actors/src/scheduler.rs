@@ -38,19 +38,18 @@ mod watch;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
     time::Duration,
 };
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use worknode_core::{error::Error, firing::Started, time::Timestamp};
 
 pub use self::ask::{Replaced, SchedulerMsg, TriggerReport};
 pub(crate) use self::deed::TRIGGERED;
 use self::{batch::DueNow, deadlines::Deadlines, deed::Lanes, slot::Slots};
 use crate::{
-    clock::sleep_until,
+    clock::Alarm,
     feed,
     store::{OPEN, tasks_that_are},
     system::System,
@@ -80,7 +79,7 @@ pub(crate) struct State {
     kept: Vec<DueNow>,
     /// Whether something of the present look could not be stored, as on a full disk.
     unstored: bool,
-    alarm: Option<JoinHandle<()>>,
+    alarm: Alarm,
 }
 
 impl Actor for Scheduler {
@@ -111,7 +110,10 @@ impl Actor for Scheduler {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SchedulerMsg::Look => state.look().await,
+            SchedulerMsg::Look => {
+                state.alarm.clear();
+                state.look().await;
+            }
             SchedulerMsg::LookNow(done) => {
                 state.look().await;
                 // Who asked may have gone away, here and below.
@@ -144,9 +146,6 @@ impl Actor for Scheduler {
         _: ActorRef<SchedulerMsg>,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        if let Some(alarm) = state.alarm.take() {
-            alarm.abort();
-        }
         state.jobs.abort_all();
         Ok(())
     }
@@ -171,16 +170,13 @@ impl State {
             ask_again: None,
             kept: Vec::new(),
             unstored: false,
-            alarm: None,
+            alarm: Alarm::default(),
             system,
         })
     }
 
     /// One timer for all triggers.
     fn set_alarm(&mut self, myself: &ActorRef<SchedulerMsg>) {
-        if let Some(alarm) = self.alarm.take() {
-            alarm.abort();
-        }
         let again = (self.unstored || !self.kept.is_empty()).then(|| self.system.now().plus(TRY_AGAIN));
         let next = self
             .slots
@@ -189,13 +185,7 @@ impl State {
             .chain(again)
             .chain(self.ask_again)
             .min();
-        let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
-        self.alarm = next.map(|instant| {
-            tokio::spawn(async move {
-                sleep_until(&clock, Some(instant)).await;
-                // A scheduler that is gone needs no alarm.
-                let _ = myself.send_message(SchedulerMsg::Look);
-            })
-        });
+        self.alarm
+            .set(self.system.clock(), next, myself, SchedulerMsg::Look);
     }
 }

@@ -25,7 +25,6 @@ use worknode_core::{
     ids::NodeId,
     node::Node,
     run::StopCause,
-    time::Timestamp,
 };
 
 use self::{
@@ -34,8 +33,7 @@ use self::{
     view::View,
 };
 use crate::{
-    board::store_reports, claims::ClaimNext, clock::sleep_until, feed, guard::Readiness, pools,
-    system::System,
+    board::store_reports, claims::ClaimNext, clock::Alarm, feed, guard::Readiness, pools, system::System,
 };
 
 /// What the team is told.
@@ -72,7 +70,7 @@ pub(crate) struct State {
     jobs: JoinSet<()>,
     /// Claims that wait for a task.
     waiting: Waiting,
-    alarm: Option<(Timestamp, JoinHandle<()>)>,
+    alarm: Alarm,
     /// Stores progress reports.
     reports: JoinHandle<()>,
 }
@@ -97,7 +95,7 @@ impl Actor for Team {
             busy: HashSet::new(),
             jobs: JoinSet::new(),
             waiting: Waiting::default(),
-            alarm: None,
+            alarm: Alarm::default(),
         };
         state.take_orphans_along()?;
         state.react(&myself);
@@ -124,7 +122,7 @@ impl Actor for Team {
                 state.claim_made(task, node, waiter).map(|()| !made)
             }
             TeamMsg::Wake => {
-                state.alarm = None;
+                state.alarm.clear();
                 Ok(true)
             }
         }?;
@@ -138,9 +136,7 @@ impl Actor for Team {
     }
 
     async fn post_stop(&self, _: ActorRef<TeamMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
-        if let Some((_, alarm)) = state.alarm.take() {
-            alarm.abort();
-        }
+        state.alarm.clear();
         state.reports.abort();
         // Let what is under way come to its end: a claim without its run would have to be
         // settled by the next daemon.
@@ -231,19 +227,7 @@ impl State {
         let due = self.system.guard().due(self.system.now());
         let wakes = [self.view.next_wake(&self.busy), due, self.waiting.next_due()];
         let wake = wakes.into_iter().flatten().min();
-        if wake == self.alarm.as_ref().map(|(at, _)| *at) {
-            return;
-        }
-        if let Some((_, alarm)) = self.alarm.take() {
-            alarm.abort();
-        }
-        let Some(wake) = wake else { return };
-        let (clock, myself) = (Arc::clone(self.system.clock()), myself.clone());
-        let alarm = tokio::spawn(async move {
-            sleep_until(&clock, Some(wake)).await;
-            let _ = myself.send_message(TeamMsg::Wake);
-        });
-        self.alarm = Some((wake, alarm));
+        self.alarm.set(self.system.clock(), wake, myself, TeamMsg::Wake);
     }
 
     /// The team's strategy: who else is restarted when an agent ends abnormally.

@@ -37,9 +37,9 @@ use crate::{
 /// Gates of one submission that run at the same time: each program has a checkout of its own.
 const AT_ONCE: usize = 4;
 
-/// What the gates of one submission share.
+/// What the gates of one submission share: what changed is read once for all of them.
 #[derive(Clone)]
-struct Shared {
+pub(super) struct Shared {
     node: Arc<Node>,
     spec: Arc<TaskSpec>,
     looked: Looked,
@@ -89,16 +89,6 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The verdict of one gate on one tree. It is not kept here.
-pub(super) async fn judge(
-    system: &System,
-    node: &Node,
-    landing: &Landing,
-    name: &str,
-) -> Result<Verdict, Error> {
-    Shared::of(system, node, landing).await?.judge(name).await
-}
-
 /// The configuration was checked when it was read, so this is a defect.
 fn mistaken(bad: Vec<worknode_gates::judge::BadSettings>) -> Error {
     let first = bad.first().map_or_else(String::new, ToString::to_string);
@@ -106,7 +96,8 @@ fn mistaken(bad: Vec<worknode_gates::judge::BadSettings>) -> Error {
 }
 
 impl Shared {
-    async fn of(system: &System, node: &Node, landing: &Landing) -> Result<Self, Error> {
+    /// Reads what `landing` changes.
+    pub(super) async fn of(system: &System, node: &Node, landing: &Landing) -> Result<Self, Error> {
         let Some(task) = node.task() else {
             return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
         };
@@ -130,7 +121,8 @@ impl Shared {
         recorded.await.map(drop)
     }
 
-    async fn judge(&self, name: &str) -> Result<Verdict, Error> {
+    /// The verdict of one gate. It is not kept here.
+    pub(super) async fn judge(&self, name: &str) -> Result<Verdict, Error> {
         let _place = self.places.acquire().await.map_err(failed)?;
         let begun = Instant::now();
         let findings = match name {
@@ -207,7 +199,7 @@ fn told(judged: Judged) -> Vec<Finding> {
     judged.findings.into_iter().map(Into::into).collect()
 }
 
-/// What a gate finds in all that a commit holds, which nobody handed in.
+/// What a gate finds in a commit that nobody handed in, so that nothing in it is new.
 ///
 /// # Errors
 /// When it cannot be run, or judges only what somebody handed in.
@@ -216,9 +208,9 @@ pub(crate) async fn gate_on_commit(
     name: &str,
     commit: &CommitId,
 ) -> Result<Vec<Finding>, Error> {
-    if name == gate::PLAN {
+    if name != gate::TESTS {
         let message = format!("the gate `{name}` judges a task's submission, not a commit alone");
-        return Err(Error::new(Code::Usage, message).hint("name another gate"));
+        return Err(Error::new(Code::Usage, message).hint("a trigger can run the gate `tests`"));
     }
     let tree = system.context().store.tree_of(commit).await.map_err(failed)?;
     let landing = Landing {
@@ -226,7 +218,7 @@ pub(crate) async fn gate_on_commit(
         commit: commit.clone(),
         base: commit.clone(),
     };
-    Looked::at(system, &landing, true).await?.by_gate(name).await
+    Looked::at(system, &landing, false).await?.by_gate(name).await
 }
 
 async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Result<Vec<Finding>, Error> {

@@ -27,7 +27,7 @@ use worknode_policies::{
     verdict::{Judgement, sign},
 };
 
-use super::{Bench, binding, gates, land};
+use super::{Bench, binding, gates::Shared, land};
 use crate::{membrane::Reply, outside::failed, system::System};
 
 /// Submissions that are judged together.
@@ -173,7 +173,10 @@ async fn judge(system: &System, bench: &Bench, tip: &CommitId, members: &[Member
     let _place = bench.judging.acquire().await.map_err(failed)?;
     for member in members {
         let own = landing_of(member, member.candidate.tree());
-        let verdict = gates::judge(system, &member.node, &own, gate::PLAN).await?;
+        let verdict = Shared::of(system, &member.node, &own)
+            .await?
+            .judge(gate::PLAN)
+            .await?;
         if verdict.outcome == Outcome::Failed {
             return Ok(false);
         }
@@ -184,8 +187,9 @@ async fn judge(system: &System, bench: &Bench, tip: &CommitId, members: &[Member
     };
     let specs = members.iter().filter_map(|member| member.node.task());
     let names: BTreeSet<&String> = specs.flat_map(|task| &task.spec.gates).collect();
+    let shared = Shared::of(system, &top.node, &whole).await?;
     for name in names.into_iter().filter(|name| *name != gate::PLAN) {
-        let verdict = gates::judge(system, &top.node, &whole, name).await?;
+        let verdict = shared.judge(name).await?;
         tracing::info!(gate = %name, together = members.len(), outcome = ?verdict.outcome, "gate");
         if verdict.outcome == Outcome::Failed {
             return Ok(false);
