@@ -73,7 +73,8 @@ pub(crate) struct State {
     running: HashMap<Started, (String, String)>,
     /// Triggers with a firing that waits.
     waiting: BTreeSet<usize>,
-    /// When to ask them again: what was told just now may not be so everywhere yet.
+    /// When to ask them again: what was told just now may not be so everywhere yet, and nobody
+    /// tells when a provider's pause has gone by.
     ask_again: Option<Timestamp>,
     /// What fired on events and could not be stored.
     kept: Vec<DueNow>,

@@ -8,6 +8,7 @@
 //! - A task goes to an idle agent of the implementation tier that its `agent` glob fits, and whose
 //!   profile is its `role`, where it says so. Of
 //!   several, to the one that the fewest other ready tasks could use, then by name.
+//! - An agent that triggers start takes the tasks that are for it by its whole name, and no others.
 //! - An agent that lost the task to a crash or a limit gets it again only when nobody else
 //!   will do. While somebody else who will do is merely busy, the task waits for them.
 //! - An agent never reviews its own submission, nor one that it has agreed with.
@@ -36,7 +37,7 @@ impl Availability {
     /// What the state of `agent` means for dispatching.
     #[must_use]
     pub const fn of(agent: &Agent) -> Self {
-        if !matches!(agent.spec.start, StartWhen::Task) {
+        if matches!(agent.spec.start, StartWhen::Launch) {
             return Self::Never;
         }
         match &agent.status {
@@ -59,6 +60,9 @@ pub struct Candidate<'a> {
     pub profile: &'a str,
     /// What it may do at all.
     pub tier: Tier,
+    /// Is it given only what is for it by name? So it is with agents that triggers start: it is
+    /// their triggers that make tasks for them.
+    pub by_name: bool,
     /// Can it be given something?
     pub availability: Availability,
 }
@@ -135,6 +139,7 @@ pub fn reviews(wanted: &[WantedReview], team: &[Candidate<'_>], slots: usize) ->
     wanted.sort_by_key(|task| (std::cmp::Reverse(task.priority), task.order, task.id));
     wanted.dedup_by_key(|task| task.id);
     let mut idle = idle(team, Tier::Validation);
+    idle.retain(|agent| !agent.by_name);
     let mut assignments = Vec::new();
     for task in wanted {
         if assignments.len() == slots || idle.is_empty() {
@@ -198,6 +203,7 @@ fn demand(ready: &[&ReadyTask<'_>], team: &[Candidate<'_>]) -> BTreeMap<NodeId, 
 /// May this agent ever take the task?
 fn fits(task: &ReadyTask<'_>, agent: &Candidate<'_>) -> bool {
     agent.tier == Tier::Implementation
+        && (!agent.by_name || task.agent == Some(agent.name))
         && task.agent.is_none_or(|pattern| names::fits(pattern, agent.name))
         && task.role.is_none_or(|role| role == agent.profile)
 }

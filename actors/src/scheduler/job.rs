@@ -44,6 +44,8 @@ pub(super) enum Came {
     Started(String, Started),
     /// It went wrong.
     Failed(String),
+    /// It was not begun, and may be then: somebody else had what it needs.
+    Later(String, Timestamp),
 }
 
 /// A firing that is not over.
@@ -92,7 +94,7 @@ impl Job {
         let (outcome, failed, started) = match came {
             Came::Done(outcome) => (outcome, false, None),
             Came::Started(outcome, started) => (outcome, false, Some(started)),
-            Came::Failed(outcome) => (outcome, true, None),
+            Came::Failed(outcome) | Came::Later(outcome, _) => (outcome, true, None),
         };
         Event::TriggerActed {
             trigger: self.occurrence.trigger.clone(),

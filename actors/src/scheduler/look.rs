@@ -30,6 +30,7 @@ impl State {
             bundles.extend(self.owed(*place, now).await);
         }
         self.settle(bundles).await;
+        self.ask_at_end_of_pause(now);
         self.raise_alarms(&places, now).await;
         self.plan_all(&places);
     }

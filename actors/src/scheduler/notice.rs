@@ -36,6 +36,7 @@ impl State {
             let waits = !self.waiting.is_empty();
             self.ask_again = waits.then(|| self.system.now().plus(TRY_AGAIN));
         }
+        self.ask_at_end_of_pause(self.system.now());
         if deadlines {
             touched.extend(self.slots.ladders.iter().copied());
         }
@@ -132,11 +133,22 @@ impl State {
         }
     }
 
+    /// An attempt failed, and the next one comes then; or it was none, and whoever was hindered
+    /// waits like all others for the end of that.
     fn rests(&mut self, place: usize, occurrence: &str, attempts: u32, until: Timestamp) {
         let slot = self.slots.get_mut(place);
-        if let Some(live) = slot.and_then(|slot| slot.live_mut(occurrence)) {
+        let Some(live) = slot.and_then(|slot| slot.live_mut(occurrence)) else {
+            return;
+        };
+        if live.job.attempts < attempts {
             live.job.attempts = attempts;
             live.stage = Stage::Resting(until);
+        } else {
+            live.stage = Stage::Waiting;
+            self.waiting.insert(place);
+            // It may have ended before this was known.
+            let soon = self.system.now().plus(TRY_AGAIN);
+            self.ask_again = Some(self.ask_again.map_or(soon, |at| at.min(soon)));
         }
     }
 

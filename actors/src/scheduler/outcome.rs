@@ -5,6 +5,7 @@ use std::time::Duration;
 use worknode_core::{
     error::Code,
     event::{Event, PanicStage, Principal},
+    time::Timestamp,
 };
 
 use super::{
@@ -62,16 +63,22 @@ pub(super) async fn record(system: &System, job: &Job, came: Came) {
     let failed = job.attempts.saturating_add(1);
     let retry = job.trigger.terms().retry;
     let event = match (&came, retry.and_then(|retry| retry.wait_after(failed))) {
-        (Came::Failed(failure), Some(wait)) => Event::TriggerAttempted {
-            trigger: job.occurrence.trigger.clone(),
-            occurrence: job.occurrence.key.clone(),
-            attempt: failed,
-            failure: bounded(failure.clone()),
-            retry_at: system.now().plus(wait),
-        },
+        (Came::Failed(failure), Some(wait)) => attempted(job, failed, failure, system.now().plus(wait)),
+        // That was no attempt.
+        (Came::Later(hindrance, until), _) => attempted(job, job.attempts, hindrance, *until),
         _ => job.acted_event(came),
     };
     store(system, job, event).await;
+}
+
+fn attempted(job: &Job, attempt: u32, failure: &str, retry_at: Timestamp) -> Event {
+    Event::TriggerAttempted {
+        trigger: job.occurrence.trigger.clone(),
+        occurrence: job.occurrence.key.clone(),
+        attempt,
+        failure: bounded(failure.to_owned()),
+        retry_at,
+    }
 }
 
 /// Stores an event of a firing. Without it the trigger would be taken to act for ever.

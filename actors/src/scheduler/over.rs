@@ -16,7 +16,7 @@ use worknode_core::{
 use worknode_triggers::{Admission, Situation, admit, trigger::Action};
 
 use super::{
-    State, deed,
+    State, TRY_AGAIN, deed,
     job::{Came, Stage, bounded},
     outcome,
 };
@@ -166,6 +166,15 @@ impl State {
             };
             self.ended(started, end).await;
         }
+    }
+
+    /// When whoever waits has to be asked again although nothing happens: at the end of a
+    /// provider's pause.
+    pub(super) fn ask_at_end_of_pause(&mut self, now: Timestamp) {
+        let waits = !self.waiting.is_empty();
+        let end = self.system.guard().due(now).filter(|_| waits);
+        let ask = end.map(|end| end.max(now.plus(TRY_AGAIN)));
+        self.ask_again = self.ask_again.into_iter().chain(ask).min();
     }
 
     /// Whoever waits is asked again whether it still has to.

@@ -265,6 +265,7 @@ fn staff<'a>(view: &View, team: &'a TeamDefinition, busy: &HashSet<NodeId>) -> V
             name: &definition.name,
             profile: &definition.spec.profile,
             tier: agent.spec.tier,
+            by_name: agent.spec.start == StartWhen::Trigger,
             availability,
         })
     });
@@ -413,7 +414,7 @@ fn waits_for_nobody(view: &View, staff: &[dispatch::Candidate<'_>], node: &Node)
         return false;
     }
     let can_review = |member: &dispatch::Candidate<'_>| {
-        member.tier == Tier::Validation && member.availability != Availability::Never
+        member.tier == Tier::Validation && !member.by_name && member.availability != Availability::Never
     };
     let reviewer = staff.iter().any(can_review);
     silent(view, node.id, commit) >= bounds::ATTEMPTS || !reviewer

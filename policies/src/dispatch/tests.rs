@@ -11,6 +11,7 @@ const fn candidate(id: NodeId, name: &str, tier: Tier, availability: Availabilit
         name,
         profile: "coder",
         tier,
+        by_name: false,
         availability,
     }
 }
@@ -46,6 +47,34 @@ fn priority_goes_before_the_order_of_the_plan() {
         pairs(&work(&[task(2), task(1)], &team, 8)),
         [(task(1).id, node(1))]
     );
+}
+
+#[test]
+fn an_agent_of_triggers_takes_only_what_is_for_it_by_its_whole_name() {
+    let of_trigger = Candidate {
+        by_name: true,
+        ..coder(1, "trigger-mend", Availability::Idle)
+    };
+    let wanted = |agent| ReadyTask { agent, ..task(1) };
+    let given = |agent| work(&[wanted(agent)], &[of_trigger], 8).len();
+    assert_eq!(given(Some("trigger-mend")), 1);
+    assert_eq!(
+        (given(None), given(Some("*")), given(Some("trigger-*"))),
+        (0, 0, 0)
+    );
+    assert!(!will_do(&wanted(None), &of_trigger));
+    let reviewer = Candidate {
+        tier: Tier::Validation,
+        ..of_trigger
+    };
+    let review = WantedReview {
+        id: node(101),
+        priority: 0,
+        order: 0,
+        submitted_by: node(9),
+        agreed: Vec::new(),
+    };
+    assert!(reviews(&[review], &[reviewer], 8).is_empty());
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub enum StartWhen {
     Launch,
     /// For each task or review that it is given.
     Task,
-    /// Only when a trigger spawns it.
+    /// Only when a trigger spawns it, or makes a task for it by name.
     Trigger,
 }
 

@@ -23,7 +23,8 @@ use worknode_core::{
 use worknode_policies::authority::Authority;
 use worknode_triggers::{
     Occurrence,
-    spec::{Overlap, SpawnSpec},
+    spec::{Hindered, Overlap, SpawnSpec},
+    terms::BACKOFF,
 };
 
 use super::{
@@ -32,7 +33,9 @@ use super::{
 };
 use crate::{
     definition::{AgentDefinition, trigger_agent},
+    guard::Readiness,
     scheduler::{
+        TRY_AGAIN,
         job::{Came, Job},
         over::stop,
     },
@@ -161,8 +164,21 @@ pub(super) async fn run(system: &System, job: &Job, spec: &SpawnSpec) -> Result<
     let start = system.command_after(Some(job.fired), node, Command::Agent(start));
     match start.await {
         Ok(_) => Ok(begun(run)),
-        Err(error) => Ok(Came::Failed(format!("not started: {error}"))),
+        Err(error) => Ok(not_started(system, job, node, &agent, &error)),
     }
+}
+
+/// Who is refused because the provider gives nothing more is tried again when it may: of several
+/// that waited for the end of a pause, one alone tries whether it is over.
+fn not_started(system: &System, job: &Job, node: NodeId, agent: &AgentDefinition, why: &Error) -> Came {
+    let (guard, now) = (system.guard(), system.now());
+    let words = format!("not started: {why}");
+    let waits = job.trigger.terms().on_quota == Hindered::Wait;
+    if !waits || guard.readiness(node, &agent.spec, now) != Readiness::Later {
+        return Came::Failed(words);
+    }
+    let end = guard.due(now).unwrap_or_else(|| now.plus(BACKOFF));
+    Came::Later(words, end.max(now.plus(TRY_AGAIN)))
 }
 
 /// Another agent like the one that is busy, for this firing alone.

@@ -1,8 +1,16 @@
-//! Agents are stopped.
+//! Agents are stopped. What came of it is told when they are: a stop is over when it is proved.
 
 use std::{sync::Arc, time::Duration};
 
-use worknode_core::{agent::AgentCommand, command::Command, error::Error, event::Principal, ids::NodeId};
+use worknode_core::{
+    agent::AgentCommand,
+    bounds,
+    command::Command,
+    error::Error,
+    event::Principal,
+    ids::{NodeId, RunId},
+    run::RunStatus,
+};
 use worknode_policies::authority::Authority;
 use worknode_triggers::{condition::Condition, glob::Glob};
 
@@ -14,6 +22,9 @@ use crate::{
     },
     system::System,
 };
+
+/// What a stop may take beyond its grace.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// Kills each agent that is meant; what is dead already counts as killed.
 pub(super) async fn agents(
@@ -27,15 +38,25 @@ pub(super) async fn agents(
         name: job.trigger.name().to_owned(),
     }));
     let reason = filled(system, job, reason);
-    let (mut killed, mut failed) = (Vec::new(), Vec::new());
+    let (mut killed, mut failed, mut ending) = (Vec::new(), Vec::new(), Vec::new());
     for (node, name) in matching(system, which.0, which.1) {
+        let run = run_of(system, node)?;
         let kill = Command::Agent(AgentCommand::Kill {
             reason: reason.clone(),
             grace,
         });
         match system.ask(&authority, node, kill, Some(job.fired)).await {
-            Ok(_) => killed.push(name),
+            Ok(_) => ending.push((name, run)),
             Err(error) => failed.push(format!("{name}: {error}")),
+        }
+    }
+    // Asked all at once, so that their graces run beside each other.
+    for (name, run) in ending {
+        match run {
+            Some(run) if !is_over_in_time(system, run, grace).await? => {
+                failed.push(format!("{name}: it has not ended yet; the stop goes on"));
+            }
+            _ => killed.push(name),
         }
     }
     if !failed.is_empty() {
@@ -46,6 +67,30 @@ pub(super) async fn agents(
     } else {
         format!("stopped {}", killed.join(", "))
     }))
+}
+
+fn run_of(system: &System, agent: NodeId) -> Result<Option<RunId>, Error> {
+    let node = system.reader().node(agent)?;
+    Ok(node.and_then(|node| Some(node.agent()?.status.run()?.spec.id)))
+}
+
+/// Waits until the run is over, as long as its stop may take.
+async fn is_over_in_time(system: &System, run: RunId, grace: Option<Duration>) -> Result<bool, Error> {
+    let reader = system.reader();
+    let own = reader
+        .run(run)?
+        .map_or(bounds::STOP_GRACE, |stored| stored.run.spec.limits.grace);
+    let mut follower = system.journal().follow(system.journal().last_stamp());
+    let over = async {
+        loop {
+            match reader.run(run)?.map(|stored| stored.run.status) {
+                None | Some(RunStatus::Exited { .. }) => return Ok(true),
+                Some(_) => drop(follower.next(64).await?),
+            }
+        }
+    };
+    let limit = grace.unwrap_or(own).max(own).saturating_add(MARGIN);
+    tokio::time::timeout(limit, over).await.unwrap_or(Ok(false))
 }
 
 /// Agents that the pattern names, and for which the condition holds if there is one.
