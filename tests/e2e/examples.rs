@@ -1,10 +1,11 @@
-//! The teams in `examples/`: what people copy works. The demo has a file of its own.
+//! The teams in `examples/`: what people copy works. The demo has a file of its own, and so has the
+//! team that governs itself.
 
 use std::path::{Path, PathBuf};
 
 use worknode_tests::scene::Scene;
 
-fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../examples")
         .join(name)
@@ -70,7 +71,7 @@ fn the_team_with_triggers_of_each_kind_works_by_itself() {
 
 #[test]
 fn every_example_has_its_readme_and_is_known_here() {
-    let known = ["minimal", "triggers", "webapp", "webapp-claude"];
+    let known = ["minimal", "self-governing", "triggers", "webapp", "webapp-claude"];
     let mut found: Vec<String> = std::fs::read_dir(example(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -1,0 +1,5 @@
+# shellcheck shell=sh
+# greet NAME: says hello.
+greet() {
+    echo "Hello, $1!"
+}
