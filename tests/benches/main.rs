@@ -31,8 +31,10 @@ mod million;
 mod population;
 mod report;
 mod role;
+mod rules;
 mod runs;
 mod scene;
+mod schedulers;
 mod start;
 mod status;
 mod supervised;
@@ -71,6 +73,7 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("memory-and-activation", population::run),
     ("due-to-exec", due::run),
     ("triggers", triggers::run),
+    ("rules-of-triggers", rules::run),
     ("start", start::run),
     ("asks", asks::run),
     ("membranes", membranes::run),

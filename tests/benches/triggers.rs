@@ -1,10 +1,11 @@
-//! A hundred thousand cron triggers: what it costs to load and to keep them, and how late those
-//! act that are all due at the same instant.
+//! Ten thousand and a hundred thousand cron triggers: what it costs to load and to keep them, and how
+//! late those act that are all due at the same instant.
 //!
 //! The first to be due share one second; the others are due once a year. Late is the time from
 //! that second until the firing, with its deed and its outcome, has come out of the journal: it is
 //! on the disk then. The baseline is a bare timer that wakes up at the same second and appends as
-//! many events one by one to the same kind of journal.
+//! many events one by one to the same kind of journal; ten thousand stand beside APScheduler and
+//! node-cron too, whose jobs note the time and are on no disk.
 //!
 //! As any first start of the process is slower than the next, load is that of a store that knows
 //! the triggers already, and the first load is told beside it.
@@ -28,6 +29,7 @@ use crate::{
     population::resident,
     report::{Figure, Unit},
     scene::runtime,
+    schedulers,
 };
 
 /// How long the idle runtime is watched.
@@ -35,52 +37,141 @@ const IDLE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 const NANOS_OF_A_MILLISECOND: u128 = 1_000_000;
 
+/// What so many triggers came to: ours, the plain way, or those of another scheduler.
+struct Measured {
+    load: f64,
+    /// Bytes of each.
+    memory: f64,
+    idle: f64,
+    late: Vec<f64>,
+}
+
 pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
-    let (all, together) = bench.load((100_000, 1_000), (1_000, 100));
     let idle = bench.load(IDLE, Duration::from_millis(200));
+    let together = bench.load(1_000, 100);
     bench.tokio.block_on(async {
-        let (none, bare_load) = {
-            let scene = team(0, 0, 0)?;
-            let (empty, load) = timed(runtime(scene.path())).await;
-            let empty = empty?;
-            let none = resident()?;
-            empty.shutdown("measured").await;
-            (none, load)
-        };
-        // Far enough ahead for two loads, however slow the machine is today.
-        let second = (now_millis() / 1_000 + bench.load(120, 8)) % 60;
-        let scene = team(all, together, second)?;
-        let (first, first_load) = timed(runtime(scene.path())).await;
-        end(first?).await?;
-        let (again, load) = timed(runtime(scene.path())).await;
-        let again = again?;
-        let memory = resident()?.saturating_sub(none);
-        let used = processor_time()?;
-        sleep(idle).await;
-        let used = (processor_time()? - used).as_secs_f64() / idle.as_secs_f64();
-        let late = lateness(again.system(), together, second).await?;
-        let bare = bare(again.system(), together).await?;
-        again.shutdown("the benchmark is over").await;
-        let load_words = format!("{all} cron triggers; first load {:.2} s; baseline: no triggers", first_load.as_secs_f64());
-        let due_words = format!("{together} of {all} due in the same second, each a message to the operator; baseline: as many appends, one after the other");
-        let figure = |what: &str, unit, ours, baseline, load: &str| Figure {
-            what: what.to_owned(),
-            unit,
-            ours,
-            baseline,
-            load: load.to_owned(),
-        };
-        let max = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
-        let (ours, base): (Samples, Samples) = (late.iter().copied().collect(), bare.iter().copied().collect());
-        Ok(vec![
-            figure("triggers, load", Unit::Seconds, load.as_secs_f64(), bare_load.as_secs_f64(), &load_words),
-            figure("triggers, memory of each", Unit::Bytes, memory as f64 / all as f64, f64::NAN, &load_words),
-            figure("triggers, idle", Unit::OfOneCore, used, f64::NAN, &load_words),
-            figure("triggers, due to journalled, median", Unit::Seconds, ours.median(), base.median(), &due_words),
-            figure("triggers, due to journalled, p99", Unit::Seconds, ours.p99(), base.p99(), &due_words),
-            figure("triggers, due to journalled, last", Unit::Seconds, max(&late), max(&bare), &due_words),
-        ])
+        let mut figures = Vec::new();
+        for all in bench.load(vec![10_000, 100_000], vec![1_000]) {
+            let (ours, plain, first) = measured(bench, all, together, idle).await?;
+            let words = format!(
+                "{all} cron triggers, {together} due in the same second, each a message to the operator; first load {first:.2} s; baseline: no triggers, and as many appends, one after the other"
+            );
+            figures.extend(compared(&format!("{all} triggers"), &ours, &plain, &words));
+            if all == 10_000 {
+                figures.extend(others(all, together, idle, &ours).await?);
+            }
+        }
+        Ok(figures)
     })
+}
+
+/// The same figures beside those of other schedulers that can be had.
+async fn others(
+    all: usize,
+    together: usize,
+    idle: Duration,
+    ours: &Measured,
+) -> Result<Vec<Figure>, Failure> {
+    let mut figures = Vec::new();
+    for theirs in schedulers::all(all, together, idle).await? {
+        let what = format!("{all} triggers and {}", theirs.name);
+        let words = format!(
+            "{together} of {all} due in the same second; baseline: {}, its jobs in memory alone, each notes the time",
+            theirs.name
+        );
+        let theirs = Measured {
+            load: theirs.load,
+            memory: theirs.memory / all as f64,
+            idle: theirs.idle,
+            late: theirs.late,
+        };
+        figures.extend(compared(&what, ours, &theirs, &words));
+    }
+    Ok(figures)
+}
+
+/// Ours, the plain way, and the seconds of the first load.
+async fn measured(
+    bench: &Bench,
+    all: usize,
+    together: usize,
+    idle: Duration,
+) -> Result<(Measured, Measured, f64), Failure> {
+    let (none, bare_load) = {
+        let scene = team(0, 0, 0)?;
+        let (empty, load) = timed(runtime(scene.path())).await;
+        let empty = empty?;
+        let none = resident()?;
+        empty.shutdown("measured").await;
+        (none, load)
+    };
+    // Far enough ahead for two loads, however slow the machine is today.
+    let second = (now_millis() / 1_000 + bench.load(120, 8)) % 60;
+    let scene = team(all, together, second)?;
+    let (first, first_load) = timed(runtime(scene.path())).await;
+    end(first?).await?;
+    let (again, load) = timed(runtime(scene.path())).await;
+    let again = again?;
+    let memory = resident()?.saturating_sub(none);
+    let_it_pass(second, idle).await;
+    let used = processor_time()?;
+    sleep(idle).await;
+    let used = processor_time()?.saturating_sub(used);
+    let late = lateness(again.system(), together, second).await?;
+    let bare = bare(again.system(), together).await?;
+    again.shutdown("the benchmark is over").await;
+    let ours = Measured {
+        load: load.as_secs_f64(),
+        memory: memory as f64 / all as f64,
+        idle: used.as_secs_f64() / idle.as_secs_f64(),
+        late,
+    };
+    let plain = Measured {
+        load: bare_load.as_secs_f64(),
+        memory: f64::NAN,
+        idle: f64::NAN,
+        late: bare,
+    };
+    Ok((ours, plain, first_load.as_secs_f64()))
+}
+
+/// Waits until the second has gone by when it would come while the idle runtime is watched.
+async fn let_it_pass(second: u64, idle: Duration) {
+    let left = (second + 60 - now_millis() / 1_000 % 60) % 60;
+    if left <= idle.as_secs() + 1 {
+        sleep(Duration::from_secs(left + 2)).await;
+    }
+}
+
+fn compared(who: &str, ours: &Measured, theirs: &Measured, load: &str) -> Vec<Figure> {
+    let figure = |what: &str, unit, ours, baseline| Figure {
+        what: format!("{who}, {what}"),
+        unit,
+        ours,
+        baseline,
+        load: load.to_owned(),
+    };
+    let max = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
+    let samples = |measured: &Measured| measured.late.iter().copied().collect::<Samples>();
+    let (late, base) = (samples(ours), samples(theirs));
+    vec![
+        figure("load", Unit::Seconds, ours.load, theirs.load),
+        figure("memory of each", Unit::Bytes, ours.memory, theirs.memory),
+        figure("idle", Unit::OfOneCore, ours.idle, theirs.idle),
+        figure(
+            "due to journalled, median",
+            Unit::Seconds,
+            late.median(),
+            base.median(),
+        ),
+        figure("due to journalled, p99", Unit::Seconds, late.p99(), base.p99()),
+        figure(
+            "due to journalled, last",
+            Unit::Seconds,
+            max(&ours.late),
+            max(&theirs.late),
+        ),
+    ]
 }
 
 /// A team with so many triggers, of which some are due at this second of each minute.

@@ -64,8 +64,7 @@ impl Server {
         seen.open -= 1;
         drop(seen);
         // Whoever asked may have been killed meanwhile.
-        let _ = (&*stream)
-            .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        let _ = (&*stream).write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     }
 
     fn asked(&self) -> usize {

@@ -10,6 +10,7 @@
 //! | [`firing`] | which occurrence is this: the identity that lets it act only once |
 //! | [`timetable`] | when is each occurrence of a timetable scheduled, and when due; jitter |
 //! | [`mod@due`] | what a time trigger owes for a window of time; misfire rules |
+//! | [`agenda`] | which of a great many is to be looked at next, and when |
 //! | [`ladder`] | which steps of a deadline ladder are due |
 //! | [`event`] | does this event fire that trigger: in a row, within, debounce, absence; the index |
 //! | [`mod@admit`] | may what is due act now: overlap, bounds, quota, panic |
@@ -44,6 +45,7 @@
 //!   about late occurrences only; what is skipped is reported, never dropped silently.
 
 pub mod admit;
+pub mod agenda;
 pub mod condition;
 pub mod cron;
 pub mod due;
@@ -62,6 +64,7 @@ pub mod trigger;
 pub mod validate;
 
 pub use admit::{Admission, Situation, admit};
+pub use agenda::Agenda;
 pub use cron::{CronError, CronSchedule};
 pub use due::{Due, SkipReason, Window, due, next_due, upcoming};
 pub use explain::explain;

@@ -1,14 +1,10 @@
 //! The triggers with all that the scheduler remembers of each, and when to look at which.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use worknode_core::{time::Timestamp, trigger::TriggerState};
 use worknode_triggers::{
-    Trigger,
+    Agenda, Trigger,
     event::{EventIndex, EventState},
     health::OVERDUE,
     ladder::{DeadlineLadder, TaskDeadline},
@@ -32,8 +28,6 @@ pub(super) struct Slot {
     pub(super) live: Vec<Live>,
     /// Firings that are stored and that the feed has not brought yet.
     pub(super) unseen: u64,
-    /// The entry of the agenda that counts.
-    planned: Option<Timestamp>,
 }
 
 /// All of them.
@@ -45,7 +39,7 @@ pub(super) struct Slots {
     pub(super) index: EventIndex,
     /// Those with a deadline ladder.
     pub(super) ladders: Vec<usize>,
-    agenda: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    agenda: Agenda,
 }
 
 impl Slot {
@@ -59,7 +53,6 @@ impl Slot {
             events,
             live: Vec::new(),
             unseen: 0,
-            planned: None,
             trigger,
         }
     }
@@ -137,10 +130,7 @@ pub(super) const fn until(started: &worknode_core::firing::Started) -> Option<Ti
 }
 
 impl Slots {
-    pub(super) fn new(mut all: Vec<Slot>) -> Self {
-        for slot in &mut all {
-            slot.planned = None;
-        }
+    pub(super) fn new(all: Vec<Slot>) -> Self {
         let by_name = all.iter().enumerate();
         let by_name = by_name
             .map(|(at, slot)| (slot.trigger.name().into(), at))
@@ -151,7 +141,7 @@ impl Slots {
             index: EventIndex::build(all.iter().map(|slot| slot.trigger.as_ref())),
             ladders: ladders.map(|(at, _)| at).collect(),
             by_name,
-            agenda: BinaryHeap::new(),
+            agenda: Agenda::new(all.len()),
             all,
         }
     }
@@ -188,45 +178,18 @@ impl Slots {
     pub(super) fn plan(&mut self, place: usize, tasks: &[TaskDeadline<'_>]) {
         if let Some(slot) = self.all.get(place) {
             let next = slot.next_look(tasks);
-            self.plan_at(place, next);
-        }
-    }
-
-    /// The same for an instant that the caller knows.
-    pub(super) fn plan_at(&mut self, place: usize, next: Option<Timestamp>) {
-        let Some(slot) = self.all.get_mut(place) else {
-            return;
-        };
-        if slot.planned != next {
-            slot.planned = next;
-            self.agenda.extend(next.map(|at| Reverse((at, place))));
+            self.agenda.plan(place, next);
         }
     }
 
     /// The next instant at which there is something to look at.
     pub(super) fn next(&mut self) -> Option<Timestamp> {
-        while let Some(Reverse((at, place))) = self.agenda.peek().copied() {
-            if self.all.get(place).is_some_and(|slot| slot.planned == Some(at)) {
-                return Some(at);
-            }
-            self.agenda.pop();
-        }
-        None
+        self.agenda.next()
     }
 
     /// Takes out who is to be looked at by then, the earliest first.
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<usize> {
-        let mut due = Vec::new();
-        while let Some(at) = self.next().filter(|at| *at <= now) {
-            let Some(Reverse((_, place))) = self.agenda.pop() else {
-                break;
-            };
-            if let Some(slot) = self.all.get_mut(place).filter(|slot| slot.planned == Some(at)) {
-                slot.planned = None;
-                due.push(place);
-            }
-        }
-        due
+        self.agenda.due(now)
     }
 }
 
@@ -271,11 +234,6 @@ mod tests {
         assert_eq!(slots.next(), Some(Timestamp::from_millis(1_000)));
         assert_eq!(slots.due(Timestamp::from_millis(1_500)), [1, 2]);
         assert_eq!(slots.next(), Some(Timestamp::from_millis(3_600_000)));
-        // What is planned anew counts; what was planned before does not.
-        slots.plan_at(0, Some(Timestamp::from_millis(9_000)));
-        slots.plan_at(0, Some(Timestamp::from_millis(5_000)));
-        assert_eq!(slots.due(Timestamp::from_millis(10_000)), [0]);
-        assert_eq!(slots.next(), None);
     }
 
     #[test]
