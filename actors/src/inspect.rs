@@ -8,7 +8,7 @@ use worknode_core::error::{Code, Error};
 use worknode_gates::change::{ChangeSet, Content, File};
 use worknode_git::{Contents, Survey, Surveyed};
 
-pub use judge::{Answer, Asked, Runner, of_program};
+pub use judge::{Answer, Asked, Runner, of_program, runs_program};
 pub use program::{Program, Ran, random_run, random_secret, read_report, run};
 
 /// A change as the gates see it. `everything` says that it is all there is, and not a change.

@@ -9,6 +9,7 @@ mod binding;
 mod gates;
 pub(crate) mod land;
 mod queue;
+mod together;
 
 pub(crate) use self::gates::gate_on_commit;
 
@@ -20,7 +21,7 @@ use std::{
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{
-    sync::{Mutex, Semaphore},
+    sync::{Mutex, Semaphore, watch},
     task::JoinSet,
 };
 use worknode_core::{
@@ -31,6 +32,7 @@ use worknode_core::{
     ids::NodeId,
     node::Node,
     task::{Task, TaskCommand, TaskStatus},
+    verdict::Finding,
 };
 use worknode_policies::{
     landing::{self, Candidate, Step},
@@ -70,6 +72,30 @@ struct Bench {
     landing: Mutex<()>,
     /// Those that may land.
     queue: queue::Queue,
+    /// Whether the daemon stops: then nothing new is judged.
+    stop: watch::Sender<bool>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            judging: Semaphore::new(JUDGED_AT_ONCE),
+            landing: Mutex::new(()),
+            queue: queue::Queue::default(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Would one more have to wait until it is judged, or until what lands now is on the branch?
+    fn is_crowded(&self) -> bool {
+        self.judging.available_permits() == 0 || self.landing.try_lock().is_err()
+    }
+
+    /// Waits until the daemon stops.
+    async fn stopped(&self) {
+        // The sender lives as long as this does.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
 }
 
 pub(crate) struct State {
@@ -93,14 +119,9 @@ impl Actor for Policy {
         let begun = system.journal().last_stamp();
         feed::follow(system.journal(), begun, myself.clone(), PolicyMsg::Feed);
         myself.send_message(PolicyMsg::Look)?;
-        let bench = Arc::new(Bench {
-            judging: Semaphore::new(JUDGED_AT_ONCE),
-            landing: Mutex::new(()),
-            queue: queue::Queue::default(),
-        });
         Ok(State {
             system,
-            bench,
+            bench: Arc::new(Bench::new()),
             jobs: JoinSet::new(),
             busy: HashMap::new(),
         })
@@ -135,6 +156,7 @@ impl Actor for Policy {
 
     async fn post_stop(&self, _: ActorRef<PolicyMsg>, state: &mut State) -> Result<(), ActorProcessingErr> {
         // A landing that has begun is brought to its end; everything else can be begun again.
+        state.bench.stop.send_replace(true);
         let landing = state.bench.landing.lock().await;
         state.jobs.abort_all();
         drop(landing);
@@ -214,6 +236,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
     let context = system.context();
     let key = context.keys.public();
     let mut made = Made::default();
+    let mut shared = false;
     loop {
         let Some(node) = system.reader().node(task)? else {
             return Ok(());
@@ -236,19 +259,21 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
                 made = land::make_candidate(system, &node, &base).await?;
                 continue;
             }
+            // At most once: who was not settled among others is judged alone.
+            Step::RunGates(_) if !shared && bench.is_crowded() && landing::may_share_judgement(&counted) => {
+                shared = true;
+                if land::among_others(system, bench, task, &mut made).await? {
+                    continue;
+                }
+                return Ok(());
+            }
             Step::RunGates(gates) => {
                 gates::run(system, bench, &node, &made, &gates).await?;
                 continue;
             }
             Step::Reject(findings) => {
-                let TaskStatus::InReview(review) = &state.status else {
-                    return Ok(());
-                };
-                note_findings(system, &node, &findings).await?;
-                TaskCommand::Reject {
-                    commit: review.submission.commit.clone(),
-                    findings,
-                }
+                reject(system, &node, findings).await?;
+                continue;
             }
             Step::RequestReview(candidate) => TaskCommand::RequestReview { candidate },
             Step::Land(landing) => {
@@ -278,6 +303,19 @@ fn next_step(task: &Task, candidate: &Candidate, base: &CommitId, key: &PublicKe
         }
         _ => step,
     }
+}
+
+/// Gives the task back with these objections. It was decided on this state of it.
+async fn reject(system: &System, node: &Node, findings: Vec<Finding>) -> Result<(), Error> {
+    let Some(TaskStatus::InReview(review)) = node.task().map(|task| &task.status) else {
+        return Ok(());
+    };
+    note_findings(system, node, &findings).await?;
+    let reject = Command::Task(TaskCommand::Reject {
+        commit: review.submission.commit.clone(),
+        findings,
+    });
+    look_again_if_refused(system.command_after(Some(node.updated), node.id, reject).await)
 }
 
 /// Somebody cancelled it, or another submission took its place: look again.

@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub mod batch;
+pub mod share;
 
 /// The submission, put on top of the base branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,17 @@ pub fn shown(spec: &TaskSpec, submission: &CommitId) -> String {
     let spec = serde_json::to_vec(spec).unwrap_or_default();
     let message = Message::of("worknode shown v1");
     digest(&message.bytes(&spec).bytes(submission.as_str().as_bytes()))
+}
+
+/// May gates judge this submission for the first time together with others that wait? Only when it
+/// lands as soon as they have passed: a reviewer is shown what gates have passed, and objections are
+/// always to the work alone.
+#[must_use]
+pub fn may_share_judgement(task: &Task) -> bool {
+    match &task.status {
+        TaskStatus::InReview(review) => review.landing.is_none() && review.is_approved(task.spec.approval),
+        _ => false,
+    }
 }
 
 /// Somebody whose approval has become too old before the work could land.

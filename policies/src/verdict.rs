@@ -18,6 +18,14 @@
 //! number of tools, and for each: name · version
 //! ```
 //!
+//! One whose findings say more than words begins so, and in each finding after the hint stand
+//! function? · measured? · limit?, the latter as they are written:
+//!
+//! ```text
+//! "worknode verdict v3"
+//! 0, or 1 and what v2 says from `task` on
+//! ```
+//!
 //! A `?` is a number 0, or 1 and the field. A line is its decimal digits. After the rule of a finding
 //! that does not count stand a zero byte and `warning` or `waived`.
 
@@ -38,6 +46,8 @@ use crate::{
 const DOMAIN: &str = "worknode verdict v1";
 /// The domain of verdicts that are bound to more than their tree.
 const BOUND: &str = "worknode verdict v2";
+/// The domain of verdicts whose findings name functions and measures.
+const MEASURED: &str = "worknode verdict v3";
 
 /// Bytes of JSON that the findings of a verdict may take: an event holds
 /// [`bounds::EVENT_PAYLOAD`], and the rest of the verdict must fit beside them.
@@ -131,7 +141,8 @@ fn message(verdict: &Verdict) -> Message {
         Outcome::Failed => b"failed",
     };
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let head = head(verdict.bound.as_deref())
+    let measured = verdict.findings.iter().any(Finding::is_measured);
+    let head = head(verdict.bound.as_deref(), measured)
         .bytes(verdict.gate.as_bytes())
         .bytes(verdict.tree.as_str().as_bytes())
         .bytes(verdict.commit.as_str().as_bytes())
@@ -142,24 +153,44 @@ fn message(verdict: &Verdict) -> Message {
         .iter()
         .fold(head, |message, finding| {
             let line = finding.line.map(|line| line.to_string());
-            message
+            let message = message
                 .bytes(rule(finding).as_bytes())
                 .optional(finding.file.as_deref().map(str::as_bytes))
                 .optional(line.as_deref().map(str::as_bytes))
                 .bytes(finding.message.as_bytes())
-                .optional(finding.hint.as_deref().map(str::as_bytes))
+                .optional(finding.hint.as_deref().map(str::as_bytes));
+            if measured {
+                measures(message, finding)
+            } else {
+                message
+            }
         })
         .number(count(verdict.more_findings))
         .number(verdict.took_ms)
 }
 
+fn measures(message: Message, finding: &Finding) -> Message {
+    let measured = finding.measured.map(|measure| measure.to_string());
+    let limit = finding.limit.map(|measure| measure.to_string());
+    message
+        .optional(finding.function.as_deref().map(str::as_bytes))
+        .optional(measured.as_deref().map(str::as_bytes))
+        .optional(limit.as_deref().map(str::as_bytes))
+}
+
 /// How the message begins: a verdict of the first version says nothing of what it is bound to.
-fn head(bound: Option<&Bound>) -> Message {
-    let Some(bound) = bound else {
-        return Message::of(DOMAIN);
-    };
+fn head(bound: Option<&Bound>, measured: bool) -> Message {
+    match (bound, measured) {
+        (None, false) => Message::of(DOMAIN),
+        (Some(bound), false) => bound_to(Message::of(BOUND), bound),
+        (None, true) => Message::of(MEASURED).number(0),
+        (Some(bound), true) => bound_to(Message::of(MEASURED).number(1), bound),
+    }
+}
+
+fn bound_to(message: Message, bound: &Bound) -> Message {
     let tools = u64::try_from(bound.tools.len()).unwrap_or(u64::MAX);
-    let head = Message::of(BOUND)
+    let head = message
         .bytes(bound.task.as_uuid().as_bytes())
         .number(bound.epoch)
         .number(u64::from(bound.attempt))
@@ -213,6 +244,9 @@ fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
             rule: text::clipped(&finding.rule, 200),
             file: finding.file.map(|file| text::clipped(&file, 4096)),
             line: finding.line,
+            function: finding.function.map(|name| text::clipped(&name, 4096)),
+            measured: finding.measured,
+            limit: finding.limit,
             message: text::clipped(&finding.message, TEXT_BYTES),
             hint: finding.hint.map(|hint| text::clipped(&hint, 4096)),
             weight: finding.weight,
@@ -231,6 +265,8 @@ fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use worknode_core::verdict::Measure;
 
     use super::*;
     use crate::testing::{commit, keys, node, spec, tree};
@@ -267,10 +303,23 @@ mod tests {
         }
     }
 
+    fn measured() -> Finding {
+        Finding {
+            function: Some("f".into()),
+            measured: Some(Measure::Count(9)),
+            limit: Some(Measure::Count(8)),
+            ..Finding::new("complexity.cyclomatic", "too many ways")
+        }
+    }
+
     #[test]
     fn a_genuine_verdict_verifies_and_survives_storage() {
         let key = keys().public();
-        for findings in [vec![], vec![finding()]] {
+        let share = Finding {
+            measured: Some(Measure::percent(93.333_333)),
+            ..measured()
+        };
+        for findings in [vec![], vec![finding()], vec![finding(), measured(), share]] {
             let verdict = sign(&keys(), judgement(findings));
             let stored = serde_json::to_string(&verdict).unwrap();
             verify(&serde_json::from_str(&stored).unwrap(), &key).unwrap();
@@ -303,11 +352,17 @@ mod tests {
 
     #[test]
     fn p3_no_field_can_be_changed() {
-        let good = sign(&keys(), judgement(vec![finding(), finding()]));
+        let good = sign(&keys(), judgement(vec![finding(), measured()]));
         fn of(v: &mut Verdict) -> &mut Bound {
             v.bound.as_mut().unwrap()
         }
-        let changes: [fn(&mut Verdict); 23] = [
+        let changes: [fn(&mut Verdict); 29] = [
+            |v| v.findings[1].function = None,
+            |v| v.findings[1].function = Some("other".into()),
+            |v| v.findings[1].measured = Some(Measure::Count(1)),
+            |v| v.findings[1].limit = Some(Measure::Percent(800)),
+            |v| v.findings[0].limit = Some(Measure::Count(8)),
+            |v| v.findings.swap(0, 1),
             |v| v.bound = None,
             |v| of(v).task = node(2),
             |v| of(v).epoch = 4,
@@ -323,11 +378,11 @@ mod tests {
             |v| v.outcome = Outcome::Passed,
             |v| v.findings.clear(),
             |v| v.findings[1].rule.push('x'),
-            |v| v.findings[1].file = None,
-            |v| v.findings[1].line = None,
-            |v| v.findings[1].line = Some(70),
+            |v| v.findings[0].file = None,
+            |v| v.findings[0].line = None,
+            |v| v.findings[0].line = Some(70),
             |v| v.findings[1].message.push('x'),
-            |v| v.findings[1].hint = None,
+            |v| v.findings[0].hint = None,
             |v| v.more_findings = 1,
             |v| v.took_ms = 13,
             |v| v.signature.clear(),
@@ -346,6 +401,35 @@ mod tests {
             ..judgement(vec![finding()])
         };
         verify(&sign(&keys(), old), &keys().public()).unwrap();
+    }
+
+    /// As the programs before this one signed it: no finding had measures.
+    #[test]
+    fn p3_what_was_signed_before_findings_had_measures_still_verifies() {
+        let stored = include_str!("verdict/stored-v2.json");
+        let old: Verdict = serde_json::from_str(stored).unwrap();
+        assert!(old.bound.is_some() && !old.findings.is_empty());
+        verify(&old, &keys().public()).unwrap();
+    }
+
+    #[test]
+    fn p3_measures_cannot_be_taken_away_with_their_version() {
+        let bare = |mut verdict: Verdict| {
+            for finding in &mut verdict.findings {
+                (finding.function, finding.measured, finding.limit) = (None, None, None);
+            }
+            verdict
+        };
+        let good = sign(&keys(), judgement(vec![measured()]));
+        verify(&good, &keys().public()).unwrap();
+        assert!(verify(&bare(good), &keys().public()).is_err());
+        let unbound = Judgement {
+            bound: None,
+            ..judgement(vec![measured()])
+        };
+        let good = sign(&keys(), unbound);
+        verify(&good, &keys().public()).unwrap();
+        assert!(verify(&bare(good), &keys().public()).is_err());
     }
 
     #[test]
@@ -385,7 +469,7 @@ mod tests {
     proptest! {
         #[test]
         fn p3_a_stored_verdict_with_one_bit_flipped_never_verifies(at in any::<prop::sample::Index>(), bit in 0_u8..8) {
-            let good = sign(&keys(), judgement(vec![finding()]));
+            let good = sign(&keys(), judgement(vec![finding(), measured()]));
             let mut stored = serde_json::to_vec(&good).unwrap();
             let at = at.index(stored.len());
             stored[at] ^= 1 << bit;

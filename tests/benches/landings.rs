@@ -16,7 +16,7 @@ use worknode_core::{
     time::Timestamp,
 };
 use worknode_git::{Authorship, Candidate, Git, Identity, ImportLimits, Merged, Repository, Store};
-use worknode_policies::landing::batch::{Batches, Next, Told};
+use worknode_policies::landing::batch::{Batches, Told};
 use worknode_tests::scene::Scene;
 
 use crate::{
@@ -187,8 +187,7 @@ async fn settle(count: usize, together: usize) -> Result<Settled, Failure> {
     let begun = Instant::now();
     let mut batches = Batches::new(count, together);
     let (mut judgements, mut landed) = (0, Vec::new());
-    while let Some(next) = batches.next_step() {
-        let Next::Judge(group) = next else { continue };
+    while let Some(group) = batches.next_group() {
         let stack = stage.stack(&group).await?;
         let top = stack.last().ok_or("nothing to judge")?.commit().clone();
         judgements += 1;

@@ -89,6 +89,12 @@ pub async fn of_program(
     }
 }
 
+/// Does the gate `name` run a program? The others only read files.
+#[must_use]
+pub fn runs_program(name: &str, told: &All) -> bool {
+    told.command.contains_key(name) || matches!(name, "tests" | "coverage")
+}
+
 fn lacks(gate: &str, hint: &str) -> Error {
     Error::new(Code::InvalidConfig, format!("the gate `{gate}` has no command")).hint(hint)
 }

@@ -2,7 +2,7 @@
 
 mod boxed;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use worknode_core::{
@@ -68,6 +68,16 @@ pub(super) async fn run(
         return Ok(());
     };
     let _place = bench.judging.acquire().await.map_err(failed)?;
+    run_on(system, node, landing, gates).await
+}
+
+/// The same for who has a place already.
+pub(super) async fn run_on(
+    system: &System,
+    node: &Node,
+    landing: &Landing,
+    gates: &[String],
+) -> Result<(), Error> {
     let (plan, others): (Vec<&String>, Vec<&String>) = gates.iter().partition(|name| *name == gate::PLAN);
     let shared = Shared::of(system, node, landing).await?;
     for name in plan {
@@ -125,10 +135,7 @@ impl Shared {
     pub(super) async fn judge(&self, name: &str) -> Result<Verdict, Error> {
         let _place = self.places.acquire().await.map_err(failed)?;
         let begun = Instant::now();
-        let findings = match name {
-            gate::PLAN => self.by_plan().await?,
-            other => self.looked.by_gate(other).await?,
-        };
+        let findings = self.find(name).await?;
         let Looked { system, landing, .. } = &self.looked;
         let judgement = Judgement {
             gate: name.to_owned(),
@@ -139,6 +146,20 @@ impl Shared {
             took_ms: worknode_core::time::millis(begun.elapsed()),
         };
         Ok(sign(&system.context().keys, judgement))
+    }
+
+    /// What one gate finds, all of it.
+    pub(super) async fn find(&self, name: &str) -> Result<Vec<Finding>, Error> {
+        match name {
+            gate::PLAN => self.by_plan().await,
+            other => self.looked.by_gate(other).await,
+        }
+    }
+
+    /// The files that changed.
+    pub(super) fn files(&self) -> BTreeSet<String> {
+        let files = &self.looked.change.files;
+        files.iter().map(|file| file.path().to_owned()).collect()
     }
 
     async fn by_plan(&self) -> Result<Vec<Finding>, Error> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::TryRecvError;
 use worknode_core::{
     command::Command,
     error::{Code, Error},
@@ -189,6 +190,31 @@ pub(super) async fn land(
     }
     bench.queue.leave(task);
     land_alone(system, task, landing, candidate, made).await
+}
+
+/// Lets the candidate be judged for the first time together with others that wait. Returns whether
+/// there is more to do.
+pub(super) async fn among_others(
+    system: &System,
+    bench: &Bench,
+    task: NodeId,
+    made: &mut Made,
+) -> Result<bool, Error> {
+    system.guard().allows(PanicStage::Landings).await;
+    let Some(candidate) = std::mem::take(made).git else {
+        return Ok(true);
+    };
+    let mut turn = bench.queue.join(task, &candidate);
+    // Until somebody has been judged who came before, more may come who can be judged together.
+    drop(bench.judging.acquire().await.map_err(failed)?);
+    let _one_at_a_time = bench.landing.lock().await;
+    match turn.try_recv() {
+        Err(TryRecvError::Empty) => work_off(system, bench).await?,
+        // Somebody took it along, and did not land it.
+        Err(TryRecvError::Closed) => return Ok(true),
+        Ok(turn) => return Ok(turn == Turn::LookAgain),
+    }
+    Ok(turn.try_recv() != Ok(Turn::Landed))
 }
 
 /// The branch is where gates saw it: one step, and the work is on it.

@@ -1,9 +1,10 @@
-//! The queue of those who may land and whose base has moved meanwhile. Who comes to the front takes
-//! the others along: they are put on top of each other, gates judge the top once, and the branch goes
-//! there in one step. Which of them, when gates say no, is decided by [`Batches`].
+//! The queue of those who may land and whose base has moved meanwhile, and of those who would wait long
+//! for their first judgement. Who comes to the front takes the others along: they are put on top of
+//! each other, gates judge the top once, and the branch goes there in one step. Which of them, when
+//! gates say no, is decided by [`Batches`].
 //!
-//! Here only good news is final. Whoever does not land looks again by themselves, is judged alone on the
-//! base of then, and hears from the gates what is wrong.
+//! Nobody hears an objection who was not judged alone. Whoever does neither land nor hear one, because
+//! something came between, looks again.
 
 use std::{
     collections::BTreeSet,
@@ -17,17 +18,18 @@ use worknode_core::{
     git::{CommitId, TreeId},
     ids::NodeId,
     node::Node,
-    task::{LandPermit, Landing, TaskCommand, TaskStatus},
-    verdict::Outcome,
+    task::{LandPermit, TaskCommand, TaskStatus},
 };
 use worknode_git::{Candidate, Merged};
-use worknode_policies::{
-    gate,
-    landing::batch::{Batches, Next, Told},
-    verdict::{Judgement, sign},
+use worknode_policies::landing::{
+    self, Step,
+    batch::{Batches, Told},
 };
 
-use super::{Bench, binding, gates::Shared, land};
+use super::{
+    Bench, gates, land,
+    together::{self, Member, Said},
+};
 use crate::{membrane::Reply, outside::failed, system::System};
 
 /// Submissions that are judged together.
@@ -86,24 +88,26 @@ impl Queue {
     }
 }
 
-/// One of a group, as it lies on top of those before it.
-struct Member {
-    node: Node,
-    candidate: Candidate,
-}
-
 /// Lands what waits, as far as gates agree. The caller holds the landing.
 pub(super) async fn work_off(system: &System, bench: &Bench) -> Result<(), Error> {
+    let _place = bench.judging.acquire().await.map_err(failed)?;
     let mut waiting: Vec<Option<Waiting>> = bench.queue.take().into_iter().map(Some).collect();
     let mut batches = Batches::new(waiting.len(), TOGETHER);
-    while let Some(next) = batches.next_step() {
-        let Next::Judge(group) = next else { continue };
+    while let Some(group) = batches.next_group() {
         let tip = land::tip(system).await?;
-        let members = stack(system, &tip, &group, &waiting).await?;
-        let passed = judge(system, bench, &tip, &members).await?;
-        let Some(Told::Land(group)) = batches.judged(passed) else {
-            continue;
+        let (places, members) = stack(system, &tip, &group, &waiting).await?;
+        let told = tokio::select! {
+            said = judge(system, &tip, &members) => match said? {
+                Said::Passed => batches.judged(true),
+                Said::Failed(at_fault) => {
+                    let whose = |at: &usize| places.get(*at).copied();
+                    batches.blamed(&at_fault.iter().filter_map(whose).collect())
+                }
+            },
+            // Nothing has begun to land; the next daemon looks again.
+            () = bench.stopped() => return Ok(()),
         };
+        let Some(Told::Land(group)) = told else { continue };
         let Some(landed) = land_all(system, &tip, members).await? else {
             // Something is in the way of all: whoever is left looks again.
             return Ok(());
@@ -120,14 +124,47 @@ pub(super) async fn work_off(system: &System, bench: &Bench) -> Result<(), Error
     Ok(())
 }
 
-/// Puts the group on top of `tip`. One that does not fit, or is not in review any more, is left out.
+/// One alone is judged as one that nobody waits beside: all objections are heard, and final.
+async fn judge(system: &System, tip: &CommitId, members: &[Member]) -> Result<Said, Error> {
+    match members {
+        [one] => judge_alone(system, tip, one).await,
+        several => together::judge(system, tip, several).await,
+    }
+}
+
+async fn judge_alone(system: &System, tip: &CommitId, one: &Member) -> Result<Said, Error> {
+    let said_no = Said::Failed(BTreeSet::new());
+    let (id, landing) = (one.node.id, one.landing(one.candidate.tree()));
+    let gates = one.node.task().map_or(&[][..], |task| &task.spec.gates);
+    gates::run_on(system, &one.node, &landing, gates).await?;
+    let Some(node) = system.reader().node(id)? else {
+        return Ok(said_no);
+    };
+    let Some(task) = node.task() else {
+        return Ok(said_no);
+    };
+    let counted = super::what_counts(system, &node, task);
+    let candidate = landing::Candidate::Made(landing);
+    match landing::next_step(&counted, &candidate, tip, &system.context().keys.public()) {
+        Step::Land(_) => Ok(Said::Passed),
+        Step::Reject(findings) => {
+            super::reject(system, &node, findings).await?;
+            Ok(said_no)
+        }
+        // Something happened to it meanwhile.
+        _ => Ok(said_no),
+    }
+}
+
+/// Puts the group on top of `tip`, and says who of it lies there. One that does not fit, or is not in
+/// review any more, is left out.
 async fn stack(
     system: &System,
     tip: &CommitId,
     group: &[usize],
     waiting: &[Option<Waiting>],
-) -> Result<Vec<Member>, Error> {
-    let (mut members, mut top) = (Vec::new(), tip.clone());
+) -> Result<(Vec<usize>, Vec<Member>), Error> {
+    let (mut places, mut members, mut top) = (Vec::new(), Vec::new(), tip.clone());
     for at in group {
         let Some(one) = waiting.get(*at).and_then(Option::as_ref) else {
             continue;
@@ -144,83 +181,17 @@ async fn stack(
         let merged = system.context().store.candidate(&top, submitted, &text, &by);
         if let Merged::Clean(candidate) = merged.await.map_err(failed)? {
             top = candidate.commit().clone();
+            places.push(*at);
             members.push(Member { node, candidate });
         }
     }
-    Ok(members)
+    Ok((places, members))
 }
 
 fn is_in_review(node: &Node, submitted: &CommitId) -> bool {
     let status = node.task().map(|task| &task.status);
     matches!(status, Some(TaskStatus::InReview(review))
         if review.submission.commit == *submitted && review.landing.is_none())
-}
-
-fn landing_of(member: &Member, tree: &TreeId) -> Landing {
-    Landing {
-        tree: tree.clone(),
-        commit: member.candidate.commit().clone(),
-        base: member.candidate.base().clone(),
-    }
-}
-
-/// Do all gates of all agree? The plan gate looks at what each changes by itself, the others at the
-/// top. A passing verdict of each is kept for each, on the tree at the top.
-async fn judge(system: &System, bench: &Bench, tip: &CommitId, members: &[Member]) -> Result<bool, Error> {
-    let Some(top) = members.last() else {
-        return Ok(true);
-    };
-    let _place = bench.judging.acquire().await.map_err(failed)?;
-    for member in members {
-        let own = landing_of(member, member.candidate.tree());
-        let verdict = Shared::of(system, &member.node, &own)
-            .await?
-            .judge(gate::PLAN)
-            .await?;
-        if verdict.outcome == Outcome::Failed {
-            return Ok(false);
-        }
-    }
-    let whole = Landing {
-        base: tip.clone(),
-        ..landing_of(top, top.candidate.tree())
-    };
-    let specs = members.iter().filter_map(|member| member.node.task());
-    let names: BTreeSet<&String> = specs.flat_map(|task| &task.spec.gates).collect();
-    let shared = Shared::of(system, &top.node, &whole).await?;
-    for name in names.into_iter().filter(|name| *name != gate::PLAN) {
-        let verdict = shared.judge(name).await?;
-        tracing::info!(gate = %name, together = members.len(), outcome = ?verdict.outcome, "gate");
-        if verdict.outcome == Outcome::Failed {
-            return Ok(false);
-        }
-    }
-    for member in members {
-        keep_verdicts(system, member, &whole).await?;
-    }
-    Ok(true)
-}
-
-async fn keep_verdicts(system: &System, member: &Member, whole: &Landing) -> Result<(), Error> {
-    let Some(task) = member.node.task() else {
-        return Ok(());
-    };
-    for gate in &task.spec.gates {
-        let judgement = Judgement {
-            gate: gate.clone(),
-            tree: whole.tree.clone(),
-            commit: whole.commit.clone(),
-            bound: binding::bound(system, &member.node, whole, gate, &[]),
-            findings: Vec::new(),
-            took_ms: 0,
-        };
-        let verdict = sign(&system.context().keys, judgement);
-        let record = Command::Task(TaskCommand::RecordVerdict { verdict });
-        system
-            .command_after(Some(member.node.updated), member.node.id, record)
-            .await?;
-    }
-    Ok(())
 }
 
 /// The branch goes to the top in one step, or stays. Says who has landed; nothing when something is in
@@ -284,7 +255,7 @@ async fn begin(
     };
     let candidate = land::sign_off(system, &node, &member.candidate, Some(below)).await?;
     let member = Member { node, candidate };
-    let landing = landing_of(&member, tree);
+    let landing = member.landing(tree);
     let asked = system
         .command(
             member.node.id,

@@ -178,6 +178,10 @@ fn finding(finding: &Finding) -> String {
         (Some(file), None) => format!(" in {}", code(file)),
         (None, _) => String::new(),
     };
+    let place = match &finding.function {
+        Some(name) => format!("{place}, function {}", code(name)),
+        None => place,
+    };
     let message = match finding.message.split_once('\n') {
         None => line(&finding.message),
         Some((first, rest)) => format!("{}\n\n{}\n", line(first), block(rest, 2)),
@@ -191,8 +195,13 @@ fn finding(finding: &Finding) -> String {
         .hint
         .as_ref()
         .map(|hint| format!("\n  What to do: {}", line(hint)));
+    let measured = match (finding.measured, finding.limit) {
+        (Some(measured), Some(limit)) => format!("\n  Measured: {measured}; the limit: {limit}"),
+        (Some(measured), None) => format!("\n  Measured: {measured}"),
+        (None, _) => String::new(),
+    };
     format!(
-        "- {}{place}: {message}{}",
+        "- {}{place}: {message}{measured}{}",
         code(&finding.rule),
         hint.unwrap_or_default()
     )

@@ -1,6 +1,7 @@
 //! Briefs as agents get them.
 
 use proptest::prelude::*;
+use worknode_core::verdict::Measure;
 
 use super::*;
 
@@ -107,6 +108,13 @@ fn a_later_attempt_hears_why_the_last_one_did_not_count() {
             "tests.failed",
             "exited with code 1; its output ended with:\nassertion ```failed```\n# not a heading",
         ),
+        Finding {
+            line: Some(3),
+            function: Some("parse".into()),
+            measured: Some(Measure::Count(9)),
+            limit: Some(Measure::Count(8)),
+            ..Finding::new("complexity.cyclomatic", "too many ways").in_file("a.rs")
+        },
     ];
     let artefacts = [Artefact {
         task: "api".into(),
@@ -127,6 +135,7 @@ fn a_later_attempt_hears_why_the_last_one_did_not_count() {
         "attempt 3 of 3 at the task `schema`. There is no other after it.",
         "- `plan.outside` in `a.rs`, line 7: `files` does not name it\n  What to do: restore it",
         "  ````text\n  assertion ```failed```\n  # not a heading\n  ````",
+        "- `complexity.cyclomatic` in `a.rs`, line 3, function `parse`: too many ways\n  Measured: 9; the limit: 8",
         &format!("goes on from `{last}`"),
         &format!("`git diff {base}`"),
         &format!(

@@ -223,6 +223,34 @@ fn review_is_asked_for_once_and_then_awaited() {
 }
 
 #[test]
+fn p3_only_who_lands_by_the_word_of_gates_shares_a_first_judgement() {
+    let shares = |approval, by: Option<Principal>, landing| {
+        let task = in_review(approval, Known::Nothing, Known::Nothing, by, false, landing);
+        may_share_judgement(&task)
+    };
+    assert!(shares(Approval::None, None, None));
+    assert!(
+        !shares(Approval::None, None, Some(landing(7))),
+        "it lands already"
+    );
+    assert!(shares(Approval::Operator, Some(Principal::Operator), None));
+    assert!(shares(
+        Approval::Validation,
+        Some(agent(8, Tier::Validation)),
+        None
+    ));
+    assert!(!shares(
+        Approval::Validation,
+        Some(agent(SUBMITTER, Tier::Validation)),
+        None
+    ));
+    for approval in [Approval::Validation, Approval::Operator, Approval::Quorum(2)] {
+        assert!(!shares(approval, None, None));
+    }
+    assert!(!may_share_judgement(&Task::new(spec("t"))));
+}
+
+#[test]
 fn p3_p5_a_landing_without_outcome_is_settled_before_anything_else() {
     let begun = Some(landing(7));
     let task = in_review(Approval::None, Known::Nothing, Known::Failed, None, false, begun);

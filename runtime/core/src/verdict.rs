@@ -1,7 +1,10 @@
 //! What a gate found on a named tree.
 
+mod measure;
+
 use std::collections::BTreeMap;
 
+pub use measure::Measure;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -41,6 +44,15 @@ pub struct Finding {
     /// Line in that file, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// The function that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// What was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measure>,
+    /// What may be measured at most, or at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Measure>,
     /// What was seen.
     pub message: String,
     /// What would satisfy the rule.
@@ -66,6 +78,12 @@ impl Finding {
     pub fn is_outside_plan(&self) -> bool {
         let rule = self.rule.as_str();
         rule.starts_with("plan.") && !matches!(rule, "plan.empty" | "plan.undelivered")
+    }
+
+    /// Does it say more than words: which function, what was measured, what is allowed?
+    #[must_use]
+    pub const fn is_measured(&self) -> bool {
+        self.function.is_some() || self.measured.is_some() || self.limit.is_some()
     }
 
     /// The same finding about one file.

@@ -1,7 +1,7 @@
 //! What people and programs see of the tree: built from the store when it is asked for, so that
 //! it is as true as the facts are, and says how old they are (P11).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use worknode_actors::{
@@ -236,6 +236,15 @@ pub struct VerdictView {
     pub tree: String,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// What it found: what fails it, and what is only told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Findings that are not listed.
+    #[serde(default)]
+    pub more_findings: usize,
+    /// What looked: names and versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<String, String>,
 }
 
 /// What became of one thing that was to be stopped.
@@ -791,6 +800,13 @@ fn verdict_view(verdict: &worknode_core::verdict::Verdict) -> VerdictView {
         outcome: verdict.outcome,
         tree: verdict.tree.to_string(),
         took_ms: verdict.took_ms,
+        findings: verdict.findings.clone(),
+        more_findings: verdict.more_findings,
+        tools: verdict
+            .bound
+            .as_ref()
+            .map(|bound| bound.tools.clone())
+            .unwrap_or_default(),
     }
 }
 

@@ -58,6 +58,24 @@ impl From<usize> for Measure {
     }
 }
 
+impl From<Measure> for verdict::Measure {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Count(count) => Self::Count(count),
+            Measure::Percent(share) => Self::percent(share),
+        }
+    }
+}
+
+impl From<verdict::Measure> for Measure {
+    fn from(measure: verdict::Measure) -> Self {
+        match measure {
+            verdict::Measure::Count(count) => Self::Count(count),
+            verdict::Measure::Percent(hundredths) => Self::Percent(f64::from(hundredths) / 100.0),
+        }
+    }
+}
+
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -198,6 +216,9 @@ impl From<Finding> for verdict::Finding {
             rule: finding.rule,
             file: finding.file,
             line: finding.line,
+            function: finding.function,
+            measured: finding.measured.map(Into::into),
+            limit: finding.limit.map(Into::into),
             message,
             hint: finding.hint,
             weight,
@@ -205,12 +226,15 @@ impl From<Finding> for verdict::Finding {
     }
 }
 
-/// A finding of the rules that have no more to say.
+/// As reports show what a verdict carries.
 impl From<verdict::Finding> for Finding {
     fn from(finding: verdict::Finding) -> Self {
         Self {
             file: finding.file,
             line: finding.line,
+            function: finding.function,
+            measured: finding.measured.map(Into::into),
+            limit: finding.limit.map(Into::into),
             hint: finding.hint,
             severity: if finding.weight.fails() {
                 Severity::Error

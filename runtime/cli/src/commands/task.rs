@@ -232,7 +232,8 @@ fn print(task: &TaskView) {
             ),
         );
     }
-    for finding in &task.findings {
+    let told = task.verdicts.iter().flat_map(|verdict| &verdict.findings);
+    for finding in task.findings.iter().chain(told) {
         let file = finding
             .file
             .as_ref()
