@@ -74,7 +74,7 @@ pub struct Target<'a> {
     pub node: NodeId,
     /// All Worknodes above it, in any order.
     pub ancestors: &'a [NodeId],
-    /// For a task in review: the agent that handed it in.
+    /// For a task in review: who handed it in.
     pub submitted_by: Option<NodeId>,
 }
 
@@ -158,7 +158,9 @@ fn owns_review(authority: &Authority, operation: Operation, target: &Target<'_>)
 
 fn is_not_submitter(authority: &Authority, operation: Operation, target: &Target<'_>) -> bool {
     match &authority.principal {
-        Principal::Agent { node, .. } if operation == Operation::Review => target.submitted_by != Some(*node),
+        Principal::Agent { node, .. } | Principal::Outside { node, .. } if operation == Operation::Review => {
+            target.submitted_by != Some(*node)
+        }
         Principal::Agent { .. }
         | Principal::Outside { .. }
         | Principal::Operator

@@ -155,14 +155,25 @@ pub fn most_of(principal: &Principal) -> BTreeSet<Operation> {
         // A trigger acts in the name of the configuration: it starts, stops and records.
         Principal::Trigger { .. } => operations_of(Tier::Executive),
         Principal::Agent { tier, .. } => operations_of(*tier),
-        Principal::Outside { .. } => [
-            Operation::Read,
-            Operation::Work,
-            Operation::Claim,
-            Operation::Note,
-        ]
-        .into(),
+        Principal::Outside { .. } => {
+            let mut operations = usual_outside();
+            operations.insert(Operation::Review);
+            operations
+        }
     }
+}
+
+/// What somebody outside may do who is given no more: everything that they may at all but review. Whose
+/// word is to count for others' work is decided one by one.
+#[must_use]
+pub fn usual_outside() -> BTreeSet<Operation> {
+    [
+        Operation::Read,
+        Operation::Work,
+        Operation::Claim,
+        Operation::Note,
+    ]
+    .into()
 }
 
 /// Signs `claims`.

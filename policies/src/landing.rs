@@ -45,7 +45,7 @@ pub enum Reviewer {
     Validation,
     /// The operator alone.
     Operator,
-    /// Several, each another: the operator, and agents of the validation tier.
+    /// Several, each another: the operator, people who may review, and agents of the validation tier.
     Quorum,
 }
 

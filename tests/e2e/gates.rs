@@ -211,3 +211,42 @@ fn mistakes_in_what_gates_are_told_are_said() {
         .and_team("[team]\nname = \"t\"\n[[agent]]\nname = \"a\"\ncommand = [\"no-such-program\"]\n");
     scene.worknode(&["gate", "run"]).ok();
 }
+
+#[test]
+fn a_change_is_judged_as_the_work_of_a_task() {
+    let scene = repository().and_team(
+        "[team]\nname = \"t\"\n\n[[phase]]\nname = \"all\"\n\n[[phase.task]]\nid = \"work\"\ntitle = \"Work\"\n\
+         prompt = \"Do it\"\nfiles = [\"a.py\"]\ndeliverables = [\"report/\"]\ngates = [\"plan\", \"docs\"]\n",
+    );
+    scene.write("a.py", "\"\"\"A.\"\"\"\nX = 1\n");
+    scene.write("b.py", "\"\"\"B.\"\"\"\n");
+    let judged = |args: &[&str]| {
+        let all: Vec<&str> = ["gate", "run", "--json"].iter().chain(args).copied().collect();
+        scene.worknode(&all)
+    };
+    let answer = judged(&["--diff", "HEAD", "--task", "work"]).fails(6).json();
+    assert_eq!(rules(&answer), ["plan.outside", "plan.undelivered"]);
+    assert_eq!(answer["findings"][0]["file"], "b.py");
+    let gates: Vec<&str> = answer["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gate| gate["gate"].as_str().unwrap())
+        .collect();
+    assert_eq!(gates, ["plan", "docs"], "those of the task");
+    // What is staged is not all of it yet.
+    scene.git(&["add", "a.py"]);
+    judged(&["--staged", "--task", "work"]).ok();
+    let named = judged(&["--staged", "--task", "work", "--gate", "size"])
+        .ok()
+        .json();
+    assert_eq!(named["gates"].as_array().unwrap().len(), 1);
+    std::fs::remove_file(scene.file("b.py")).unwrap();
+    scene.write("report/x.md", "done\n");
+    let answer = judged(&["--diff", "HEAD", "--task", "work"]).fails(6).json();
+    assert_eq!(rules(&answer), ["plan.outside"]);
+    scene
+        .worknode(&["gate", "run", "--task", "works"])
+        .fails(3)
+        .says(&["did you mean `work`?"]);
+}

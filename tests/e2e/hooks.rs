@@ -183,3 +183,41 @@ fn p3_without_its_hooks_the_same_work_is_refused_all_the_same() {
     assert_eq!(scene.landed(), ["seed", "team"]);
     scene.worknode(&["down"]).ok();
 }
+
+/// `git` as a person calls it in the scene, with the program on its path.
+fn git(scene: &Scene, args: &[&str]) -> Done {
+    let path = std::env::var("PATH").unwrap();
+    let own = binary().parent().unwrap().to_string_lossy().into_owned();
+    let mut git = Command::new("git");
+    git.arg("-C").arg(scene.path()).args(args);
+    git.env("PATH", format!("{own}:{path}"));
+    git.env_remove("WORKNODE_TASK").output().unwrap().into()
+}
+
+#[test]
+fn the_hook_of_git_says_early_what_the_quick_gates_find_and_can_be_gone_round() {
+    let scene = Scene::new();
+    scene.worknode(&["hooks", "install"]).ok();
+    let branches: String = (1..12)
+        .map(|n| format!("    if a == {n}:\n        return {n}\n"))
+        .collect();
+    let tangled = format!("def f(a):\n    \"\"\"Says.\"\"\"\n{branches}    return 0\n");
+    scene.write("a.py", &tangled);
+    scene.write("b.py", "\"\"\"B.\"\"\"\nX = 1\n");
+    assert!(git(&scene, &["add", "a.py", "b.py"]).ok().stdout.is_empty());
+
+    let refused = git(&scene, &["commit", "-qm", "both"]);
+    assert_ne!(refused.code, Some(0));
+    for part in ["a.py:1: ", "complexity.cyclomatic", "--no-verify"] {
+        assert!(refused.stderr.contains(part), "{part}\n{}", refused.stderr);
+    }
+    // What does not go in is not judged, though it is staged.
+    git(&scene, &["commit", "-qm", "one", "b.py"]).ok();
+    git(&scene, &["commit", "-qm", "all the same", "--no-verify"]).ok();
+    assert_eq!(scene.landed(), ["seed", "one", "all the same"]);
+    // It goes round the hook, and round nothing else.
+    scene
+        .worknode(&["gate", "run", "--diff", "HEAD~1"])
+        .fails(6)
+        .says(&["complexity.cyclomatic"]);
+}

@@ -33,6 +33,7 @@ mod output;
 mod past_gates;
 mod plan;
 mod processes;
+mod quorum;
 mod reload;
 mod schedule;
 mod self_governing;

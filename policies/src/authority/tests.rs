@@ -7,7 +7,7 @@ use worknode_core::{
 
 use super::*;
 use crate::{
-    capability::operations_of,
+    capability::{operations_of, usual_outside},
     testing::{agent, commit, node},
 };
 
@@ -132,6 +132,23 @@ fn p3_nobody_reviews_their_own_work_or_somebody_else_s_assignment() {
     assert_eq!(ask(&assigned, &approve(), TASK + 1), Some(Rule::OwnReview));
     let coder = agent_authority(Tier::Implementation, None);
     assert_eq!(ask(&coder, &approve(), TASK), Some(Rule::Operation));
+    let person = |n| {
+        Authority::whole(Principal::Outside {
+            node: node(n),
+            name: "ada".into(),
+        })
+    };
+    assert_eq!(ask(&person(106), &approve(), TASK), None);
+    assert_eq!(ask(&person(6), &approve(), TASK), Some(Rule::Submitter));
+    let usual = Authority {
+        operations: usual_outside(),
+        ..person(106)
+    };
+    assert_eq!(
+        ask(&usual, &approve(), TASK),
+        Some(Rule::Operation),
+        "who was not asked to"
+    );
 }
 
 #[test]

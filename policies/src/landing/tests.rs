@@ -428,6 +428,14 @@ fn p3_a_quorum_is_of_distinct_others() {
     assert!(!lands(vec![Principal::Operator, Principal::Operator]));
     assert!(!lands(vec![validator(8), validator(SUBMITTER)]), "the author");
     assert!(!lands(vec![validator(8), agent(9, Tier::Implementation)]));
+    let person = |n| Principal::Outside {
+        node: node(n),
+        name: format!("person {n}"),
+    };
+    assert!(lands(vec![person(10), person(11)]), "people count");
+    assert!(lands(vec![person(10), validator(8)]));
+    assert!(!lands(vec![person(10), person(10)]), "each once");
+    assert!(!lands(vec![person(SUBMITTER), validator(8)]), "never the author");
     let again = match validator(8) {
         Principal::Agent { node, name, tier, .. } => Principal::Agent {
             node,

@@ -751,6 +751,10 @@ pub(crate) enum Capability {
         /// How long it is good [default: 8h].
         #[arg(long = "for", value_name = "TIME")]
         time: Option<Span>,
+        /// Let them approve and reject, too: only a Worknode of kind `person`. Their word counts in a
+        /// quorum, once, and never for their own work.
+        #[arg(long)]
+        review: bool,
     },
 }
 

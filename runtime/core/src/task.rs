@@ -45,8 +45,8 @@ pub enum Approval {
     Validation,
     /// A person.
     Operator,
-    /// So many different ones of these together, at least two: a person, and agents of the
-    /// validation tier.
+    /// So many different ones of these together, at least two: the operator, people who have a
+    /// capability to review, and agents of the validation tier.
     Quorum(
         /// How many.
         #[schemars(range(min = 2, max = 9))]
@@ -235,7 +235,8 @@ pub struct Review {
 
 impl Review {
     /// Those whose word counts towards `approval`: never the author, and of agents only those of the
-    /// validation tier. One word of the operator stands for a validation.
+    /// validation tier. One word of the operator stands for a validation; that of somebody outside
+    /// counts in a quorum. Only people are ever given the capability for such a word.
     pub fn words(&self, approval: Approval) -> impl Iterator<Item = &Approved> {
         self.approvals.iter().filter(move |word| match &word.by {
             Principal::Operator => approval != Approval::None,
@@ -244,7 +245,10 @@ impl Review {
                     && *tier == Tier::Validation
                     && *node != self.submission.agent
             }
-            Principal::Outside { .. } | Principal::Runtime | Principal::Trigger { .. } => false,
+            Principal::Outside { node, .. } => {
+                matches!(approval, Approval::Quorum(_)) && *node != self.submission.agent
+            }
+            Principal::Runtime | Principal::Trigger { .. } => false,
         })
     }
 

@@ -56,6 +56,8 @@ pub struct Surveyed {
 pub struct Survey {
     /// The top of the work tree, when there is one.
     pub root: Option<PathBuf>,
+    /// The commit with which it is compared, when there is one.
+    pub base: Option<CommitId>,
     /// The changed paths, in git's order.
     pub files: Vec<Surveyed>,
     /// Every path after the change.
@@ -69,6 +71,8 @@ pub enum Against {
     Nothing,
     /// What is staged, with the last commit.
     Staged,
+    /// What is in this index, with the last commit: while it commits, git has one of its own.
+    Index(PathBuf),
     /// The files as they are, with where this commit and the last one part.
     Base(String),
 }
@@ -96,14 +100,24 @@ pub async fn survey(git: &Git, folder: &Path, against: &Against) -> Result<Surve
         top.pop();
     }
     let root = PathBuf::from(OsStr::from_bytes(&top));
-    let users = || git.users(&root);
+    let users = || match against {
+        // Git names it from where it runs itself, which is the top.
+        Against::Index(index) => git.users(&root).env("GIT_INDEX_FILE", root.join(index)),
+        _ => git.users(&root),
+    };
+    let mut compared = None;
     let (listed, tree) = match against {
         Against::Nothing => {
             let tree = work_tree(&users).await?;
             (tree.iter().map(as_new).collect(), tree)
         }
-        Against::Staged => {
-            let base = head_or_nothing(&users).await?;
+        Against::Staged | Against::Index(_) => {
+            let head = head(&users).await?;
+            compared.clone_from(&head);
+            let base = match head {
+                Some(head) => head,
+                None => nothing(&users).await?,
+            };
             let asked = diff(users().sub("diff-index").arg("--cached"), &base);
             (
                 read(&asked.run().await?.stdout)?,
@@ -112,6 +126,7 @@ pub async fn survey(git: &Git, folder: &Path, against: &Against) -> Result<Surve
         }
         Against::Base(named) => {
             let base = fork(&users, named).await?;
+            compared = Some(base.clone());
             let mut listed = read(&diff(users().sub("diff"), &base).run().await?.stdout)?;
             let others = paths(users().sub("ls-files").args(["--others", "--exclude-standard"])).await?;
             listed.extend(others.iter().map(as_new));
@@ -121,6 +136,7 @@ pub async fn survey(git: &Git, folder: &Path, against: &Against) -> Result<Surve
     let files = filled(&users, Some(root.clone()), listed).await?;
     Ok(Survey {
         root: Some(root),
+        base: compared.and_then(|base| base.parse().ok()),
         files,
         tree,
     })
@@ -134,6 +150,7 @@ impl Store {
     /// When one of the two is not in the store.
     pub async fn survey(&self, base: Option<&CommitId>, tree: &TreeId) -> Result<Survey, GitError> {
         let ours = || self.ours();
+        let compared = base.cloned();
         let base = match base {
             Some(base) => base.as_str().to_owned(),
             None => nothing(&ours).await?,
@@ -148,6 +165,7 @@ impl Store {
         let answer = tree.at_most(LISTING).run().await?;
         Ok(Survey {
             root: None,
+            base: compared,
             files: filled(&ours, None, listed).await?,
             tree: nul_separated(&answer.stdout).map(RepoPath::new).collect(),
         })
@@ -197,15 +215,14 @@ async fn nothing(make: &impl Fn() -> Invocation) -> Result<String, GitError> {
         .await
 }
 
-async fn head_or_nothing(users: &impl Fn() -> Invocation) -> Result<String, GitError> {
+/// The last commit, when there is one.
+async fn head(users: &impl Fn() -> Invocation) -> Result<Option<String>, GitError> {
     let head = users()
         .sub("rev-parse")
         .args(["--verify", "--quiet", "HEAD^{commit}"]);
     let answer = head.accept(&[0, 1]).run().await?;
-    match answer.code {
-        0 => Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned()),
-        _ => nothing(users).await,
-    }
+    let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    Ok((answer.code == 0).then_some(text))
 }
 
 /// Where the history of HEAD and that of the base part: what came to the base since is not ours.

@@ -17,6 +17,7 @@ pub(crate) enum Gate {
     after_help = "Without --staged and --diff everything is checked as if it were new.\n\
     Exit codes: 0 all gates passed, 6 a gate failed, 2 there is no such gate.\n\n\
     Examples:\n    worknode gate run --diff main\n    worknode gate run --staged --gate complexity --gate secrets\n    \
+    worknode gate run --diff main --task schema\n    \
     worknode gate run --diff origin/main --format sarif > findings.sarif"
 )]
 pub(crate) struct GateRun {
@@ -30,6 +31,10 @@ pub(crate) struct GateRun {
     /// Check what the files are beyond this branch or commit.
     #[arg(long, value_name = "BASE")]
     pub(crate) diff: Option<String>,
+    /// Judge the change as the work of this task: by its plan and, unless --gate names others, by its
+    /// gates.
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<String>,
     /// How the answer is written.
     #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json")]
     pub(crate) format: Option<GateForm>,

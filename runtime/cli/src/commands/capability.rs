@@ -19,8 +19,13 @@ struct Issued {
 }
 
 pub(crate) async fn capability(place: &Place, command: Capability, form: Form) -> Result<(), Error> {
-    let Capability::Issue { node, below, time } = command;
-    let body = json!({ "node": node, "below": below, "for": time });
+    let Capability::Issue {
+        node,
+        below,
+        time,
+        review,
+    } = command;
+    let body = json!({ "node": node, "below": below, "for": time, "review": review });
     let issued: Issued = place.client()?.post("/capabilities", &body).await?;
     match form {
         Form::Json => output::json(&issued),

@@ -1,28 +1,34 @@
 //! `worknode gate`: the gates that work is judged by, on any repository and without a daemon.
 
+pub(crate) mod commit;
 mod here;
+mod judged;
+pub(crate) mod task;
 
-use std::{path::Path, sync::Arc, time::Instant};
-
-use worknode_actors::{
-    definition::TestsDefinition,
-    inspect::{self, of_program},
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use worknode_actors::{definition::TestsDefinition, inspect};
 use worknode_core::{
     error::{Code, Error},
-    time::{Timestamp, millis},
+    git::CommitId,
 };
 use worknode_daemon::config::{self, CONFIG_FILE, Config, Sources};
 use worknode_gates::{
-    change::ChangeSet,
     gate::GATES,
-    judge::{Outcome, Profiles, default_names, names, of_files, settle},
+    judge::{Outcome, Profiles, default_names, names},
     report,
     settings::{All, Scope},
 };
 use worknode_git::{Against, Git};
+use worknode_policies::gate::PLAN;
 
-use self::here::Here;
+use self::{
+    here::Here,
+    judged::{Judged, Task},
+};
 use crate::{
     args::gate::{Gate, GateForm, GateRun},
     output::{self, Form, cell, table},
@@ -62,31 +68,83 @@ fn tests(config: &Config) -> Option<TestsDefinition> {
     })
 }
 
-async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> Result<(), Error> {
+/// Which files are looked at.
+struct Where {
+    folder: PathBuf,
+    against: Against,
+}
+
+/// What is judged, and the top of the work tree.
+struct Looked {
+    judged: Judged,
+    root: PathBuf,
+    base: Option<CommitId>,
+    config: Config,
+}
+
+/// Reads the configuration and the change.
+async fn look(place: &Place, at: Where) -> Result<Looked, Error> {
     let config = told(place)?;
     let told = Arc::new(config.all_gates());
-    let tests = tests(&config);
-    let wanted = wanted(&args, &told, tests.is_some())?;
     let profiles =
         Profiles::of(&told.gates).map_err(|_| Error::new(Code::InvalidConfig, "the gates have mistakes"))?;
-    let folder = Place::here(named)?.dir;
-    let against = match (&args.diff, args.staged, told.gates.scope) {
+    let git = Git::find().await.map_err(failed)?;
+    let survey = worknode_git::survey(&git, &at.folder, &at.against)
+        .await
+        .map_err(failed)?;
+    let root = survey.root.clone().unwrap_or(at.folder);
+    let base = survey.base.clone();
+    let change = Arc::new(inspect::change_set(survey, at.against == Against::Nothing));
+    Ok(Looked {
+        judged: Judged {
+            told,
+            profiles: Arc::new(profiles),
+            change,
+            task: None,
+            now: super::now(),
+        },
+        root,
+        base,
+        config,
+    })
+}
+
+/// With everything in question, the change of a task is none.
+fn against(args: &GateRun, scope: Scope) -> Against {
+    match (&args.diff, args.staged, scope) {
         (_, _, Scope::All) | (None, false, Scope::Change) => Against::Nothing,
         (None, true, Scope::Change) => Against::Staged,
         (Some(base), _, Scope::Change) => Against::Base(base.clone()),
+    }
+}
+
+async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> Result<(), Error> {
+    let at = Where {
+        folder: Place::here(named)?.dir,
+        against: against(&args, told(place)?.all_gates().gates.scope),
     };
-    let git = Git::find().await.map_err(failed)?;
-    let survey = worknode_git::survey(&git, &folder, &against)
-        .await
-        .map_err(failed)?;
-    let root = survey.root.clone().unwrap_or(folder);
-    let change = Arc::new(inspect::change_set(survey, against == Against::Nothing));
-    let judged = Judged {
-        told,
-        profiles: Arc::new(profiles),
-        change,
-        now: super::now(),
-    };
+    let Looked {
+        mut judged,
+        root,
+        base,
+        config,
+    } = look(place, at).await?;
+    let tests = tests(&config);
+    let mut wanted = wanted(&args, &judged.told, tests.is_some())?;
+    if let Some(key) = &args.task {
+        let spec = task::named(place, &config, key).await?;
+        if args.gates.is_empty() && !spec.gates.is_empty() {
+            wanted.clone_from(&spec.gates);
+            if !wanted.iter().any(|gate| gate == PLAN) {
+                wanted.insert(0, PLAN.to_owned());
+            }
+        }
+        judged.task = Some(Arc::new(Task {
+            spec,
+            base,
+            done: !args.staged,
+        }));
+    }
     let mut outcomes = judged.by_files(&wanted).await?;
     let here = Here::new(root)?;
     for name in &wanted {
@@ -118,57 +176,6 @@ fn wanted(args: &GateRun, told: &All, has_tests: bool) -> Result<Vec<String>, Er
         }
     }
     Ok(wanted)
-}
-
-/// What all gates of one run share.
-struct Judged {
-    told: Arc<All>,
-    profiles: Arc<Profiles>,
-    change: Arc<ChangeSet>,
-    now: Timestamp,
-}
-
-impl Judged {
-    /// The gates that only read files, each on a thread of its own.
-    async fn by_files(&self, wanted: &[String]) -> Result<Vec<Outcome>, Error> {
-        let mut running = tokio::task::JoinSet::new();
-        for name in wanted {
-            let name = name.clone();
-            let (told, profiles, change, now) = (
-                Arc::clone(&self.told),
-                Arc::clone(&self.profiles),
-                Arc::clone(&self.change),
-                self.now,
-            );
-            running.spawn_blocking(move || {
-                let begun = Instant::now();
-                let mut outcome = of_files(&name, &change, &told, &profiles, now)?;
-                outcome.took_ms = millis(begun.elapsed());
-                Some(outcome)
-            });
-        }
-        let mut outcomes = Vec::new();
-        while let Some(judged) = running.join_next().await {
-            outcomes.extend(judged.map_err(failed)?);
-        }
-        Ok(outcomes)
-    }
-
-    /// A gate that runs a program. They share the work tree, and so run one after the other.
-    async fn by_program(
-        &self,
-        name: &str,
-        tests: Option<&TestsDefinition>,
-        here: &Here,
-    ) -> Result<Option<Outcome>, Error> {
-        let begun = Instant::now();
-        let found = of_program(name, &self.told, tests, &self.change, here).await?;
-        Ok(found.map(|(findings, severity)| {
-            let mut outcome = settle(name, findings, severity, &self.profiles, self.now);
-            outcome.took_ms = millis(begun.elapsed());
-            outcome
-        }))
-    }
 }
 
 fn print(outcomes: &[Outcome], asked: Option<GateForm>, form: Form) -> Result<(), Error> {

@@ -11,17 +11,14 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use worknode_core::{
-    error::{Code, Error},
-    task::TaskSpec,
-};
+use worknode_core::error::{Code, Error};
 use worknode_daemon::view::plan::PlannedView;
-use worknode_policies::{
-    change::{Change, ChangeKind},
-    gate::plan_gate,
-    hook::{About, Said, answer, decide},
-};
+use worknode_policies::hook::{About, Said, answer, decide};
 
+use super::gate::{
+    commit::before_commit,
+    task::{planned, spec_of},
+};
 use crate::{
     args::plan::{GitHook, Hook},
     client::escaped,
@@ -38,7 +35,7 @@ const MARK: &str = "# Asks Worknode before each commit. `worknode hooks remove` 
 
 pub(crate) async fn hook(place: &Place, hook: &Hook) -> Result<(), Error> {
     if hook.pre_commit {
-        return pre_commit(place).await;
+        return before_commit(place).await;
     }
     let mut text = Vec::new();
     let read = std::io::stdin().take(EVENT).read_to_end(&mut text);
@@ -82,21 +79,7 @@ fn root(event: &Value) -> PathBuf {
 /// The task of this run, as the plan has it now. Without a daemon nothing is known, and nothing said.
 async fn own_task(place: &Place) -> Option<PlannedView> {
     let task = std::env::var("WORKNODE_TASK").ok()?;
-    let client = place.client().ok()?;
-    let path = format!("/plan/tasks/{}", escaped(&task));
-    let asked = client.get::<PlannedView>(&path);
-    tokio::time::timeout(ANSWER, asked).await.ok()?.ok()
-}
-
-fn spec_of(task: &PlannedView) -> TaskSpec {
-    TaskSpec {
-        key: task.key.clone(),
-        files: task.files.clone(),
-        may_create: task.may_create.clone(),
-        may_delete: task.may_delete.clone(),
-        deliverables: task.deliverables.clone(),
-        ..TaskSpec::default()
-    }
+    planned(place, &task).await
 }
 
 /// A word of progress; the last one wins, so a thousand edits are one.
@@ -112,42 +95,6 @@ async fn note_edit(place: &Place, task: &PlannedView, path: &str) {
     let _ = tokio::time::timeout(ANSWER, told).await;
 }
 
-/// What the plan says of the staged change.
-async fn pre_commit(place: &Place) -> Result<(), Error> {
-    let Some(task) = own_task(place).await else {
-        return Ok(());
-    };
-    let changes = staged()?;
-    let base = git(&["rev-parse", "HEAD"])?;
-    let Ok(base) = base.trim().parse() else {
-        return Ok(());
-    };
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let findings = plan_gate::judge(&spec_of(&task), &changes, &base);
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let told: Vec<String> = findings
-        .iter()
-        .map(|finding| {
-            let file = finding.file.as_deref().unwrap_or_default();
-            let hint = finding.hint.as_deref().unwrap_or_default();
-            format!("\n  {file}: {} ({}); {hint}", finding.message, finding.rule)
-        })
-        .collect();
-    Err(Error::new(
-        Code::GateFailed,
-        format!(
-            "the plan of task `{}` does not have this:{}",
-            task.key,
-            told.concat()
-        ),
-    )
-    .hint("`git commit --no-verify` commits it all the same, and the gate refuses it then"))
-}
-
 fn git(args: &[&str]) -> Result<String, Error> {
     let failed = |why: String| Error::new(Code::Failed, format!("git could not be asked: {why}"));
     let done = Command::new("git")
@@ -158,32 +105,6 @@ fn git(args: &[&str]) -> Result<String, Error> {
         return Err(failed(String::from_utf8_lossy(&done.stderr).trim().to_owned()));
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-}
-
-/// The staged change, path by path. A renamed file is a deletion and an addition.
-fn staged() -> Result<Vec<Change>, Error> {
-    let listed = git(&["diff", "--cached", "--raw", "-z", "--no-renames", "--no-ext-diff"])?;
-    let mut parts = listed.split('\0');
-    let mut changes = Vec::new();
-    while let (Some(head), Some(path)) = (parts.next(), parts.next()) {
-        let mut words = head.trim_start_matches(':').split(' ');
-        let mut mode = || words.next().and_then(|mode| u32::from_str_radix(mode, 8).ok());
-        let (old_mode, new_mode) = (mode().unwrap_or(0), mode().unwrap_or(0));
-        let kind = match head.rsplit(' ').next().and_then(|word| word.chars().next()) {
-            Some('A') => ChangeKind::Added,
-            Some('D') => ChangeKind::Deleted,
-            Some('T') => ChangeKind::TypeChanged,
-            _ => ChangeKind::Modified,
-        };
-        changes.push(Change {
-            path: path.to_owned(),
-            utf8: !path.contains('\u{fffd}'),
-            kind,
-            old_mode,
-            new_mode,
-        });
-    }
-    Ok(changes)
 }
 
 pub(crate) fn hooks(hooks: &GitHook, form: Form) -> Result<(), Error> {

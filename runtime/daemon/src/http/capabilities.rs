@@ -10,7 +10,7 @@ use worknode_core::{
     ids::NodeId,
     time::{Span, Timestamp},
 };
-use worknode_policies::capability::{self, Claims, VERSION, most_of};
+use worknode_policies::capability::{self, Claims, VERSION, most_of, usual_outside};
 
 use super::{Api, auth::Caller, claims::any, error::ApiError};
 
@@ -18,6 +18,9 @@ use super::{Api, auth::Caller, claims::any, error::ApiError};
 const USUAL: Duration = Duration::from_secs(8 * 60 * 60);
 /// The longest that one can be asked for: archive its Worknode to end it earlier.
 const LONGEST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// The kind of those who may be asked to review.
+const PERSON: &str = "person";
 
 /// For whom, and how far.
 #[derive(Debug, Deserialize)]
@@ -28,6 +31,9 @@ pub(super) struct Wanted {
     below: Option<String>,
     #[serde(rename = "for")]
     time: Option<Span>,
+    /// Whether it lets a person approve and reject.
+    #[serde(default)]
+    review: bool,
 }
 
 /// A capability; its token is a secret.
@@ -46,6 +52,15 @@ pub(super) async fn issue(
 ) -> Result<Json<Issued>, ApiError> {
     caller.is_operator()?;
     let node = any(&api, &body.node)?;
+    if body.review && node.kind.name() != PERSON {
+        let what = format!(
+            "`{}` is a {}; only a person is asked for a word",
+            node.name, node.kind
+        );
+        return Err(Error::new(Code::Usage, what)
+            .hint("make a Worknode of a `[[kind]]` named `person` for whoever is to review")
+            .into());
+    }
     let subtree = match &body.below {
         Some(below) => any(&api, below)?.id,
         None => NodeId::ROOT,
@@ -61,7 +76,11 @@ pub(super) async fn issue(
     };
     let claims = Claims {
         version: VERSION,
-        operations: most_of(&principal),
+        operations: if body.review {
+            most_of(&principal)
+        } else {
+            usual_outside()
+        },
         principal,
         subtree,
         task: None,
