@@ -168,25 +168,45 @@ impl Agent {
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
-        use AgentStatus as S;
         let mut next = self.clone();
-        next.status = match (event, &self.status) {
+        let status = match &self.status {
+            AgentStatus::Busy { run } => next.apply_while_busy(run, event, at)?,
+            _ => next.apply_between_runs(event, at),
+        };
+        next.status = status.ok_or_else(|| self.illegal(event))?;
+        Ok(next)
+    }
+
+    /// The state after an event that comes while `run` lives; `None` when it does not fit.
+    fn apply_while_busy(
+        &mut self,
+        run: &Run,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<Option<AgentStatus>, IllegalTransition> {
+        if let Event::AgentStopRequested { reason } = event {
+            self.stop_after_run = Some(reason.clone());
+            return Ok(Some(self.status.clone()));
+        }
+        if event.run() != Some(run.spec.id) {
+            return Ok(None);
+        }
+        let run = run.apply(event, at)?;
+        Ok(Some(match event {
+            Event::RunExited { .. } => AgentStatus::Idle,
+            _ => AgentStatus::Busy { run: Box::new(run) },
+        }))
+    }
+
+    /// The state after an event that comes while no run lives; `None` when it does not fit.
+    fn apply_between_runs(&mut self, event: &Event, at: Timestamp) -> Option<AgentStatus> {
+        use AgentStatus as S;
+        Some(match (event, &self.status) {
             (Event::RunQueued { run }, S::Idle) => S::Busy {
                 run: Box::new(Run::queued(run.clone())),
             },
-            (Event::RunExited { run: id, .. }, S::Busy { run }) if run.spec.id == *id => {
-                run.apply(event, at)?;
-                S::Idle
-            }
-            (event, S::Busy { run }) if event.run() == Some(run.spec.id) => S::Busy {
-                run: Box::new(run.apply(event, at)?),
-            },
-            (Event::AgentStopRequested { reason }, status @ S::Busy { .. }) => {
-                next.stop_after_run = Some(reason.clone());
-                status.clone()
-            }
             (Event::AgentRestarting { until, .. }, S::Idle) => {
-                next.restarts = self.restarts.restarted(&self.spec.restart, at);
+                self.restarts = self.restarts.restarted(&self.spec.restart, at);
                 S::Backoff { until: *until }
             }
             (Event::AgentReady, S::Backoff { .. }) => S::Idle,
@@ -194,18 +214,17 @@ impl Agent {
                 reason: reason.clone(),
             },
             (Event::AgentStopped { reason }, S::Idle | S::Backoff { .. } | S::Quarantined { .. }) => {
-                next.stop_after_run = None;
+                self.stop_after_run = None;
                 S::Stopped {
                     reason: reason.clone(),
                 }
             }
             (Event::AgentResumed, S::Stopped { .. } | S::Quarantined { .. }) => {
-                next.restarts = RestartTracker::default();
+                self.restarts = RestartTracker::default();
                 S::Idle
             }
-            _ => return Err(self.illegal(event)),
-        };
-        Ok(next)
+            _ => return None,
+        })
     }
 
     fn illegal(&self, event: &Event) -> IllegalTransition {
@@ -451,14 +470,7 @@ pub fn decide(
         AgentCommand::Exited { run, receipt, random } => decide_exited(agent, *run, receipt, *random, now)?,
         AgentCommand::BackoffOver => events(vec![Event::AgentReady]),
         AgentCommand::Kill { reason, grace } => decide_kill(agent, by, reason, *grace),
-        AgentCommand::Resume => match agent.status {
-            AgentStatus::Stopped { .. } | AgentStatus::Quarantined { .. } => {
-                events(vec![Event::AgentResumed])
-            }
-            AgentStatus::Idle | AgentStatus::Busy { .. } | AgentStatus::Backoff { .. } => {
-                AgentDecision::default()
-            }
-        },
+        AgentCommand::Resume => decide_resume(agent),
     };
     let mut state = agent.clone();
     for event in &decision.events {
@@ -579,6 +591,16 @@ fn decide_stop(agent: &Agent, cause: &StopCause, grace: Option<Duration>) -> Age
     }
 }
 
+/// Resuming what may start anyway succeeds.
+fn decide_resume(agent: &Agent) -> AgentDecision {
+    match agent.status {
+        AgentStatus::Stopped { .. } | AgentStatus::Quarantined { .. } => events(vec![Event::AgentResumed]),
+        AgentStatus::Idle | AgentStatus::Busy { .. } | AgentStatus::Backoff { .. } => {
+            AgentDecision::default()
+        }
+    }
+}
+
 /// No respawn first, then the stop: the agent is marked before its run is told to end.
 fn decide_kill(agent: &Agent, by: &Principal, reason: &str, grace: Option<Duration>) -> AgentDecision {
     match &agent.status {
@@ -643,17 +665,11 @@ fn after_exit(
             reason: reason.clone(),
         });
     }
-    let on_request = receipt
-        .cause
-        .as_ref()
-        .is_some_and(|cause| !cause.is_limit() && *cause != StopCause::Lingering);
-    // Whom its provider leaves without an answer waits with its pool, and is not to blame.
-    if on_request || receipt.blameless || agent.spec.like.is_some() {
+    if ended_as_meant(agent, receipt) {
         return None;
     }
     let abnormal = !receipt.is_clean();
-    let standing = *purpose == Purpose::Standing;
-    if !abnormal && !standing {
+    if !abnormal && *purpose != Purpose::Standing {
         return None;
     }
     match agent.restarts.decide(&agent.spec.restart, abnormal, now, random) {
@@ -676,6 +692,16 @@ fn after_exit(
             ),
         }),
     }
+}
+
+/// Is the end of the run nothing that its agent is restarted for, or blamed for?
+fn ended_as_meant(agent: &Agent, receipt: &Receipt) -> bool {
+    let on_request = receipt
+        .cause
+        .as_ref()
+        .is_some_and(|cause| !cause.is_limit() && *cause != StopCause::Lingering);
+    // Whom its provider leaves without an answer waits with its pool, and is not to blame.
+    on_request || receipt.blameless || agent.spec.like.is_some()
 }
 
 /// The end of a run in words.

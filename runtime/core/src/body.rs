@@ -197,15 +197,31 @@ impl Body {
                     write(&mut self.attributes, name, value, at);
                 }
             }
+            Event::NodeArchived { .. } => self.put_away(true, at),
+            Event::NodeRestored => self.put_away(false, at),
+            Event::MembraneSet { membrane } => self.membrane.clone_from(membrane),
+            _ => return self.apply_to_ties(event, at) || self.apply_to_mail(event, at),
+        }
+        true
+    }
+
+    /// What ties it to others: tags, who sees to it, links.
+    fn apply_to_ties(&mut self, event: &Event, at: Hlc) -> bool {
+        match event {
             Event::Tagged { tag } => add(&mut self.tags, tag, at),
             Event::Untagged { tag, seen } => remove(&mut self.tags, tag, seen, at),
             Event::Assigned { to } => add(&mut self.assignees, to, at),
             Event::Unassigned { to, seen } => remove(&mut self.assignees, to, seen, at),
             Event::Linked { link } => add(&mut self.links, link, at),
             Event::Unlinked { link, seen } => remove(&mut self.links, link, seen, at),
-            Event::NodeArchived { .. } => self.put_away(true, at),
-            Event::NodeRestored => self.put_away(false, at),
-            Event::MembraneSet { membrane } => self.membrane.clone_from(membrane),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What lies before it and waits: messages, and letters that did not pass.
+    fn apply_to_mail(&mut self, event: &Event, at: Hlc) -> bool {
+        match event {
             Event::DeadLettered { .. } => add(&mut self.letters, &at, at),
             Event::DeadLetterSettled { letter, outcome } => self.settle(*letter, *outcome, at),
             Event::MessageSent { .. } => add(&mut self.inbox, &at, at),

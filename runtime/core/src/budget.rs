@@ -256,21 +256,8 @@ impl Ledger {
         }
         let (mut share, mut lacks) = (wish.start(), Vec::new());
         for id in self.chain(account) {
-            let Some(account) = self.accounts.get(&id) else {
-                continue;
-            };
-            let standing = self.stand(account);
-            for unit in Unit::ALL {
-                let (Some(limit), Some(left)) = (standing.limit.of(unit), standing.left.of(unit)) else {
-                    continue;
-                };
-                let wanted = wish.exactly.of(unit);
-                if left < wanted.unwrap_or_else(|| least(unit, limit)) {
-                    lacks.push(Lack::new(id, &account.name, &standing, unit, wanted));
-                } else if wanted.is_none() {
-                    let fair = fair(limit, left, free(account.terms.places, standing.live));
-                    share = share.at_most(unit, fair);
-                }
+            if let Some(account) = self.accounts.get(&id) {
+                share = self.offer_of(id, account, wish, share, &mut lacks);
             }
         }
         if lacks.is_empty() {
@@ -278,6 +265,32 @@ impl Ledger {
         } else {
             Err(Refusal::Lacks { lacks })
         }
+    }
+
+    /// What is left of `share` when one account of the chain has its say; what it lacks goes to
+    /// `lacks`.
+    fn offer_of(
+        &self,
+        id: NodeId,
+        account: &Account,
+        wish: Wish,
+        mut share: Budget,
+        lacks: &mut Vec<Lack>,
+    ) -> Budget {
+        let standing = self.stand(account);
+        for unit in Unit::ALL {
+            let (Some(limit), Some(left)) = (standing.limit.of(unit), standing.left.of(unit)) else {
+                continue;
+            };
+            let wanted = wish.exactly.of(unit);
+            if left < wanted.unwrap_or_else(|| least(unit, limit)) {
+                lacks.push(Lack::new(id, &account.name, &standing, unit, wanted));
+            } else if wanted.is_none() {
+                let fair = fair(limit, left, free(account.terms.places, standing.live));
+                share = share.at_most(unit, fair);
+            }
+        }
+        share
     }
 
     fn hold(&mut self, run: RunId, account: NodeId, share: Budget, used: Amount) {

@@ -95,42 +95,50 @@ impl Command {
             Self::Get => Operation::Read,
             Self::Emit { .. } | Self::Letter { .. } | Self::Node { .. } => Operation::Write,
             Self::Note { .. } | Self::Message(_) => Operation::Note,
-            Self::Task(command) => match command {
-                TaskCommand::Progress { .. }
-                | TaskCommand::Submit { .. }
-                | TaskCommand::Release { .. }
-                | TaskCommand::Renew { .. }
-                | TaskCommand::HandOver { .. }
-                | TaskCommand::Block { .. } => Operation::Work,
-                TaskCommand::Approve { .. } | TaskCommand::Reject { .. } => Operation::Review,
-                TaskCommand::Prioritise { .. } => Operation::Write,
-                TaskCommand::Claim { .. } => Operation::Claim,
-                TaskCommand::Cancel { .. } => Operation::Kill,
-                TaskCommand::Retry | TaskCommand::Amend { .. } => Operation::Spawn,
-                TaskCommand::MarkReady
-                | TaskCommand::Start { .. }
-                | TaskCommand::Lapse { .. }
-                | TaskCommand::RecordVerdict { .. }
-                | TaskCommand::RequestReview { .. }
-                | TaskCommand::BeginLanding { .. }
-                | TaskCommand::AbandonLanding { .. }
-                | TaskCommand::Complete { .. }
-                | TaskCommand::Expire { .. }
-                | TaskCommand::Fail { .. } => Operation::Administer,
-            },
-            Self::Agent(command) => match command {
-                AgentCommand::Start { .. } | AgentCommand::Resume => Operation::Spawn,
-                AgentCommand::StopRun { .. }
-                | AgentCommand::Kill { .. }
-                | AgentCommand::Freeze { .. }
-                | AgentCommand::Thaw { .. } => Operation::Kill,
-                AgentCommand::Started { .. }
-                | AgentCommand::Used { .. }
-                | AgentCommand::StuckOn { .. }
-                | AgentCommand::InSession { .. }
-                | AgentCommand::Exited { .. }
-                | AgentCommand::BackoffOver => Operation::Administer,
-            },
+            Self::Task(command) => of_task(command),
+            Self::Agent(command) => of_agent(command),
         }
+    }
+}
+
+const fn of_task(command: &TaskCommand) -> Operation {
+    match command {
+        TaskCommand::Progress { .. }
+        | TaskCommand::Submit { .. }
+        | TaskCommand::Release { .. }
+        | TaskCommand::Renew { .. }
+        | TaskCommand::HandOver { .. }
+        | TaskCommand::Block { .. } => Operation::Work,
+        TaskCommand::Approve { .. } | TaskCommand::Reject { .. } => Operation::Review,
+        TaskCommand::Prioritise { .. } => Operation::Write,
+        TaskCommand::Claim { .. } => Operation::Claim,
+        TaskCommand::Cancel { .. } => Operation::Kill,
+        TaskCommand::Retry | TaskCommand::Amend { .. } => Operation::Spawn,
+        TaskCommand::MarkReady
+        | TaskCommand::Start { .. }
+        | TaskCommand::Lapse { .. }
+        | TaskCommand::RecordVerdict { .. }
+        | TaskCommand::RequestReview { .. }
+        | TaskCommand::BeginLanding { .. }
+        | TaskCommand::AbandonLanding { .. }
+        | TaskCommand::Complete { .. }
+        | TaskCommand::Expire { .. }
+        | TaskCommand::Fail { .. } => Operation::Administer,
+    }
+}
+
+const fn of_agent(command: &AgentCommand) -> Operation {
+    match command {
+        AgentCommand::Start { .. } | AgentCommand::Resume => Operation::Spawn,
+        AgentCommand::StopRun { .. }
+        | AgentCommand::Kill { .. }
+        | AgentCommand::Freeze { .. }
+        | AgentCommand::Thaw { .. } => Operation::Kill,
+        AgentCommand::Started { .. }
+        | AgentCommand::Used { .. }
+        | AgentCommand::StuckOn { .. }
+        | AgentCommand::InSession { .. }
+        | AgentCommand::Exited { .. }
+        | AgentCommand::BackoffOver => Operation::Administer,
     }
 }

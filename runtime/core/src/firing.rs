@@ -98,6 +98,17 @@ impl Firing {
     pub const fn is_running(&self) -> bool {
         self.course.started.is_some() && self.course.ended.is_none()
     }
+
+    fn with_outcome(mut self, outcome: &str, failed: bool) -> Self {
+        self.outcome = Some(outcome.to_owned());
+        self.course.failed = failed;
+        self
+    }
+
+    fn skipped(mut self, reason: &str) -> Self {
+        self.course.skipped = true;
+        self.with_outcome(&format!("skipped: {reason}"), false)
+    }
 }
 
 /// The occurrence that an event is about, as trigger and occurrence, when it is about one.
@@ -166,27 +177,18 @@ pub fn apply(known: Option<&Firing>, record: &Record) -> Result<Firing, FiringEr
             by,
         } => {
             let by = by.as_ref().map(ToString::to_string);
-            begin(known, record, trigger, occurrence, *due).map(|firing| Firing {
-                course: Course {
-                    by,
-                    ..Course::default()
-                },
-                ..firing
-            })
+            let course = Course {
+                by,
+                ..Course::default()
+            };
+            begin(known, record, trigger, occurrence, *due).map(|firing| Firing { course, ..firing })
         }
         Event::TriggerSkipped {
             trigger,
             occurrence,
             due,
             reason,
-        } => begin(known, record, trigger, occurrence, *due).map(|firing| Firing {
-            outcome: Some(format!("skipped: {reason}")),
-            course: Course {
-                skipped: true,
-                ..Course::default()
-            },
-            ..firing
-        }),
+        } => begin(known, record, trigger, occurrence, *due).map(|firing| firing.skipped(reason)),
         Event::TriggerAttempted {
             trigger,
             occurrence,
@@ -205,12 +207,10 @@ pub fn apply(known: Option<&Firing>, record: &Record) -> Result<Firing, FiringEr
             failed,
             started,
         } => without_outcome(known, trigger, occurrence).map(|mut firing| {
-            firing.outcome = Some(outcome.clone());
             firing.course.retry_at = None;
             firing.course.acted = Some(record.at);
-            firing.course.failed = *failed;
             firing.course.started = *started;
-            firing
+            firing.with_outcome(outcome, *failed)
         }),
         Event::TriggerEnded {
             trigger,
@@ -218,10 +218,8 @@ pub fn apply(known: Option<&Firing>, record: &Record) -> Result<Firing, FiringEr
             outcome,
             failed,
         } => running(known, trigger, occurrence).map(|mut firing| {
-            firing.outcome = Some(outcome.clone());
             firing.course.ended = Some(record.at);
-            firing.course.failed = *failed;
-            firing
+            firing.with_outcome(outcome, *failed)
         }),
         other => Err(FiringError::Other {
             event: other.type_name(),

@@ -181,14 +181,10 @@ impl Governor {
     /// says that is held was written before it was, and is known.
     #[must_use = "runs have to be held"]
     pub fn stuck(&mut self, run: RunId, stuck: &Stuck, now: Timestamp, random: u64) -> Vec<Effect> {
-        let asks = match &self.state {
-            // A run may have ended before its last words were read.
-            PoolState::Open => true,
-            PoolState::Paused { .. } => false,
-            PoolState::Probing { run: probe, .. } => *probe == run,
-        };
+        if !self.listens_to(run) {
+            return Vec::new();
+        }
         match stuck {
-            _ if !asks => Vec::new(),
             Stuck::QuotaPaused { reset_at } => {
                 let reason = match reset_at {
                     Some(reset_at) => format!("quota used up until {reset_at}"),
@@ -206,6 +202,16 @@ impl Governor {
                 }
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Does what this run says count for the pool now?
+    fn listens_to(&self, run: RunId) -> bool {
+        match &self.state {
+            // A run may have ended before its last words were read.
+            PoolState::Open => true,
+            PoolState::Paused { .. } => false,
+            PoolState::Probing { run: probe, .. } => *probe == run,
         }
     }
 

@@ -158,17 +158,7 @@ impl Node {
         if record.event.changes_body() {
             return Ok(self.apply_to_body(record));
         }
-        let state = match &self.state {
-            _ if !record.event.changes_node() => self.state.clone(),
-            state if matches!(record.event, Event::NodeUpdated { .. }) => {
-                reconfigured(state, &record.event).ok_or_else(|| self.illegal(record))?
-            }
-            NodeState::Task(task) => NodeState::Task(Box::new(task.apply(&record.event)?)),
-            NodeState::Agent(agent) => {
-                NodeState::Agent(Box::new(agent.apply(&record.event, record.at.wall)?))
-            }
-            NodeState::Plain => return Err(self.illegal(record)),
-        };
+        let state = self.state_after(record)?;
         let times = match &state {
             NodeState::Task(task) => self.times.after(&record.event, task, record.at),
             NodeState::Plain | NodeState::Agent(_) => self.times,
@@ -184,6 +174,24 @@ impl Node {
             created: self.created,
             updated: record.at,
         })
+    }
+
+    /// What it is by its kind, after `record`.
+    fn state_after(&self, record: &Record) -> Result<NodeState, IllegalTransition> {
+        if !record.event.changes_node() {
+            return Ok(self.state.clone());
+        }
+        if matches!(record.event, Event::NodeUpdated { .. }) {
+            return reconfigured(&self.state, &record.event).ok_or_else(|| self.illegal(record));
+        }
+        match &self.state {
+            NodeState::Task(task) => Ok(NodeState::Task(Box::new(task.apply(&record.event)?))),
+            NodeState::Agent(agent) => {
+                let agent = agent.apply(&record.event, record.at.wall)?;
+                Ok(NodeState::Agent(Box::new(agent)))
+            }
+            NodeState::Plain => Err(self.illegal(record)),
+        }
     }
 
     fn apply_to_place(&self, record: &Record) -> Option<Self> {

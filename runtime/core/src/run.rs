@@ -504,6 +504,60 @@ impl RunStatus {
             Self::Queued | Self::Starting | Self::Exited { .. } => None,
         }
     }
+
+    /// The state after an event that happened at `at`; `None` when it does not fit.
+    fn after(&self, event: &Event, at: Timestamp) -> Option<Self> {
+        Some(match (event, self) {
+            (Event::RunStarting { .. }, Self::Queued) => Self::Starting,
+            (Event::RunStarted { process, .. }, Self::Starting) => Self::Running {
+                process: process.clone(),
+                since: at,
+            },
+            // The stop was decided while the fork was under way: the process is known now.
+            (
+                Event::RunStarted { process, .. },
+                Self::Stopping {
+                    process: None, cause, ..
+                },
+            ) => Self::Stopping {
+                process: Some(process.clone()),
+                since: Some(at),
+                cause: cause.clone(),
+            },
+            // One that is frozen already may be held by somebody else from now on.
+            (
+                Event::RunFrozen { hold, .. },
+                Self::Running { process, since } | Self::Frozen { process, since, .. },
+            ) => Self::Frozen {
+                process: process.clone(),
+                since: *since,
+                hold: *hold,
+            },
+            (Event::RunThawed { .. }, Self::Frozen { process, since, .. }) => Self::Running {
+                process: process.clone(),
+                since: *since,
+            },
+            (
+                Event::RunStopping { cause, .. },
+                Self::Queued | Self::Starting | Self::Running { .. } | Self::Frozen { .. },
+            ) => Self::Stopping {
+                process: self.process().cloned(),
+                since: self.since(),
+                cause: cause.clone(),
+            },
+            (
+                Event::RunExited { receipt, .. },
+                Self::Queued
+                | Self::Starting
+                | Self::Running { .. }
+                | Self::Frozen { .. }
+                | Self::Stopping { .. },
+            ) => Self::Exited {
+                receipt: receipt.clone(),
+            },
+            _ => return None,
+        })
+    }
 }
 
 /// One life of one agent process.
@@ -552,78 +606,33 @@ impl Run {
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
-        use RunStatus as S;
         let mut next = self.clone();
-        next.status = match (event, &self.status) {
-            (Event::RunUsed { usage, .. }, status) if status.is_live() => {
-                next.usage = *usage;
-                status.clone()
-            }
-            (Event::RunStuck { stuck, .. }, status) if status.is_live() => {
-                next.stuck.clone_from(stuck);
-                status.clone()
-            }
-            (Event::RunSession { session, .. }, status) if status.is_live() => {
-                next.session = Some(session.clone());
-                status.clone()
-            }
-            (Event::RunStarting { .. }, S::Queued) => S::Starting,
-            (Event::RunStarted { process, .. }, S::Starting) => S::Running {
-                process: process.clone(),
-                since: at,
-            },
-            // The stop was decided while the fork was under way: the process is known now.
-            (
-                Event::RunStarted { process, .. },
-                S::Stopping {
-                    process: None, cause, ..
-                },
-            ) => S::Stopping {
-                process: Some(process.clone()),
-                since: Some(at),
-                cause: cause.clone(),
-            },
-            // One that is frozen already may be held by somebody else from now on.
-            (
-                Event::RunFrozen { hold, .. },
-                S::Running { process, since } | S::Frozen { process, since, .. },
-            ) => S::Frozen {
-                process: process.clone(),
-                since: *since,
-                hold: *hold,
-            },
-            (Event::RunThawed { .. }, S::Frozen { process, since, .. }) => S::Running {
-                process: process.clone(),
-                since: *since,
-            },
-            (
-                Event::RunStopping { cause, .. },
-                status @ (S::Queued | S::Starting | S::Running { .. } | S::Frozen { .. }),
-            ) => S::Stopping {
-                process: status.process().cloned(),
-                since: status.since(),
-                cause: cause.clone(),
-            },
-            (
-                Event::RunExited { receipt, .. },
-                S::Queued | S::Starting | S::Running { .. } | S::Frozen { .. } | S::Stopping { .. },
-            ) => {
-                next.usage = receipt.usage;
-                next.stuck = None;
-                S::Exited {
-                    receipt: receipt.clone(),
-                }
-            }
-            _ => {
-                return Err(IllegalTransition {
-                    event: event.type_name(),
-                    subject: format!("run {}", self.spec.id),
-                    state: self.status.name(),
-                    because: String::new(),
-                });
-            }
-        };
+        if self.status.is_live() && next.note(event) {
+            return Ok(next);
+        }
+        next.status = self.status.after(event, at).ok_or_else(|| IllegalTransition {
+            event: event.type_name(),
+            subject: format!("run {}", self.spec.id),
+            state: self.status.name(),
+            because: String::new(),
+        })?;
+        if let Event::RunExited { receipt, .. } = event {
+            next.usage = receipt.usage;
+            next.stuck = None;
+        }
         Ok(next)
+    }
+
+    /// Takes in what is reported of a live run, which changes nothing of its state. Answers whether
+    /// the event was a report.
+    fn note(&mut self, event: &Event) -> bool {
+        match event {
+            Event::RunUsed { usage, .. } => self.usage = *usage,
+            Event::RunStuck { stuck, .. } => self.stuck.clone_from(stuck),
+            Event::RunSession { session, .. } => self.session = Some(session.clone()),
+            _ => return false,
+        }
+        true
     }
 }
 

@@ -234,6 +234,22 @@ pub struct Review {
 }
 
 impl Review {
+    /// Of a commit that was just handed in under a claim.
+    fn of(claim: &Claim, commit: &CommitId) -> Self {
+        Self {
+            submission: Submission {
+                commit: commit.clone(),
+                epoch: claim.epoch,
+                agent: claim.agent,
+                run: claim.run,
+            },
+            verdicts: BTreeMap::new(),
+            candidate: None,
+            approvals: Vec::new(),
+            landing: None,
+        }
+    }
+
     /// Those whose word counts towards `approval`: never the author, and of agents only those of the
     /// validation tier. One word of the operator stands for a validation; that of somebody outside
     /// counts in a quorum. Only people are ever given the capability for such a word.
@@ -480,112 +496,108 @@ impl Task {
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, event: &Event) -> Result<Self, IllegalTransition> {
-        use TaskStatus as S;
         let mut next = self.clone();
-        next.status = match (event, &self.status) {
-            (Event::TaskReady, S::Pending) => S::Ready,
-            (Event::TaskClaimed { claim }, S::Ready) => {
-                if claim.epoch <= self.epoch {
-                    return Err(self.illegal(event, "the epoch of a new claim must be the highest yet"));
-                }
-                next.epoch = claim.epoch;
-                next.attempts = self.attempts.saturating_add(1);
-                next.progress = None;
-                next.retry_at = None;
-                S::Claimed(claim.clone())
+        next.status = match &self.status {
+            TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
+                next.apply_while_held(claim, event)?
             }
-            (Event::TaskStarted { epoch }, S::Claimed(claim)) if claim.epoch == *epoch => {
-                S::InProgress(claim.clone())
-            }
-            (Event::ClaimRenewed { epoch, lease_until }, status) => match status {
-                S::Claimed(claim) if claim.epoch == *epoch => S::Claimed(Claim {
-                    lease_until: *lease_until,
-                    ..claim.clone()
-                }),
-                S::InProgress(claim) if claim.epoch == *epoch => S::InProgress(Claim {
-                    lease_until: *lease_until,
-                    ..claim.clone()
-                }),
-                _ => return Err(self.illegal(event, "no such claim is held")),
-            },
-            (Event::TaskProgressed { epoch, progress }, S::InProgress(claim)) if claim.epoch == *epoch => {
-                next.progress = Some(progress.clone());
-                self.status.clone()
-            }
-            (Event::TaskSubmitted { epoch, commit }, S::InProgress(claim)) if claim.epoch == *epoch => {
-                S::InReview(Box::new(Review {
-                    submission: Submission {
-                        commit: commit.clone(),
-                        epoch: *epoch,
-                        agent: claim.agent,
-                        run: claim.run,
-                    },
-                    verdicts: BTreeMap::new(),
-                    candidate: None,
-                    approvals: Vec::new(),
-                    landing: None,
-                }))
-            }
-            (
-                Event::TaskReleased {
-                    epoch,
-                    cause,
-                    retry_at,
-                    ..
-                },
-                S::Claimed(claim) | S::InProgress(claim),
-            ) if claim.epoch == *epoch => {
-                next.retry_at = *retry_at;
-                if cause.counts() {
-                    if !next.lost_by.contains(&claim.agent) {
-                        next.lost_by.push(claim.agent);
-                    }
-                } else {
-                    next.attempts = self.attempts.saturating_sub(1);
-                }
-                S::Ready
-            }
-            (Event::TaskBlocked { reason, epoch }, S::InProgress(claim)) if claim.epoch == *epoch => {
-                S::Blocked {
-                    reason: reason.clone(),
-                }
-            }
-            (_, S::InReview(review)) => return self.apply_in_review(next, review, event),
-            (Event::TaskFailed { reason }, S::Ready | S::Pending | S::Blocked { .. }) => S::Failed {
-                reason: reason.clone(),
-            },
-            (
-                Event::TaskCancelled { reason },
-                S::Pending | S::Ready | S::Claimed(_) | S::InProgress(_) | S::Blocked { .. },
-            ) => S::Cancelled {
-                reason: reason.clone(),
-            },
-            (Event::TaskRetried, S::Failed { .. } | S::Cancelled { .. } | S::Blocked { .. }) => {
-                next.attempts = 0;
-                next.retry_at = None;
-                S::Pending
-            }
-            _ => return Err(self.illegal(event, "")),
+            TaskStatus::InReview(review) => next.apply_in_review(review.clone(), event)?,
+            _ => next.apply_while_free(event)?,
         };
         Ok(next)
     }
 
+    /// Nobody holds it: it waits for somebody, or is over.
+    fn apply_while_free(&mut self, event: &Event) -> Result<TaskStatus, IllegalTransition> {
+        use TaskStatus as S;
+        Ok(match (event, &self.status) {
+            (Event::TaskReady, S::Pending) => S::Ready,
+            (Event::TaskClaimed { claim }, S::Ready) => self.claimed(claim, event)?,
+            (Event::TaskFailed { reason }, S::Ready | S::Pending | S::Blocked { .. }) => S::Failed {
+                reason: reason.clone(),
+            },
+            (Event::TaskCancelled { reason }, S::Pending | S::Ready | S::Blocked { .. }) => S::Cancelled {
+                reason: reason.clone(),
+            },
+            (Event::TaskRetried, S::Failed { .. } | S::Cancelled { .. } | S::Blocked { .. }) => {
+                self.attempts = 0;
+                self.retry_at = None;
+                S::Pending
+            }
+            _ => return Err(self.unfit(event)),
+        })
+    }
+
+    fn claimed(&mut self, claim: &Claim, event: &Event) -> Result<TaskStatus, IllegalTransition> {
+        if claim.epoch <= self.epoch {
+            return Err(self.illegal(event, "the epoch of a new claim must be the highest yet"));
+        }
+        self.epoch = claim.epoch;
+        self.attempts = self.attempts.saturating_add(1);
+        self.progress = None;
+        self.retry_at = None;
+        Ok(TaskStatus::Claimed(claim.clone()))
+    }
+
+    /// P1: while somebody holds it, what is written carries the epoch of exactly this claim.
+    fn apply_while_held(&mut self, claim: &Claim, event: &Event) -> Result<TaskStatus, IllegalTransition> {
+        use TaskStatus as S;
+        if let Event::TaskCancelled { reason } = event {
+            return Ok(S::Cancelled {
+                reason: reason.clone(),
+            });
+        }
+        if claim_written_under(event) != Some(claim.epoch) {
+            return Err(self.unfit(event));
+        }
+        Ok(match (event, &self.status) {
+            (Event::TaskStarted { .. }, S::Claimed(_)) => S::InProgress(claim.clone()),
+            (Event::ClaimRenewed { lease_until, .. }, _) => self.renewed(claim, *lease_until),
+            (Event::TaskReleased { cause, retry_at, .. }, _) => self.released(claim, *cause, *retry_at),
+            (Event::TaskProgressed { progress, .. }, S::InProgress(_)) => {
+                self.progress = Some(progress.clone());
+                self.status.clone()
+            }
+            (Event::TaskSubmitted { commit, .. }, S::InProgress(_)) => {
+                S::InReview(Box::new(Review::of(claim, commit)))
+            }
+            (Event::TaskBlocked { reason, .. }, S::InProgress(_)) => S::Blocked {
+                reason: reason.clone(),
+            },
+            _ => return Err(self.unfit(event)),
+        })
+    }
+
+    /// As it is, with a longer lease.
+    fn renewed(&self, claim: &Claim, lease_until: Timestamp) -> TaskStatus {
+        let claim = Claim {
+            lease_until,
+            ..claim.clone()
+        };
+        match self.status {
+            TaskStatus::Claimed(_) => TaskStatus::Claimed(claim),
+            _ => TaskStatus::InProgress(claim),
+        }
+    }
+
+    fn released(&mut self, claim: &Claim, cause: ReleaseCause, retry_at: Option<Timestamp>) -> TaskStatus {
+        self.retry_at = retry_at;
+        if !cause.counts() {
+            self.attempts = self.attempts.saturating_sub(1);
+        } else if !self.lost_by.contains(&claim.agent) {
+            self.lost_by.push(claim.agent);
+        }
+        TaskStatus::Ready
+    }
+
+    /// What was handed in is looked at, or lands.
     fn apply_in_review(
-        &self,
-        mut next: Self,
-        review: &Review,
+        &mut self,
+        mut review: Box<Review>,
         event: &Event,
-    ) -> Result<Self, IllegalTransition> {
-        let mut review = Box::new(review.clone());
-        next.status = match event {
-            Event::VerdictRecorded { verdict } if review.landing.is_none() => {
-                review.verdicts.insert(verdict.gate.clone(), verdict.clone());
-                TaskStatus::InReview(review)
-            }
-            Event::ReviewRequested { candidate } if review.landing.is_none() => {
-                review.candidate = Some(candidate.clone());
-                TaskStatus::InReview(review)
-            }
+    ) -> Result<TaskStatus, IllegalTransition> {
+        match event {
+            // A word may come while it lands, and is for the record then.
             Event::TaskApproved {
                 by,
                 commit,
@@ -599,51 +611,84 @@ impl Task {
                     shown: shown.clone(),
                     until: *until,
                 });
-                TaskStatus::InReview(review)
+                Ok(TaskStatus::InReview(review))
             }
-            Event::ApprovalExpired { by } if review.landing.is_none() => {
-                review.approvals.retain(|word| word.is_of_another(by));
-                TaskStatus::InReview(review)
+            Event::TaskCompleted { tree, commit } => self.landed(&review, tree, commit, event),
+            Event::LandingAbandoned { .. } if review.landing.is_some() => {
+                review.landing = None;
+                Ok(TaskStatus::InReview(review))
             }
-            Event::TaskRejected { findings, .. } if review.landing.is_none() => {
-                next.findings.clone_from(findings);
-                if findings.iter().any(Finding::is_outside_plan) {
-                    next.strayed = self.strayed.saturating_add(1);
-                }
-                next.last_submission = Some(review.submission.commit);
-                TaskStatus::Ready
+            event if review.landing.is_none() => self.apply_before_landing(review, event),
+            _ => Err(self.unfit(event)),
+        }
+    }
+
+    /// It is in review, and its landing has not begun.
+    fn apply_before_landing(
+        &mut self,
+        mut review: Box<Review>,
+        event: &Event,
+    ) -> Result<TaskStatus, IllegalTransition> {
+        match event {
+            Event::VerdictRecorded { verdict } => {
+                review.verdicts.insert(verdict.gate.clone(), verdict.clone());
             }
-            Event::LandingStarted { landing } if review.landing.is_none() => {
+            Event::ReviewRequested { candidate } => review.candidate = Some(candidate.clone()),
+            Event::ApprovalExpired { by } => review.approvals.retain(|word| word.is_of_another(by)),
+            Event::TaskRejected { findings, .. } => return Ok(self.rejected(*review, findings)),
+            Event::LandingStarted { landing } => {
                 self.may_land(&review, &landing.tree)
                     .map_err(|why| self.illegal(event, &why))?;
                 review.landing = Some(landing.clone());
-                TaskStatus::InReview(review)
             }
-            Event::LandingAbandoned { .. } if review.landing.is_some() => {
-                review.landing = None;
-                TaskStatus::InReview(review)
+            Event::TaskCancelled { reason } => {
+                return Ok(TaskStatus::Cancelled {
+                    reason: reason.clone(),
+                });
             }
-            Event::TaskCompleted { tree, commit } => {
-                let intended = |l: &&Landing| l.tree == *tree && l.commit == *commit;
-                let Some(landing) = review.landing.as_ref().filter(intended) else {
-                    return Err(self.illegal(event, "no landing of this tree was begun"));
-                };
-                self.may_land(&review, tree)
-                    .map_err(|why| self.illegal(event, &why))?;
-                next.findings.clear();
-                next.done_by = Some(review.submission.agent);
-                TaskStatus::Completed {
-                    tree: tree.clone(),
-                    commit: commit.clone(),
-                    base: landing.base.clone(),
-                }
-            }
-            Event::TaskCancelled { reason } if review.landing.is_none() => TaskStatus::Cancelled {
-                reason: reason.clone(),
-            },
-            _ => return Err(self.illegal(event, "")),
+            _ => return Err(self.unfit(event)),
+        }
+        Ok(TaskStatus::InReview(review))
+    }
+
+    fn rejected(&mut self, review: Review, findings: &[Finding]) -> TaskStatus {
+        self.findings = findings.to_vec();
+        if findings.iter().any(Finding::is_outside_plan) {
+            self.strayed = self.strayed.saturating_add(1);
+        }
+        self.last_submission = Some(review.submission.commit);
+        TaskStatus::Ready
+    }
+
+    fn landed(
+        &mut self,
+        review: &Review,
+        tree: &TreeId,
+        commit: &CommitId,
+        event: &Event,
+    ) -> Result<TaskStatus, IllegalTransition> {
+        let intended = |l: &&Landing| l.tree == *tree && l.commit == *commit;
+        let Some(landing) = review.landing.as_ref().filter(intended) else {
+            return Err(self.illegal(event, "no landing of this tree was begun"));
         };
-        Ok(next)
+        self.may_land(review, tree)
+            .map_err(|why| self.illegal(event, &why))?;
+        self.findings.clear();
+        self.done_by = Some(review.submission.agent);
+        Ok(TaskStatus::Completed {
+            tree: tree.clone(),
+            commit: commit.clone(),
+            base: landing.base.clone(),
+        })
+    }
+
+    /// The event does not fit the state.
+    fn unfit(&self, event: &Event) -> IllegalTransition {
+        let because = match event {
+            Event::ClaimRenewed { .. } => "no such claim is held",
+            _ => "",
+        };
+        self.illegal(event, because)
     }
 
     /// The same task under another plan. `None` when the plan comes too late: the task is over.
@@ -688,5 +733,18 @@ impl Task {
         } else {
             Err("it has not been approved".to_owned())
         }
+    }
+}
+
+/// The epoch of the claim that an event was written under, when it is a holder's.
+const fn claim_written_under(event: &Event) -> Option<u64> {
+    match event {
+        Event::TaskStarted { epoch }
+        | Event::ClaimRenewed { epoch, .. }
+        | Event::TaskProgressed { epoch, .. }
+        | Event::TaskSubmitted { epoch, .. }
+        | Event::TaskReleased { epoch, .. }
+        | Event::TaskBlocked { epoch, .. } => Some(*epoch),
+        _ => None,
     }
 }

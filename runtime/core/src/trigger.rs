@@ -169,27 +169,9 @@ impl TriggerState {
     fn take(&mut self, record: &Record) {
         let at = record.at;
         match &record.event {
-            Event::TriggersWatched { .. } => self.begin(at),
-            Event::TriggersDropped { .. } => {
-                self.watched = false;
-                self.alarms.clear();
-            }
             Event::TriggerFired {
                 occurrence, due, by, ..
-            } => {
-                if by.is_none() {
-                    self.fired = self.fired.saturating_add(1);
-                    self.settled = self.settled.max(*due);
-                }
-                self.last = Some(LastFiring {
-                    occurrence: occurrence.clone(),
-                    at,
-                    due: *due,
-                    outcome: None,
-                    failed: false,
-                    started: None,
-                });
-            }
+            } => self.fired(at, occurrence, *due, by.is_none()),
             Event::TriggerActed {
                 occurrence,
                 outcome,
@@ -210,6 +192,22 @@ impl TriggerState {
                 ..
             } => self.skipped(at, Some(occurrence.clone()), *due, reason),
             Event::TriggerPassed { until, reason, .. } => self.skipped(at, None, *until, reason),
+            Event::TriggerAlarm {
+                cause, detail, over, ..
+            } => self.alarm(at, *cause, detail, *over),
+            _ => self.take_of_watch(record),
+        }
+    }
+
+    /// Whether it is watched at all, and whether it is let go on.
+    fn take_of_watch(&mut self, record: &Record) {
+        let at = record.at;
+        match &record.event {
+            Event::TriggersWatched { .. } => self.begin(at),
+            Event::TriggersDropped { .. } => {
+                self.watched = false;
+                self.alarms.clear();
+            }
             Event::TriggerPaused { .. } => {
                 let by = record.by.to_string();
                 self.paused.get_or_insert(Paused { by, at });
@@ -219,19 +217,34 @@ impl TriggerState {
                 self.since = at;
                 self.settled = self.settled.max(at.wall);
             }
-            Event::TriggerAlarm {
-                cause, detail, over, ..
-            } => {
-                self.alarms.retain(|alarm| alarm.cause != *cause);
-                if !over {
-                    self.alarms.push(StandingAlarm {
-                        cause: *cause,
-                        detail: detail.clone(),
-                        since: at,
-                    });
-                }
-            }
             _ => {}
+        }
+    }
+
+    /// What somebody fires by hand is no occurrence of its own time.
+    fn fired(&mut self, at: Hlc, occurrence: &str, due: Timestamp, by_itself: bool) {
+        if by_itself {
+            self.fired = self.fired.saturating_add(1);
+            self.settled = self.settled.max(due);
+        }
+        self.last = Some(LastFiring {
+            occurrence: occurrence.to_owned(),
+            at,
+            due,
+            outcome: None,
+            failed: false,
+            started: None,
+        });
+    }
+
+    fn alarm(&mut self, at: Hlc, cause: AlarmCause, detail: &str, over: bool) {
+        self.alarms.retain(|alarm| alarm.cause != cause);
+        if !over {
+            self.alarms.push(StandingAlarm {
+                cause,
+                detail: detail.to_owned(),
+                since: at,
+            });
         }
     }
 

@@ -104,15 +104,14 @@ pub struct Quantity {
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = self.amount;
+        let plural = |one: &'static str, many: &'static str| if amount == 1 { one } else { many };
         match self.unit {
-            Unit::Tokens if amount == 1 => f.write_str("1 token"),
-            Unit::Tokens => write!(f, "{amount} tokens"),
+            Unit::Tokens => write!(f, "{amount} {}", plural("token", "tokens")),
             Unit::Usd => Usd::from_micros(amount).fmt(f),
             Unit::Time => write!(f, "{} of time", Span(Duration::from_millis(amount))),
             Unit::Cpu => write!(f, "{} of processor time", Span(Duration::from_millis(amount))),
             Unit::Memory => write!(f, "{} of memory", Bytes(amount)),
-            Unit::Processes if amount == 1 => f.write_str("1 process"),
-            Unit::Processes => write!(f, "{amount} processes"),
+            Unit::Processes => write!(f, "{amount} {}", plural("process", "processes")),
         }
     }
 }

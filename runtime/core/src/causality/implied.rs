@@ -73,24 +73,13 @@ impl<H: History> Look<'_, H> {
     /// What happens to a run comes from its start, or from what is to end it.
     fn of_run(&self, event: &Event) -> Found<H> {
         let Some(run) = event.run() else { return Ok(None) };
-        let of_it = |types: &[&'static str]| self.here(types, |event| event.run() == Some(run));
         match event {
             Event::RunQueued { run } => self.of_purpose(&run.purpose),
-            Event::RunStarting { .. } | Event::RunStarted { .. } => of_it(&["run_queued"]),
             Event::RunStopping {
                 cause: StopCause::Requested { by, .. },
                 ..
             } if *by != Principal::Runtime => self.of_request(by),
-            Event::RunStopping {
-                cause: StopCause::Stuck { .. },
-                ..
-            } => of_it(&["run_stuck"]),
-            Event::RunFrozen {
-                hold: Hold::Stuck, ..
-            } => of_it(&["run_stuck"]),
-            Event::RunExited { .. } => of_it(&["run_stopping", "run_started", "run_queued"]),
-            Event::RunThawed { .. } => of_it(&["run_frozen"]),
-            _ => of_it(&["run_started", "run_queued"]),
+            _ => self.here(before_in_run(event), |event| event.run() == Some(run)),
         }
     }
 
@@ -165,7 +154,6 @@ impl<H: History> Look<'_, H> {
             })
         };
         match event {
-            Event::TaskClaimed { .. } => self.here(&FREES, |_| true),
             Event::TaskStarted { epoch }
             | Event::TaskProgressed { epoch, .. }
             | Event::ClaimRenewed { epoch, .. }
@@ -177,20 +165,17 @@ impl<H: History> Look<'_, H> {
                 Some(claimed) => Ok(Some(self.end_of(claim(&claimed.event))?.unwrap_or(claimed))),
                 None => Ok(None),
             },
-            Event::VerdictRecorded { .. } => self.here(&["task_submitted"], |_| true),
-            Event::ReviewRequested { .. } => self.here(&["verdict_recorded", "task_submitted"], |_| true),
-            Event::TaskApproved { .. } => self.here(&["review_requested", "task_submitted"], |_| true),
             Event::TaskRejected { by, .. } if *by == Principal::Runtime => self.objection(),
-            Event::TaskRejected { .. } => self.here(&["review_requested", "task_submitted"], |_| true),
-            Event::LandingStarted { .. } => {
-                self.here(&["task_approved", "verdict_recorded", "task_submitted"], |_| true)
-            }
-            Event::LandingAbandoned { .. } | Event::TaskCompleted { .. } => {
-                self.here(&["landing_started"], |_| true)
-            }
-            Event::TaskFailed { .. } => self.here(&["task_rejected", "task_released"], |_| true),
-            _ => Ok(None),
+            _ => self.last_of(before_in_task(event)),
         }
+    }
+
+    /// The newest event here of these types, if any type can be the cause at all.
+    fn last_of(&self, types: &[&'static str]) -> Found<H> {
+        if types.is_empty() {
+            return Ok(None);
+        }
+        self.here(types, |_| true)
     }
 
     /// How the run of a claim ended.
@@ -244,6 +229,36 @@ impl<H: History> Look<'_, H> {
             at = record.at;
         }
         Ok(None)
+    }
+}
+/// Types of events that lead to this one of the same run.
+const fn before_in_run(event: &Event) -> &'static [&'static str] {
+    match event {
+        Event::RunStarting { .. } | Event::RunStarted { .. } => &["run_queued"],
+        Event::RunStopping {
+            cause: StopCause::Stuck { .. },
+            ..
+        }
+        | Event::RunFrozen {
+            hold: Hold::Stuck, ..
+        } => &["run_stuck"],
+        Event::RunExited { .. } => &["run_stopping", "run_started", "run_queued"],
+        Event::RunThawed { .. } => &["run_frozen"],
+        _ => &["run_started", "run_queued"],
+    }
+}
+
+/// Types of events that lead to this one of the same task; none when nothing here does.
+const fn before_in_task(event: &Event) -> &'static [&'static str] {
+    match event {
+        Event::TaskClaimed { .. } => &FREES,
+        Event::VerdictRecorded { .. } => &["task_submitted"],
+        Event::ReviewRequested { .. } => &["verdict_recorded", "task_submitted"],
+        Event::TaskApproved { .. } | Event::TaskRejected { .. } => &["review_requested", "task_submitted"],
+        Event::LandingStarted { .. } => &["task_approved", "verdict_recorded", "task_submitted"],
+        Event::LandingAbandoned { .. } | Event::TaskCompleted { .. } => &["landing_started"],
+        Event::TaskFailed { .. } => &["task_rejected", "task_released"],
+        _ => &[],
     }
 }
 

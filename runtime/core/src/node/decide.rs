@@ -66,31 +66,16 @@ pub fn decide(node: &Node, change: &NodeChange) -> Result<Vec<Event>, Error> {
     let body = &node.body;
     let event = match change {
         NodeChange::Set { attributes, version } => return set(node, attributes, *version),
-        NodeChange::Rename { name } => {
-            check_name(name)?;
-            if node.name != *name && node.kind == Kind::Agent {
-                return Err(named_elsewhere(node));
-            }
-            (node.name != *name).then(|| Event::NodeRenamed { name: name.clone() })
-        }
+        NodeChange::Rename { name } => rename(node, name)?,
         NodeChange::Move { to } => move_below(node, *to)?,
         NodeChange::Archive { reason } => archive(node, reason)?,
         NodeChange::Restore => body.is_archived().then_some(Event::NodeRestored),
-        NodeChange::Tag { tag } => {
-            check_name(tag)?;
-            let is_new = !body.tags.contains(tag);
-            check_room("tags", body.tags.len(), is_new)?;
-            is_new.then(|| Event::Tagged { tag: tag.clone() })
-        }
+        NodeChange::Tag { tag } => tag_with(node, tag)?,
         NodeChange::Untag { tag } => body.tags.contains(tag).then(|| Event::Untagged {
             tag: tag.clone(),
             seen: body.tags.dots(tag).collect(),
         }),
-        NodeChange::Assign { to } => {
-            let is_new = !body.assignees.contains(to);
-            check_room("assignees", body.assignees.len(), is_new)?;
-            is_new.then_some(Event::Assigned { to: *to })
-        }
+        NodeChange::Assign { to } => assign(node, *to)?,
         NodeChange::Unassign { to } => body.assignees.contains(to).then(|| Event::Unassigned {
             to: *to,
             seen: body.assignees.dots(to).collect(),
@@ -106,6 +91,34 @@ pub fn decide(node: &Node, change: &NodeChange) -> Result<Vec<Event>, Error> {
         }
     };
     Ok(event.into_iter().collect())
+}
+
+fn rename(node: &Node, name: &str) -> Result<Option<Event>, Error> {
+    check_name(name)?;
+    if node.name == name {
+        return Ok(None);
+    }
+    if node.kind == Kind::Agent {
+        return Err(named_elsewhere(node));
+    }
+    Ok(Some(Event::NodeRenamed {
+        name: name.to_owned(),
+    }))
+}
+
+fn tag_with(node: &Node, tag: &String) -> Result<Option<Event>, Error> {
+    check_name(tag)?;
+    let tags = &node.body.tags;
+    let is_new = !tags.contains(tag);
+    check_room("tags", tags.len(), is_new)?;
+    Ok(is_new.then(|| Event::Tagged { tag: tag.clone() }))
+}
+
+fn assign(node: &Node, to: NodeId) -> Result<Option<Event>, Error> {
+    let assignees = &node.body.assignees;
+    let is_new = !assignees.contains(&to);
+    check_room("assignees", assignees.len(), is_new)?;
+    Ok(is_new.then_some(Event::Assigned { to }))
 }
 
 fn set(node: &Node, attributes: &BTreeMap<String, Value>, version: u32) -> Result<Vec<Event>, Error> {

@@ -213,94 +213,21 @@ pub fn decide(
         TaskCommand::MarkReady => vec![Event::TaskReady],
         TaskCommand::Prioritise { priority } => prioritise(task, *priority)?,
         TaskCommand::Claim { agent, run, lease } => decide_claim(task, *agent, *run, *lease, now)?,
-        TaskCommand::Start { epoch } => {
-            if has_begun(task, *epoch) {
-                return Ok(TaskDecision::default());
-            }
-            fence(task, *epoch)?;
-            vec![Event::TaskStarted { epoch: *epoch }]
-        }
-        TaskCommand::Renew { epoch, lease } => {
-            fence(task, *epoch)?;
-            check_lease(*lease)?;
-            vec![Event::ClaimRenewed {
-                epoch: *epoch,
-                lease_until: now.plus(*lease),
-            }]
-        }
-        TaskCommand::Progress { epoch, progress } => {
-            fence(task, *epoch)?;
-            let percent = progress.percent.map(|p| p.min(100));
-            let progress = Progress {
-                percent,
-                message: progress.message.clone(),
-            };
-            begun_and(
-                task,
-                *epoch,
-                Event::TaskProgressed {
-                    epoch: *epoch,
-                    progress,
-                },
-            )
-        }
-        TaskCommand::Submit { epoch, commit } => {
-            if already_submitted(task, *epoch, commit) {
-                return Ok(TaskDecision::default());
-            }
-            fence(task, *epoch)?;
-            begun_and(
-                task,
-                *epoch,
-                Event::TaskSubmitted {
-                    epoch: *epoch,
-                    commit: commit.clone(),
-                },
-            )
-        }
+        TaskCommand::Start { epoch } => start(task, *epoch)?,
+        TaskCommand::Renew { epoch, lease } => renew(task, *epoch, *lease, now)?,
+        TaskCommand::Progress { epoch, progress } => report(task, *epoch, progress)?,
+        TaskCommand::Submit { epoch, commit } => submit(task, *epoch, commit)?,
         TaskCommand::HandOver { epoch, to, lease } => hand_over(task, *epoch, *to, *lease, now)?,
-        TaskCommand::Lapse { epoch } => {
-            if !has_lapsed(task, *epoch, now) {
-                return Ok(TaskDecision::default());
-            }
-            let detail = "its holder was not heard of until the end of the lease".to_owned();
-            let released = released(task, *epoch, ReleaseCause::Lapsed, detail.clone(), now);
-            with_exhaustion(task, released, &detail)?
-        }
-        TaskCommand::Release { epoch, cause, detail } => {
-            fence(task, *epoch)?;
-            let released = released(task, *epoch, *cause, detail.clone(), now);
-            with_exhaustion(task, released, detail)?
-        }
-        TaskCommand::Block { epoch, reason } => {
-            fence(task, *epoch)?;
-            begun_and(
-                task,
-                *epoch,
-                Event::TaskBlocked {
-                    epoch: *epoch,
-                    reason: reason.clone(),
-                },
-            )
-        }
+        TaskCommand::Lapse { epoch } => lapse(task, *epoch, now)?,
+        TaskCommand::Release { epoch, cause, detail } => release(task, *epoch, *cause, detail, now)?,
+        TaskCommand::Block { epoch, reason } => block(task, *epoch, reason)?,
         TaskCommand::RecordVerdict { verdict } => vec![Event::VerdictRecorded {
             verdict: verdict.clone(),
         }],
-        TaskCommand::RequestReview { candidate } => {
-            vec![Event::ReviewRequested {
-                candidate: candidate.clone(),
-            }]
-        }
-        TaskCommand::Approve { commit, note, shown } => {
-            same_submission(task, commit)?;
-            vec![Event::TaskApproved {
-                by: by.clone(),
-                commit: commit.clone(),
-                note: note.clone(),
-                shown: shown.clone(),
-                until: Some(now.plus(bounds::APPROVAL)),
-            }]
-        }
+        TaskCommand::RequestReview { candidate } => vec![Event::ReviewRequested {
+            candidate: candidate.clone(),
+        }],
+        TaskCommand::Approve { commit, note, shown } => approve(task, commit, by, (note, shown), now)?,
         TaskCommand::Expire { by } => vec![Event::ApprovalExpired { by: by.clone() }],
         TaskCommand::Amend {
             spec,
@@ -308,54 +235,140 @@ pub fn decide(
             after,
             reason,
         } => return amend(task, spec, by, (before, after, reason)),
-        TaskCommand::Reject { commit, findings } => {
-            same_submission(task, commit)?;
-            let summary = findings
-                .first()
-                .map_or_else(|| "rejected".to_owned(), |f| f.message.clone());
-            let rejected = Event::TaskRejected {
-                by: by.clone(),
-                findings: capped(findings),
-            };
-            with_exhaustion(task, rejected, &summary)?
-        }
-        TaskCommand::BeginLanding { landing } => {
-            still_approved(task, now)?;
-            let events = vec![Event::LandingStarted {
-                landing: landing.clone(),
-            }];
-            check(task, &events)?;
-            return Ok(TaskDecision {
-                events,
-                permit: Some(LandPermit {
-                    landing: landing.clone(),
-                }),
-            });
-        }
+        TaskCommand::Reject { commit, findings } => reject(task, commit, by, findings)?,
+        TaskCommand::BeginLanding { landing } => return begin_landing(task, landing, now),
         TaskCommand::AbandonLanding { reason } => vec![Event::LandingAbandoned {
             reason: reason.clone(),
         }],
-        TaskCommand::Complete { tree, commit } => {
-            vec![Event::TaskCompleted {
-                tree: tree.clone(),
-                commit: commit.clone(),
-            }]
-        }
+        TaskCommand::Complete { tree, commit } => vec![Event::TaskCompleted {
+            tree: tree.clone(),
+            commit: commit.clone(),
+        }],
         TaskCommand::Fail { reason } => vec![Event::TaskFailed {
             reason: reason.clone(),
         }],
-        TaskCommand::Cancel { reason } => {
-            if matches!(task.status, TaskStatus::Cancelled { .. }) {
-                return Ok(TaskDecision::default());
-            }
-            vec![Event::TaskCancelled {
-                reason: reason.clone(),
-            }]
-        }
+        TaskCommand::Cancel { reason } => cancel(task, reason),
         TaskCommand::Retry => vec![Event::TaskRetried],
     };
     check(task, &events)?;
     Ok(TaskDecision { events, permit: None })
+}
+
+/// Starting what has begun succeeds.
+fn start(task: &Task, epoch: u64) -> Result<Vec<Event>, Error> {
+    if has_begun(task, epoch) {
+        return Ok(Vec::new());
+    }
+    fence(task, epoch)?;
+    Ok(vec![Event::TaskStarted { epoch }])
+}
+
+fn renew(task: &Task, epoch: u64, lease: Duration, now: Timestamp) -> Result<Vec<Event>, Error> {
+    fence(task, epoch)?;
+    check_lease(lease)?;
+    let lease_until = now.plus(lease);
+    Ok(vec![Event::ClaimRenewed { epoch, lease_until }])
+}
+
+fn report(task: &Task, epoch: u64, progress: &Progress) -> Result<Vec<Event>, Error> {
+    fence(task, epoch)?;
+    let progress = Progress {
+        percent: progress.percent.map(|percent| percent.min(100)),
+        message: progress.message.clone(),
+    };
+    Ok(begun_and(task, epoch, Event::TaskProgressed { epoch, progress }))
+}
+
+/// Handing in the same commit again succeeds.
+fn submit(task: &Task, epoch: u64, commit: &CommitId) -> Result<Vec<Event>, Error> {
+    if already_submitted(task, epoch, commit) {
+        return Ok(Vec::new());
+    }
+    fence(task, epoch)?;
+    let commit = commit.clone();
+    Ok(begun_and(task, epoch, Event::TaskSubmitted { epoch, commit }))
+}
+
+/// Nothing is taken back from a holder that was heard of in time.
+fn lapse(task: &Task, epoch: u64, now: Timestamp) -> Result<Vec<Event>, Error> {
+    if !has_lapsed(task, epoch, now) {
+        return Ok(Vec::new());
+    }
+    let detail = "its holder was not heard of until the end of the lease";
+    let released = released(task, epoch, ReleaseCause::Lapsed, detail.to_owned(), now);
+    with_exhaustion(task, released, detail)
+}
+
+fn release(
+    task: &Task,
+    epoch: u64,
+    cause: ReleaseCause,
+    detail: &str,
+    now: Timestamp,
+) -> Result<Vec<Event>, Error> {
+    fence(task, epoch)?;
+    let released = released(task, epoch, cause, detail.to_owned(), now);
+    with_exhaustion(task, released, detail)
+}
+
+fn block(task: &Task, epoch: u64, reason: &str) -> Result<Vec<Event>, Error> {
+    fence(task, epoch)?;
+    let reason = reason.to_owned();
+    Ok(begun_and(task, epoch, Event::TaskBlocked { epoch, reason }))
+}
+
+fn approve(
+    task: &Task,
+    commit: &CommitId,
+    by: &Principal,
+    (note, shown): (&str, &str),
+    now: Timestamp,
+) -> Result<Vec<Event>, Error> {
+    same_submission(task, commit)?;
+    Ok(vec![Event::TaskApproved {
+        by: by.clone(),
+        commit: commit.clone(),
+        note: note.to_owned(),
+        shown: shown.to_owned(),
+        until: Some(now.plus(bounds::APPROVAL)),
+    }])
+}
+
+fn reject(task: &Task, commit: &CommitId, by: &Principal, findings: &[Finding]) -> Result<Vec<Event>, Error> {
+    same_submission(task, commit)?;
+    let summary = findings
+        .first()
+        .map_or("rejected", |finding| finding.message.as_str());
+    let rejected = Event::TaskRejected {
+        by: by.clone(),
+        findings: capped(findings),
+    };
+    with_exhaustion(task, rejected, summary)
+}
+
+/// The only place where a permit is made.
+fn begin_landing(task: &Task, landing: &Landing, now: Timestamp) -> Result<TaskDecision, Error> {
+    still_approved(task, now)?;
+    let events = vec![Event::LandingStarted {
+        landing: landing.clone(),
+    }];
+    check(task, &events)?;
+    Ok(TaskDecision {
+        events,
+        permit: Some(LandPermit {
+            landing: landing.clone(),
+        }),
+    })
+}
+
+/// Cancelling what is cancelled succeeds.
+fn cancel(task: &Task, reason: &str) -> Vec<Event> {
+    if matches!(task.status, TaskStatus::Cancelled { .. }) {
+        return Vec::new();
+    }
+    vec![Event::TaskCancelled {
+        reason: reason.to_owned(),
+    }]
 }
 
 /// What is asked of the task stays; only its place among others is another one.
