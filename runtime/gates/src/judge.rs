@@ -106,42 +106,57 @@ impl Profiles {
         if gate_severity == Severity::Warning {
             finding.severity = Severity::Warning;
         }
-        if let Some(file) = &finding.file {
-            for profile in self.of_path(file) {
-                if profile.skip.iter().any(|rule| covers(rule, &finding)) {
-                    return None;
-                }
-                if profile.warn.iter().any(|rule| covers(rule, &finding)) {
-                    finding.severity = Severity::Warning;
-                }
+        let finding = self.by_profiles(finding)?;
+        Some(match self.waiver_of(&finding) {
+            Some(waiver) => waived(finding, waiver, today),
+            None => finding,
+        })
+    }
+
+    /// What the profiles of its file leave of a finding.
+    fn by_profiles(&self, mut finding: Finding) -> Option<Finding> {
+        let Some(file) = finding.file.clone() else {
+            return Some(finding);
+        };
+        for profile in self.of_path(&file) {
+            if profile.skip.iter().any(|rule| covers(rule, &finding)) {
+                return None;
             }
-        }
-        let waiver = self.waivers.iter().find(|(files, waiver)| {
-            let file = files
-                .as_ref()
-                .is_none_or(|files| finding.file.as_ref().is_some_and(|file| files.matches(file)));
-            let function = waiver.function.is_none() || waiver.function == finding.function;
-            file && function && covers(&waiver.rule, &finding)
-        });
-        if let Some((_, waiver)) = waiver {
-            if today <= waiver.until.as_str() {
-                finding.waived = Some(Waived {
-                    by: waiver.by.clone(),
-                    reason: waiver.reason.clone(),
-                    until: waiver.until.clone(),
-                });
-            } else {
-                let ended = format!(
-                    "{} (a waiver by {} ended on {})",
-                    finding.message, waiver.by, waiver.until
-                );
-                finding.message = ended;
+            if profile.warn.iter().any(|rule| covers(rule, &finding)) {
+                finding.severity = Severity::Warning;
             }
         }
         Some(finding)
     }
+
+    fn waiver_of(&self, finding: &Finding) -> Option<&Waiver> {
+        let fits = |(files, waiver): &&(Option<Patterns>, Waiver)| {
+            let file = files
+                .as_ref()
+                .is_none_or(|files| finding.file.as_ref().is_some_and(|file| files.matches(file)));
+            let function = waiver.function.is_none() || waiver.function == finding.function;
+            file && function && covers(&waiver.rule, finding)
+        };
+        self.waivers.iter().find(fits).map(|(_, waiver)| waiver)
+    }
 }
 
+/// The finding under a waiver; one that has ended is only mentioned.
+fn waived(mut finding: Finding, waiver: &Waiver, today: &str) -> Finding {
+    if today <= waiver.until.as_str() {
+        finding.waived = Some(Waived {
+            by: waiver.by.clone(),
+            reason: waiver.reason.clone(),
+            until: waiver.until.clone(),
+        });
+    } else {
+        finding.message = format!(
+            "{} (a waiver by {} ended on {})",
+            finding.message, waiver.by, waiver.until
+        );
+    }
+    finding
+}
 /// Does the name of a rule or gate mean the finding?
 fn covers(rule: &str, finding: &Finding) -> bool {
     let gate = rule.strip_suffix(".*").unwrap_or(rule);

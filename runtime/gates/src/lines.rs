@@ -1,6 +1,6 @@
 //! Which lines of a text are new.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 /// Lines of one text, from 1, as first and last of each run; in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,15 +64,8 @@ pub fn difference(before: &str, after: &str) -> Difference {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let mut found = Difference::default();
     let mut open = vec![(0..old.len(), 0..new.len())];
-    while let Some((mut a, mut b)) = open.pop() {
-        while !a.is_empty() && !b.is_empty() && old[a.start] == new[b.start] {
-            a.start += 1;
-            b.start += 1;
-        }
-        while !a.is_empty() && !b.is_empty() && old[a.end - 1] == new[b.end - 1] {
-            a.end -= 1;
-            b.end -= 1;
-        }
+    while let Some((a, b)) = open.pop() {
+        let (a, b) = between_ends(&old, &new, a, b);
         let held = anchors(&old[a.clone()], &new[b.clone()]);
         if held.is_empty() {
             found.removed.push(a.start, a.end);
@@ -89,6 +82,24 @@ pub fn difference(before: &str, after: &str) -> Difference {
         open.push((a.start..end_a, b.start..end_b));
     }
     found
+}
+
+/// What is left of both when the lines that are alike at their beginnings and ends are set aside.
+fn between_ends(
+    old: &[&str],
+    new: &[&str],
+    mut a: Range<usize>,
+    mut b: Range<usize>,
+) -> (Range<usize>, Range<usize>) {
+    while !a.is_empty() && !b.is_empty() && old[a.start] == new[b.start] {
+        a.start += 1;
+        b.start += 1;
+    }
+    while !a.is_empty() && !b.is_empty() && old[a.end - 1] == new[b.end - 1] {
+        a.end -= 1;
+        b.end -= 1;
+    }
+    (a, b)
 }
 
 /// Lines that stand once in each part, as pairs of places that rise in both.

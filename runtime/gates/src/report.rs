@@ -120,25 +120,7 @@ fn property(text: &str) -> String {
 pub fn as_text(outcomes: &[Outcome]) -> String {
     let mut out = String::new();
     for finding in outcomes.iter().flat_map(|outcome| &outcome.findings) {
-        let place = match (&finding.file, finding.line) {
-            (Some(file), Some(line)) => format!("{file}:{line}: "),
-            (Some(file), None) => format!("{file}: "),
-            (None, _) => String::new(),
-        };
-        let kind = match (&finding.waived, finding.severity) {
-            (Some(_), _) => "waived",
-            (None, severity) => severity.name(),
-        };
-        let _ = writeln!(out, "{place}{kind}: {} [{}]", finding.message, finding.rule);
-        if let Some(waived) = &finding.waived {
-            let _ = writeln!(
-                out,
-                "  waived by {} until {}: {}",
-                waived.by, waived.until, waived.reason
-            );
-        } else if let (Some(hint), Severity::Error) = (&finding.hint, finding.severity) {
-            let _ = writeln!(out, "  hint: {hint}");
-        }
+        write_finding(&mut out, finding);
     }
     for outcome in outcomes {
         let end = if outcome.passed { "passed" } else { "failed" };
@@ -160,4 +142,26 @@ pub fn as_text(outcomes: &[Outcome]) -> String {
         count("waived")
     );
     out
+}
+
+fn write_finding(out: &mut String, finding: &Finding) {
+    let place = match (&finding.file, finding.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}: "),
+        (Some(file), None) => format!("{file}: "),
+        (None, _) => String::new(),
+    };
+    let kind = match (&finding.waived, finding.severity) {
+        (Some(_), _) => "waived",
+        (None, severity) => severity.name(),
+    };
+    let _ = writeln!(out, "{place}{kind}: {} [{}]", finding.message, finding.rule);
+    if let Some(waived) = &finding.waived {
+        let _ = writeln!(
+            out,
+            "  waived by {} until {}: {}",
+            waived.by, waived.until, waived.reason
+        );
+    } else if let (Some(hint), Severity::Error) = (&finding.hint, finding.severity) {
+        let _ = writeln!(out, "  hint: {hint}");
+    }
 }

@@ -67,32 +67,29 @@ fn split(called: &str) -> Option<(&str, Receiver)> {
         return None;
     }
     let plain = called.split("::<").next().unwrap_or(called);
-    let cut = plain
-        .rfind(['.', ':', '>'])
-        .filter(|at| plain.as_bytes().get(*at) != Some(&b'>') || plain[..*at].ends_with('-'));
-    let (name, before) = match cut {
-        Some(at) => (
-            &plain[at + 1..],
-            plain[..at].trim_end_matches([':', '.', '-', '?']),
-        ),
-        None => (plain, ""),
-    };
+    let (before, name) = at_last_mark(plain).unwrap_or(("", plain));
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     if name.is_empty() || !name.chars().all(word) {
         return None;
     }
-    Some((
-        name,
-        if before.is_empty() {
-            Receiver::None
-        } else {
-            through(before)
-        },
-    ))
+    Some((name, through(before)))
+}
+
+/// `a.b`, `a::b` and `a->b` in two: before the mark, and after it.
+fn at_last_mark(called: &str) -> Option<(&str, &str)> {
+    let at = called.rfind(['.', ':', '>'])?;
+    let (before, after) = (called.get(..at)?, called.get(at + 1..)?);
+    // A `>` alone is no arrow.
+    let is_arrow = before.ends_with('-');
+    if called.as_bytes().get(at) == Some(&b'>') && !is_arrow {
+        return None;
+    }
+    Some((before.trim_end_matches([':', '.', '-', '?']), after))
 }
 
 fn through(before: &str) -> Receiver {
     match before.trim() {
+        "" if before.is_empty() => Receiver::None,
         "self" | "this" | "cls" | "Self" => Receiver::Own,
         other => {
             let last = other.rsplit(['.', ':']).next().unwrap_or(other);

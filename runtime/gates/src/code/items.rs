@@ -114,10 +114,7 @@ fn last_row(node: Node<'_>) -> usize {
 /// Has a comment the form in which the language documents, and something to say?
 fn documents(language: Language, comment: &str) -> bool {
     let form = match language {
-        Language::Rust => {
-            (comment.starts_with("///") && !comment.starts_with("////"))
-                || (comment.starts_with("/**") && !comment.starts_with("/***"))
-        }
+        Language::Rust => is_rust_doc(comment),
         Language::Java | Language::JavaScript | Language::TypeScript | Language::Tsx => {
             comment.starts_with("/**")
         }
@@ -126,6 +123,16 @@ fn documents(language: Language, comment: &str) -> bool {
         Language::Python => false,
     };
     form && comment.chars().any(char::is_alphanumeric)
+}
+
+/// `///` or `/**`, and not a line of signs.
+fn is_rust_doc(comment: &str) -> bool {
+    let begins = |mark: &str, more: char| {
+        comment
+            .strip_prefix(mark)
+            .is_some_and(|rest| !rest.starts_with(more))
+    };
+    begins("///", '/') || begins("/**", '*')
 }
 
 pub(super) fn is_doc_attribute(attribute: &str) -> bool {
@@ -189,43 +196,45 @@ fn wrapped(above: &[Above<'_>]) -> Option<Comment> {
 }
 
 fn kind_and_name<'t>(language: Language, node: Node<'_>, source: &'t str) -> Option<(ItemKind, &'t str)> {
+    let name = name(language, node, source)?;
+    (!name.is_empty()).then(|| (sort(language, node.kind()), name))
+}
+
+fn sort(language: Language, kind: &str) -> ItemKind {
+    const FUNCTIONS: [&str; 3] = ["function", "method", "constructor"];
+    match kind {
+        "declaration" if language.is_c_family() => ItemKind::Function,
+        "lexical_declaration" => ItemKind::Function,
+        "mod_item" | "internal_module" => ItemKind::Module,
+        "const_item" | "static_item" | "macro_definition" => ItemKind::Value,
+        _ if FUNCTIONS.iter().any(|part| kind.contains(part)) => ItemKind::Function,
+        _ => ItemKind::Type,
+    }
+}
+
+/// Its name; empty, or none, when it is not one that has to be documented.
+fn name<'t>(language: Language, node: Node<'_>, source: &'t str) -> Option<&'t str> {
     let named = || node.child_by_field_name("name").map(|name| text(name, source));
-    let kind = node.kind();
-    let (sort, name) = match kind {
-        "function_definition" if language.is_c_family() => {
-            (ItemKind::Function, names::declared(node, source).0)
-        }
-        "declaration" if language.is_c_family() => {
-            let function = node
-                .child_by_field_name("declarator")
-                .is_some_and(|declarator| text(declarator, source).ends_with(')'));
-            (
-                ItemKind::Function,
-                if function {
-                    names::declared(node, source).0
-                } else {
-                    ""
-                },
-            )
-        }
-        "type_definition" => (ItemKind::Type, names::declared(node, source).0),
-        "struct_specifier" | "enum_specifier" | "union_specifier" | "class_specifier" => {
+    match node.kind() {
+        "function_definition" if language.is_c_family() => Some(names::declared(node, source).0),
+        "declaration" if language.is_c_family() => declared_function(node, source),
+        "type_definition" => Some(names::declared(node, source).0),
+        // Without a body it is only mentioned here.
+        "struct_specifier" | "enum_specifier" | "union_specifier" | "class_specifier" | "mod_item" => {
             node.child_by_field_name("body")?;
-            (ItemKind::Type, named()?)
+            named()
         }
-        "lexical_declaration" => (ItemKind::Function, script_function(node, source)?),
-        "mod_item" => {
-            node.child_by_field_name("body")?;
-            (ItemKind::Module, named()?)
-        }
-        "const_item" | "static_item" | "macro_definition" => (ItemKind::Value, named()?),
-        "internal_module" => (ItemKind::Module, named()?),
-        _ if kind.contains("function") || kind.contains("method") || kind.contains("constructor") => {
-            (ItemKind::Function, named()?)
-        }
-        _ => (ItemKind::Type, named()?),
-    };
-    (!name.is_empty()).then_some((sort, name))
+        "lexical_declaration" => script_function(node, source),
+        _ => named(),
+    }
+}
+
+/// The function that a declaration of C declares, if it is one of a function.
+fn declared_function<'t>(node: Node<'_>, source: &'t str) -> Option<&'t str> {
+    let declarator = node.child_by_field_name("declarator")?;
+    text(declarator, source)
+        .ends_with(')')
+        .then(|| names::declared(node, source).0)
 }
 
 /// `const f = () => …` is a function in all but form.

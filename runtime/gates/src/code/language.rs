@@ -31,6 +31,22 @@ pub enum Language {
     Java,
 }
 
+/// How the files of each language end; `.h` may be C++, too.
+const ENDINGS: [(Language, &[&str]); 9] = [
+    (Language::C, &["c", "h"]),
+    (
+        Language::Cpp,
+        &["cc", "cpp", "cxx", "c++", "hpp", "hh", "hxx", "h++", "ipp", "tpp"],
+    ),
+    (Language::Rust, &["rs"]),
+    (Language::Python, &["py", "pyi", "pyw"]),
+    (Language::JavaScript, &["js", "mjs", "cjs", "jsx"]),
+    (Language::TypeScript, &["ts", "mts", "cts"]),
+    (Language::Tsx, &["tsx"]),
+    (Language::Go, &["go"]),
+    (Language::Java, &["java"]),
+];
+
 impl Language {
     /// All of them.
     pub const ALL: [Self; 9] = [
@@ -50,35 +66,36 @@ impl Language {
     pub fn of(path: &str, text: &str) -> Option<Self> {
         let name = path.rsplit('/').next().unwrap_or(path);
         let (_, ending) = name.rsplit_once('.')?;
-        Some(match ending.to_ascii_lowercase().as_str() {
-            "c" => Self::C,
-            "h" if is_cpp(text) => Self::Cpp,
-            "h" => Self::C,
-            "cc" | "cpp" | "cxx" | "c++" | "hpp" | "hh" | "hxx" | "h++" | "ipp" | "tpp" => Self::Cpp,
-            "rs" => Self::Rust,
-            "py" | "pyi" | "pyw" => Self::Python,
-            "js" | "mjs" | "cjs" | "jsx" => Self::JavaScript,
-            "ts" | "mts" | "cts" => Self::TypeScript,
-            "tsx" => Self::Tsx,
-            "go" => Self::Go,
-            "java" => Self::Java,
-            _ => return None,
-        })
+        let ending = ending.to_ascii_lowercase();
+        if ending == "h" && is_cpp(text) {
+            return Some(Self::Cpp);
+        }
+        let known = ENDINGS
+            .iter()
+            .find(|(_, endings)| endings.contains(&ending.as_str()));
+        known.map(|(language, _)| *language)
     }
 
     /// As people write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
+        self.about().0
+    }
+
+    /// Its name, and where its grammar comes from.
+    const fn about(self) -> (&'static str, fn() -> tree_sitter::Language) {
         match self {
-            Self::C => "C",
-            Self::Cpp => "C++",
-            Self::Rust => "Rust",
-            Self::Python => "Python",
-            Self::JavaScript => "JavaScript",
-            Self::TypeScript => "TypeScript",
-            Self::Tsx => "TSX",
-            Self::Go => "Go",
-            Self::Java => "Java",
+            Self::C => ("C", || tree_sitter_c::LANGUAGE.into()),
+            Self::Cpp => ("C++", || tree_sitter_cpp::LANGUAGE.into()),
+            Self::Rust => ("Rust", || tree_sitter_rust::LANGUAGE.into()),
+            Self::Python => ("Python", || tree_sitter_python::LANGUAGE.into()),
+            Self::JavaScript => ("JavaScript", || tree_sitter_javascript::LANGUAGE.into()),
+            Self::TypeScript => ("TypeScript", || {
+                tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into()
+            }),
+            Self::Tsx => ("TSX", || tree_sitter_typescript::LANGUAGE_TSX.into()),
+            Self::Go => ("Go", || tree_sitter_go::LANGUAGE.into()),
+            Self::Java => ("Java", || tree_sitter_java::LANGUAGE.into()),
         }
     }
 
@@ -95,17 +112,8 @@ impl Language {
     }
 
     pub(super) fn grammar(self) -> tree_sitter::Language {
-        match self {
-            Self::C => tree_sitter_c::LANGUAGE.into(),
-            Self::Cpp => tree_sitter_cpp::LANGUAGE.into(),
-            Self::Rust => tree_sitter_rust::LANGUAGE.into(),
-            Self::Python => tree_sitter_python::LANGUAGE.into(),
-            Self::JavaScript => tree_sitter_javascript::LANGUAGE.into(),
-            Self::TypeScript => tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
-            Self::Tsx => tree_sitter_typescript::LANGUAGE_TSX.into(),
-            Self::Go => tree_sitter_go::LANGUAGE.into(),
-            Self::Java => tree_sitter_java::LANGUAGE.into(),
-        }
+        let (_, grammar) = self.about();
+        grammar()
     }
 
     /// What each kind of node of the grammar means. Built once for each language.

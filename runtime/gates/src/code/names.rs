@@ -103,34 +103,39 @@ pub(super) fn parameters(language: Language, node: Node<'_>, source: &str) -> u3
         return u32::from(node.child_by_field_name("parameter").is_some());
     };
     let mut cursor = list.walk();
-    let mut count: usize = 0;
-    for (at, parameter) in list.named_children(&mut cursor).enumerate() {
-        count += match parameter.kind() {
-            "comment"
-            | "line_comment"
-            | "block_comment"
-            | "attribute_item"
-            | "self_parameter"
-            | "receiver_parameter"
-            | "positional_separator"
-            | "keyword_separator" => 0,
-            "parameter_declaration" if language == Language::Go => {
-                let mut names = parameter.walk();
-                parameter
-                    .children_by_field_name("name", &mut names)
-                    .count()
-                    .max(1)
-            }
-            "parameter_declaration" if language.is_c_family() => {
-                usize::from(text(parameter, source) != "void")
-            }
-            "identifier" if at == 0 && language == Language::Python => {
-                usize::from(!matches!(text(parameter, source), "self" | "cls"))
-            }
-            _ => 1,
-        };
-    }
+    let parameters = list.named_children(&mut cursor).enumerate();
+    let count: usize = parameters
+        .filter(|(_, parameter)| !NO_PARAMETERS.contains(&parameter.kind()))
+        .map(|(at, parameter)| counts_as(language, at, parameter, source))
+        .sum();
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What stands in a list of parameters and is none.
+const NO_PARAMETERS: [&str; 8] = [
+    "comment",
+    "line_comment",
+    "block_comment",
+    "attribute_item",
+    "self_parameter",
+    "receiver_parameter",
+    "positional_separator",
+    "keyword_separator",
+];
+
+/// How many parameters one entry of the list is: Go's `a, b int` is two, C's `void` none.
+fn counts_as(language: Language, at: usize, entry: Node<'_>, source: &str) -> usize {
+    match entry.kind() {
+        "parameter_declaration" if language == Language::Go => {
+            let mut names = entry.walk();
+            entry.children_by_field_name("name", &mut names).count().max(1)
+        }
+        "parameter_declaration" if language.is_c_family() => usize::from(text(entry, source) != "void"),
+        "identifier" if at == 0 && language == Language::Python => {
+            usize::from(!matches!(text(entry, source), "self" | "cls"))
+        }
+        _ => 1,
+    }
 }
 
 /// In C the parameters are below the innermost function declarator.

@@ -3,7 +3,7 @@
 use tree_sitter::{Node, Range, Tree, TreeCursor};
 
 use super::{
-    calls,
+    calls::{self, Call},
     items::{self, Comment},
     language::Language,
     module::{Function, Module, Unmeasured},
@@ -247,35 +247,19 @@ impl<'t> Walk<'t> {
             .then(|| calls::call(self.language, node, self.text, &self.above))
             .flatten();
         let endless = role & LOOP != 0 && !is_bounded(node, self.text);
-        let wildcard = ways.wildcard;
         let Some(open) = self.open.last_mut() else {
             return false;
         };
         let function = &mut open.function;
         function.complexity += ways.count;
-        function.unmeasured.bars += u32::from(role & BARS != 0 && node.end_byte() - node.start_byte() == 2);
-        function.unmeasured.tries += u32::from(role & TRY != 0);
-        function.unmeasured.finals += u32::from(role & FINALLY != 0);
-        function.unmeasured.wheres += u32::from(role & WHERE != 0);
-        function.unmeasured.wildcards += u32::from(wildcard);
-        let here = line(node.start_position().row);
-        if endless {
-            function.endless.push(here);
-        }
-        if role & GOTO != 0 {
-            function.gotos.push(here);
-        }
-        if role & NEW != 0 {
-            function.news.push(here);
-        }
-        function.assertions += u32::from(role & ASSERT != 0);
-        if let Some(call) = call {
-            function.assertions += u32::from(is_assertion(&call.name));
-            function.calls.push(call);
-        }
-        let else_if = role & IF != 0
-            && (parent & ELSE != 0 || (parent & IF != 0 && cursor.field_name() == Some("alternative")));
-        let nests = role & NEST != 0 && !else_if;
+        let differences = &mut function.unmeasured;
+        differences.bars += u32::from(role & BARS != 0 && node.end_byte() - node.start_byte() == 2);
+        differences.tries += u32::from(role & TRY != 0);
+        differences.finals += u32::from(role & FINALLY != 0);
+        differences.wheres += u32::from(role & WHERE != 0);
+        differences.wildcards += u32::from(ways.wildcard);
+        note_rules(function, role, line(node.start_position().row), endless, call);
+        let nests = role & NEST != 0 && !is_else_if(role, parent, cursor);
         if nests {
             open.nesting += 1;
             function.nesting = function.nesting.max(open.nesting);
@@ -284,38 +268,33 @@ impl<'t> Walk<'t> {
     }
 
     fn ways(&mut self, node: Node<'t>, role: Role) -> Ways {
-        let mut count = u32::from(role & DECISION != 0);
-        let mut wildcard = false;
+        let wildcard = role & CASE != 0 && self.is_wildcard(node);
         let parent = self.above.last_mut();
         let parent_role = parent.as_ref().map_or(0, |above| above.role);
-        if role & JUNCTION != 0 && parent_role & BINARY != 0 {
-            count += 1;
-        }
-        if role & TOKEN_DECISION != 0 && parent_role & TOKENS != 0 {
-            count += 1;
-        }
-        let arm = (role & ARM != 0 && parent_role & ARMS != 0)
-            || (role & TOKEN_ARM != 0 && parent_role & TOKENS != 0);
+        let below = |part: Role, whole: Role| role & part != 0 && parent_role & whole != 0;
+        let with = |part: Role, field: &str| role & part != 0 && node.child_by_field_name(field).is_some();
+        let each = [
+            role & DECISION != 0,
+            below(JUNCTION, BINARY),
+            below(TOKEN_DECISION, TOKENS),
+            with(GUARD, "condition"),
+            with(LET, "alternative"),
+            role & CASE != 0 && !wildcard,
+        ];
+        let mut count = each.into_iter().map(u32::from).sum();
+        let arm = below(ARM, ARMS) || below(TOKEN_ARM, TOKENS);
         if arm && let Some(parent) = parent {
             count += u32::from(parent.arms > 0);
             parent.arms += 1;
         }
-        if role & GUARD != 0 && node.child_by_field_name("condition").is_some() {
-            count += 1;
-        }
-        if role & LET != 0 && node.child_by_field_name("alternative").is_some() {
-            count += 1;
-        }
-        if role & CASE != 0 {
-            let rest = self.text.get(node.end_byte()..).unwrap_or_default();
-            let rest = rest.trim_start();
-            wildcard = self.language == Language::Python
-                && rest
-                    .strip_prefix('_')
-                    .is_some_and(|rest| rest.trim_start().starts_with(':'));
-            count += u32::from(!wildcard);
-        }
         Ways { count, wildcard }
+    }
+
+    /// Is the `case` Python's `case _:`, which everything else goes through?
+    fn is_wildcard(&self, node: Node<'t>) -> bool {
+        let rest = self.text.get(node.end_byte()..).unwrap_or_default();
+        let after = rest.trim_start().strip_prefix('_');
+        self.language == Language::Python && after.is_some_and(|rest| rest.trim_start().starts_with(':'))
     }
 
     fn unread(&mut self, node: Node<'t>) {
@@ -328,6 +307,29 @@ impl<'t> Walk<'t> {
 }
 
 /// What a node adds to the ways through a function.
+/// An `else if` goes on beside its `if`, not inside it.
+fn is_else_if(role: Role, parent: Role, cursor: &TreeCursor<'_>) -> bool {
+    let alternative = || parent & IF != 0 && cursor.field_name() == Some("alternative");
+    role & IF != 0 && (parent & ELSE != 0 || alternative())
+}
+
+/// Notes what other rules than those of complexity ask of a function.
+fn note_rules(function: &mut Function, role: Role, here: u32, endless: bool, call: Option<Call>) {
+    if endless {
+        function.endless.push(here);
+    }
+    if role & GOTO != 0 {
+        function.gotos.push(here);
+    }
+    if role & NEW != 0 {
+        function.news.push(here);
+    }
+    function.assertions += u32::from(role & ASSERT != 0);
+    if let Some(call) = call {
+        function.assertions += u32::from(is_assertion(&call.name));
+        function.calls.push(call);
+    }
+}
 struct Ways {
     count: u32,
     wildcard: bool,

@@ -36,39 +36,9 @@ pub fn judge(
     reports: &BTreeMap<String, Option<Vec<u8>>>,
     root: &str,
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut covered = Covered::default();
-    for (name, bytes) in reports {
-        if change.tree.iter().any(|path| path == name) {
-            let finding = Finding::new(
-                "coverage.forged",
-                "the report stands in the repository: nobody knows what it is about",
-            );
-            findings.push(
-                finding
-                    .in_file(name)
-                    .hint("take it out; the command of the gate makes it anew"),
-            );
-            continue;
-        }
-        let Some(bytes) = bytes else {
-            let message = format!("the command did not write the report `{name}`");
-            findings.push(
-                Finding::new("coverage.unread", message)
-                    .hint("mend the command, or `reports` of [gate.coverage]"),
-            );
-            continue;
-        };
-        match read(bytes) {
-            Ok(read) => covered.add(read),
-            Err(why) => findings.push(Finding::new(
-                "coverage.unread",
-                format!("the report `{name}` cannot be read: {why}"),
-            )),
-        }
-    }
-    if !findings.is_empty() || reports.is_empty() {
-        return or_nothing_asked(findings, reports);
+    let (covered, unread) = read_all(change, reports);
+    if !unread.is_empty() || reports.is_empty() {
+        return or_nothing_asked(unread, reports);
     }
     let (lines, known) = covered.below(root, &change.tree);
     if known == 0 {
@@ -79,20 +49,58 @@ pub fn judge(
     }
     let excluded = Patterns::parse(&told.exclude).ok();
     let counts = |path: &str| !excluded.as_ref().is_some_and(|excluded| excluded.matches(path));
-    let endings: BTreeSet<&str> = lines.keys().filter_map(|path| ending(path)).collect();
-    for file in change
-        .files
-        .iter()
-        .filter(|file| file.is_there() && counts(file.path()))
-    {
-        match lines.get(file.path()) {
-            Some(lines) => findings.extend(of_file(file, lines)),
-            None => findings.extend(missing(file, &endings)),
-        }
-    }
+    let mut findings = files(change, &lines, &counts);
     findings.extend(changed_lines(change, &lines, told.changed, &counts));
     findings.extend(components(change, &lines, told, &counts));
     findings
+}
+
+/// What all reports say together, and what is wrong with reports.
+fn read_all(change: &ChangeSet, reports: &BTreeMap<String, Option<Vec<u8>>>) -> (Covered, Vec<Finding>) {
+    let (mut covered, mut wrong) = (Covered::default(), Vec::new());
+    for (name, bytes) in reports {
+        match read_one(change, name, bytes.as_deref()) {
+            Ok(read) => covered.add(read),
+            Err(finding) => wrong.push(*finding),
+        }
+    }
+    (covered, wrong)
+}
+
+fn read_one(change: &ChangeSet, name: &String, bytes: Option<&[u8]>) -> Result<Covered, Box<Finding>> {
+    if change.tree.contains(name) {
+        let message = "the report stands in the repository: nobody knows what it is about";
+        let finding = Finding::new("coverage.forged", message).in_file(name);
+        return Err(Box::new(
+            finding.hint("take it out; the command of the gate makes it anew"),
+        ));
+    }
+    let Some(bytes) = bytes else {
+        let message = format!("the command did not write the report `{name}`");
+        let finding = Finding::new("coverage.unread", message);
+        return Err(Box::new(
+            finding.hint("mend the command, or `reports` of [gate.coverage]"),
+        ));
+    };
+    read(bytes).map_err(|why| {
+        let message = format!("the report `{name}` cannot be read: {why}");
+        Box::new(Finding::new("coverage.unread", message))
+    })
+}
+
+/// Each changed file by itself.
+fn files(change: &ChangeSet, lines: &BTreeMap<String, Lines>, counts: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    let endings: BTreeSet<&str> = lines.keys().filter_map(|path| ending(path)).collect();
+    let judged = change
+        .files
+        .iter()
+        .filter(|file| file.is_there() && counts(file.path()));
+    judged
+        .flat_map(|file| match lines.get(file.path()) {
+            Some(lines) => of_file(file, lines),
+            None => missing(file, &endings).into_iter().collect(),
+        })
+        .collect()
 }
 
 fn or_nothing_asked(mut findings: Vec<Finding>, reports: &BTreeMap<String, Option<Vec<u8>>>) -> Vec<Finding> {
@@ -173,26 +181,23 @@ fn changed_lines(
     if change.everything {
         return Vec::new();
     }
-    let (mut all, mut hit) = (0_u32, 0_u32);
+    let (mut all, mut missed) = (0_u32, 0_u32);
     let mut worst: Vec<(&str, Vec<u32>)> = Vec::new();
     for file in change.files.iter().filter(|file| counts(file.path())) {
         let Some(lines) = lines.get(file.path()) else {
             continue;
         };
         let added = &file.difference().added;
-        let mut bare = Vec::new();
-        for (line, hits) in lines.iter().filter(|(line, _)| added.has(**line)) {
-            all += 1;
-            hit += u32::from(*hits > 0);
-            if *hits == 0 {
-                bare.push(*line);
-            }
-        }
+        let changed = || lines.iter().filter(|(line, _)| added.has(**line));
+        let bare = changed().filter(|(_, hits)| **hits == 0);
+        let bare: Vec<u32> = bare.map(|(line, _)| *line).collect();
+        all = all.saturating_add(count(changed().count()));
+        missed = missed.saturating_add(count(bare.len()));
         if !bare.is_empty() {
             worst.push((file.path(), bare));
         }
     }
-    let share = percent(hit, all);
+    let share = percent(all - missed, all);
     if share >= limit {
         return Vec::new();
     }
@@ -234,39 +239,40 @@ fn components(
     } else {
         &told.components
     };
-    let mut findings = Vec::new();
-    for (name, globs) in named {
-        let Ok(files) = Patterns::parse(globs) else {
-            findings.push(Finding::new(
-                "coverage.component",
-                format!("the globs of the component `{name}` cannot be read"),
-            ));
-            continue;
-        };
-        let touched = change.everything || change.files.iter().any(|file| files.matches(file.path()));
-        let inside = lines
-            .iter()
-            .filter(|(path, _)| files.matches(path) && counts(path));
-        let (mut all, mut hit) = (0_u32, 0_u32);
-        for (_, lines) in inside {
-            all = all.saturating_add(u32::try_from(lines.len()).unwrap_or(u32::MAX));
-            let hits = lines.values().filter(|hits| **hits > 0).count();
-            hit = hit.saturating_add(u32::try_from(hits).unwrap_or(u32::MAX));
-        }
-        let share = percent(hit, all);
-        if touched && all > 0 && share < told.component {
-            let message = format!(
-                "{share:.1} % of the lines of {name} are covered, at least {} % are wanted",
-                told.component
-            );
-            findings.push(
-                Finding::new("coverage.component", message)
-                    .measured(Measure::Percent(share), Measure::Percent(told.component))
-                    .hint("add tests for what they do not reach"),
-            );
-        }
+    named
+        .iter()
+        .filter_map(|(name, globs)| {
+            let Ok(files) = Patterns::parse(globs) else {
+                let message = format!("the globs of the component `{name}` cannot be read");
+                return Some(Finding::new("coverage.component", message));
+            };
+            let touched = change.everything || change.files.iter().any(|file| files.matches(file.path()));
+            let inside = |path: &str| files.matches(path) && counts(path);
+            let share = touched.then(|| share(lines, &inside)).flatten()?;
+            (share < told.component).then(|| too_little(name, share, told.component))
+        })
+        .collect()
+}
+
+/// How much of the files is covered, in percent; `None` where there is nothing to be covered.
+fn share(lines: &BTreeMap<String, Lines>, inside: &dyn Fn(&str) -> bool) -> Option<f64> {
+    let (mut all, mut hit) = (0_u32, 0_u32);
+    for (_, lines) in lines.iter().filter(|(path, _)| inside(path)) {
+        all = all.saturating_add(count(lines.len()));
+        hit = hit.saturating_add(count(lines.values().filter(|hits| **hits > 0).count()));
     }
-    findings
+    (all > 0).then(|| percent(hit, all))
+}
+
+fn too_little(name: &str, share: f64, limit: f64) -> Finding {
+    let message = format!("{share:.1} % of the lines of {name} are covered, at least {limit} % are wanted");
+    Finding::new("coverage.component", message)
+        .measured(Measure::Percent(share), Measure::Percent(limit))
+        .hint("add tests for what they do not reach")
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl Covered {

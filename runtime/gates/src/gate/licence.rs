@@ -77,11 +77,14 @@ fn dependencies(path: &str, text: &str) -> BTreeSet<String> {
         "package.json" => npm(text),
         "pyproject.toml" => pyproject(text),
         "go.mod" => go(text),
-        _ if name.starts_with("requirements") && name.ends_with(".txt") => {
-            text.lines().filter_map(python_name).collect()
-        }
+        _ if is_requirements(name) => text.lines().filter_map(python_name).collect(),
         _ => BTreeSet::new(),
     }
+}
+
+/// `requirements.txt`, `requirements-dev.txt` and so on.
+fn is_requirements(name: &str) -> bool {
+    name.starts_with("requirements") && name.ends_with(".txt")
 }
 
 fn cargo(text: &str) -> BTreeSet<String> {

@@ -56,18 +56,19 @@ fn is_protected(part: &str) -> bool {
 }
 
 fn leads_out(path: &str, target: &str) -> bool {
-    if target.starts_with('/') || target.contains('\0') {
+    if target.starts_with('/') || target.contains('\0') || target.split('/').any(is_protected) {
         return true;
     }
     let mut depth = path.matches('/').count();
     for part in target.split('/') {
         match part {
             "" | "." => {}
-            ".." => match depth.checked_sub(1) {
-                Some(up) => depth = up,
-                None => return true,
-            },
-            part if is_protected(part) => return true,
+            ".." => {
+                let Some(up) = depth.checked_sub(1) else {
+                    return true;
+                };
+                depth = up;
+            }
             _ => depth += 1,
         }
     }

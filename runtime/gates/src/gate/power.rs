@@ -48,30 +48,14 @@ const ALLOCATES: [&str; 9] = [
 #[must_use]
 pub fn judge(change: &ChangeSet, told: &PowerOfTen) -> Vec<Finding> {
     let initialisers = Patterns::parse(&told.initialisers).ok();
+    let initialises = |name: &str| {
+        initialisers
+            .as_ref()
+            .is_some_and(|names| names.matches(&name.to_lowercase()))
+    };
     let mut findings = Vec::new();
     for (file, function) in change.functions() {
-        let on = |rule| is_on(told, file, rule);
-        if on(PowerRule::Flow) {
-            findings.extend(flow(file, function));
-        }
-        if on(PowerRule::Loops) {
-            findings.extend(loops(file, function));
-        }
-        if on(PowerRule::Length) {
-            findings.extend(length(file, function, told.length));
-        }
-        if on(PowerRule::Assertions) {
-            findings.extend(assertions(file, function, told));
-        }
-        let initialises = initialisers
-            .as_ref()
-            .is_some_and(|names| names.matches(&function.name.to_lowercase()));
-        if on(PowerRule::Allocation) && !initialises {
-            findings.extend(allocation(file, function));
-        }
-        if on(PowerRule::Results) {
-            findings.extend(results::of(file, function));
-        }
+        findings.extend(of_function(told, file, function, initialises(&function.name)));
     }
     let recursion = cycles::of(change).into_iter();
     findings.extend(
@@ -79,6 +63,30 @@ pub fn judge(change: &ChangeSet, told: &PowerOfTen) -> Vec<Finding> {
             .filter(|(file, _)| is_on(told, file, PowerRule::Recursion))
             .map(|(_, found)| found),
     );
+    findings
+}
+
+fn of_function(told: &PowerOfTen, file: &File, function: &Function, initialises: bool) -> Vec<Finding> {
+    let on = |rule| is_on(told, file, rule);
+    let mut findings = Vec::new();
+    if on(PowerRule::Flow) {
+        findings.extend(flow(file, function));
+    }
+    if on(PowerRule::Loops) {
+        findings.extend(loops(file, function));
+    }
+    if on(PowerRule::Length) {
+        findings.extend(length(file, function, told.length));
+    }
+    if on(PowerRule::Assertions) {
+        findings.extend(assertions(file, function, told));
+    }
+    if on(PowerRule::Allocation) && !initialises {
+        findings.extend(allocation(file, function));
+    }
+    if on(PowerRule::Results) {
+        findings.extend(results::of(file, function));
+    }
     findings
 }
 

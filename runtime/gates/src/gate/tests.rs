@@ -63,36 +63,8 @@ pub fn of_source(change: &ChangeSet) -> Vec<Finding> {
     if change.everything {
         return Vec::new();
     }
-    let side = |after: bool| {
-        let mut all: BTreeMap<String, (bool, &str, u32)> = BTreeMap::new();
-        for file in &change.files {
-            let content = if after { &file.after } else { &file.before };
-            for test in declared::tests(file.path(), content.text().unwrap_or_default()) {
-                all.insert(test.name, (test.skipped, file.path(), test.line));
-            }
-        }
-        all
-    };
-    let (before, after) = (side(false), side(true));
-    let mut findings = Vec::new();
-    let gone: Vec<&str> = before
-        .keys()
-        .filter(|name| !after.contains_key(*name))
-        .map(String::as_str)
-        .collect();
-    if after.len() < before.len() {
-        let file = gone
-            .first()
-            .and_then(|name| before.get(*name))
-            .map_or("", |(_, file, _)| file);
-        let message = format!("{} tests are gone: {}", before.len() - after.len(), list(&gone));
-        findings.push(
-            Finding::new("tests.removed", message)
-                .in_file(file)
-                .measured(after.len(), before.len())
-                .hint("keep them, or have the plan say why they go"),
-        );
-    }
+    let (before, after) = (declared_in(change, false), declared_in(change, true));
+    let mut findings: Vec<Finding> = removed(&before, &after).into_iter().collect();
     for (name, (skipped, file, line)) in &after {
         let ran_before = before.get(name).is_some_and(|(skipped, _, _)| !skipped);
         if *skipped && ran_before {
@@ -106,6 +78,38 @@ pub fn of_source(change: &ChangeSet) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Tests by name: whether each is skipped, its file, its line.
+type DeclaredTests<'c> = BTreeMap<String, (bool, &'c str, u32)>;
+
+fn declared_in(change: &ChangeSet, after: bool) -> DeclaredTests<'_> {
+    let mut all = DeclaredTests::new();
+    for file in &change.files {
+        let content = if after { &file.after } else { &file.before };
+        for test in declared::tests(file.path(), content.text().unwrap_or_default()) {
+            all.insert(test.name, (test.skipped, file.path(), test.line));
+        }
+    }
+    all
+}
+
+fn removed(before: &DeclaredTests<'_>, after: &DeclaredTests<'_>) -> Option<Finding> {
+    let fewer = before.len().checked_sub(after.len()).filter(|fewer| *fewer > 0)?;
+    let gone: Vec<&str> = before
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .map(String::as_str)
+        .collect();
+    let file = gone
+        .first()
+        .and_then(|name| before.get(*name))
+        .map_or("", |(_, file, _)| file);
+    let message = format!("{fewer} tests are gone: {}", list(&gone));
+    let finding = Finding::new("tests.removed", message)
+        .in_file(file)
+        .measured(after.len(), before.len());
+    Some(finding.hint("keep them, or have the plan say why they go"))
 }
 
 /// Tests that the change touches and the report does not know.

@@ -64,23 +64,28 @@ pub fn read(bytes: &[u8]) -> Result<Covered, NotRead> {
         return Err(NotRead::TooLarge);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| NotRead::Broken(error.to_string()))?;
-    let start = text.trim_start_matches('\u{feff}').trim_start();
-    let covered = if start.starts_with('<') {
-        xml::read(start)?
-    } else if start.starts_with('{') {
-        json::read(start)?
-    } else if start.starts_with("mode:") {
-        go(start)?
-    } else if start.starts_with("TN:") || start.starts_with("SF:") || start.starts_with("VER:") {
-        lcov(start)?
-    } else {
-        return Err(NotRead::Unknown);
-    };
+    let covered = by_form(text.trim_start_matches('\u{feff}').trim_start())?;
     let lines: usize = covered.files.values().map(BTreeMap::len).sum();
     if lines > MOST_LINES {
         Err(NotRead::TooLarge)
     } else {
         Ok(covered)
+    }
+}
+
+/// The form is told from how the text begins.
+fn by_form(text: &str) -> Result<Covered, NotRead> {
+    let begins = |marks: &[&str]| marks.iter().any(|mark| text.starts_with(mark));
+    if begins(&["<"]) {
+        xml::read(text)
+    } else if begins(&["{"]) {
+        json::read(text)
+    } else if begins(&["mode:"]) {
+        go(text)
+    } else if begins(&["TN:", "SF:", "VER:"]) {
+        lcov(text)
+    } else {
+        Err(NotRead::Unknown)
     }
 }
 

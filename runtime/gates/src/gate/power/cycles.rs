@@ -135,42 +135,71 @@ struct Step {
 
 /// Tarjan's strongly connected components, without recursion.
 fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    const UNSEEN: usize = usize::MAX;
-    let mut order = vec![UNSEEN; edges.len()];
-    let mut low = vec![0; edges.len()];
-    let mut waiting = vec![false; edges.len()];
-    let (mut line, mut found, mut count) = (Vec::new(), Vec::new(), 0);
+    let mut search = Search {
+        edges,
+        order: vec![UNSEEN; edges.len()],
+        low: vec![0; edges.len()],
+        waiting: vec![false; edges.len()],
+        line: Vec::new(),
+        found: Vec::new(),
+        count: 0,
+    };
     for start in 0..edges.len() {
-        if order[start] != UNSEEN {
-            continue;
+        if search.order[start] == UNSEEN {
+            search.from(start);
         }
+    }
+    search.found
+}
+
+const UNSEEN: usize = usize::MAX;
+
+struct Search<'e> {
+    edges: &'e [Vec<usize>],
+    /// When each was seen first.
+    order: Vec<usize>,
+    /// The first that each leads back to.
+    low: Vec<usize>,
+    waiting: Vec<bool>,
+    /// Those that wait for their component to be whole.
+    line: Vec<usize>,
+    found: Vec<Vec<usize>>,
+    count: usize,
+}
+
+impl Search<'_> {
+    fn from(&mut self, start: usize) {
         let mut steps = vec![Step { at: start, next: 0 }];
         while let Some(step) = steps.last_mut() {
             let at = step.at;
-            if order[at] == UNSEEN {
-                (order[at], low[at], waiting[at]) = (count, count, true);
-                count += 1;
-                line.push(at);
-            }
-            if let Some(to) = edges[at].get(step.next).copied() {
+            self.enter(at);
+            if let Some(to) = self.edges[at].get(step.next).copied() {
                 step.next += 1;
-                if order[to] == UNSEEN {
+                if self.order[to] == UNSEEN {
                     steps.push(Step { at: to, next: 0 });
-                } else if waiting[to] {
-                    low[at] = low[at].min(order[to]);
+                } else if self.waiting[to] {
+                    self.low[at] = self.low[at].min(self.order[to]);
                 }
                 continue;
             }
-            if low[at] == order[at] {
-                found.push(taken(&mut line, &mut waiting, at));
+            if self.low[at] == self.order[at] {
+                let whole = taken(&mut self.line, &mut self.waiting, at);
+                self.found.push(whole);
             }
             steps.pop();
             if let Some(above) = steps.last() {
-                low[above.at] = low[above.at].min(low[at]);
+                self.low[above.at] = self.low[above.at].min(self.low[at]);
             }
         }
     }
-    found
+
+    fn enter(&mut self, at: usize) {
+        if self.order[at] == UNSEEN {
+            (self.order[at], self.low[at], self.waiting[at]) = (self.count, self.count, true);
+            self.count += 1;
+            self.line.push(at);
+        }
+    }
 }
 
 fn taken(line: &mut Vec<usize>, waiting: &mut [bool], at: usize) -> Vec<usize> {

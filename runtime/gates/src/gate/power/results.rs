@@ -31,15 +31,9 @@ pub(super) fn of(file: &File, function: &Function) -> Vec<Finding> {
         return Vec::new();
     };
     let own = file.after.text().unwrap_or_default();
-    let lost = |call: &&Call| match language {
-        Language::C | Language::Cpp => call.alone && C.contains(&call.name.as_str()),
-        Language::Rust => call.discarded || (call.alone && call.name == "ok"),
-        Language::Go => call.discarded || (call.alone && go_returns_error(own, &call.name)),
-        Language::Java => call.alone && JAVA.contains(&call.name.as_str()),
-        Language::JavaScript | Language::TypeScript | Language::Tsx => {
-            call.alone && !call.awaited && is_async(own, &call.name)
-        }
-        Language::Python => call.alone && !call.awaited && has(own, &["async def ", &call.name, "("]),
+    let lost = |call: &&Call| {
+        let told = call.discarded && matches!(language, Language::Rust | Language::Go);
+        told || (call.alone && gives_something(language, call, own))
     };
     function
         .calls
@@ -51,6 +45,19 @@ pub(super) fn of(file: &File, function: &Function) -> Vec<Finding> {
                 .hint("look at it, or hand it to the caller")
         })
         .collect()
+}
+
+/// Does a call that stands alone give something that is lost then?
+fn gives_something(language: Language, call: &Call, own: &str) -> bool {
+    let name = call.name.as_str();
+    match language {
+        Language::C | Language::Cpp => C.contains(&name),
+        Language::Rust => name == "ok",
+        Language::Go => go_returns_error(own, name),
+        Language::Java => JAVA.contains(&name),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => !call.awaited && is_async(own, name),
+        Language::Python => !call.awaited && has(own, &["async def ", name, "("]),
+    }
 }
 
 /// Is there a function of this name in the file whose last result is an error?

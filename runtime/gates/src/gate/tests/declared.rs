@@ -77,12 +77,8 @@ pub(super) fn tests(path: &str, text: &str) -> Vec<Declared> {
     let mut found: Vec<Declared> = Vec::new();
     let (mut marked, mut skipped) = (form.mark.is_none(), false);
     for (at, line) in (1_u32..).zip(text.lines()) {
-        if form.mark.is_some() && is(&form.mark, line) {
-            marked = true;
-        }
-        if is(&form.skip, line) {
-            skipped = true;
-        }
+        marked |= is(&form.mark, line);
+        skipped |= is(&form.skip, line);
         if is(&form.skip_inside, line)
             && let Some(last) = found.last_mut()
         {

@@ -75,16 +75,7 @@ fn llvm(data: &[Value]) -> Covered {
             if !here.counts {
                 continue;
             }
-            let first = if here.begins {
-                here.line
-            } else {
-                here.line.saturating_add(1)
-            };
-            let last = if next.line > here.line {
-                next.line.saturating_sub(u32::from(next.begins))
-            } else {
-                here.line
-            };
+            let (first, last) = lines_of(here, next);
             for line in bounded(first, last) {
                 let lines = covered.files.entry(path.to_owned()).or_default();
                 let most = lines.entry(line).or_default();
@@ -93,4 +84,15 @@ fn llvm(data: &[Value]) -> Covered {
         }
     }
     covered
+}
+
+/// First and last line of a segment that goes on until the next.
+fn lines_of(here: &Segment, next: &Segment) -> (u32, u32) {
+    let first = here.line.saturating_add(u32::from(!here.begins));
+    let last = if next.line > here.line {
+        next.line.saturating_sub(u32::from(next.begins))
+    } else {
+        here.line
+    };
+    (first, last)
 }

@@ -49,9 +49,15 @@ pub(super) fn read(text: &str) -> Result<Covered, NotRead> {
             _ => {}
         }
     }
-    match (at.known, depth) {
+    whole(at.known, depth)?;
+    Ok(covered)
+}
+
+/// Was it a report that is known, and is its end there?
+fn whole(known: bool, depth: usize) -> Result<(), NotRead> {
+    match (known, depth) {
         (false, _) => Err(NotRead::Unknown),
-        (true, 0) => Ok(covered),
+        (true, 0) => Ok(()),
         (true, _) => Err(NotRead::Broken("it ends in the middle".to_owned())),
     }
 }
@@ -63,24 +69,28 @@ fn begin(element: &BytesStart<'_>, at: &mut At, covered: &mut Covered) {
         b"package" => at.package = value(element, b"name").unwrap_or_default(),
         // Cobertura: a class says which file it is in.
         b"class" => {
-            if let Some(file) = value(element, b"filename") {
-                let file = below(&at.sources, file);
-                covered.files.entry(file.clone()).or_default();
-                at.file = Some(file);
-            }
+            let file = value(element, b"filename").map(|file| below(&at.sources, file));
+            enter(file, at, covered);
         }
         // JaCoCo: files are in folders of the name of their package.
         b"sourcefile" => {
-            if let Some(name) = value(element, b"name") {
-                let file = format!("{}/{name}", at.package)
-                    .trim_start_matches('/')
-                    .to_owned();
-                covered.files.entry(file.clone()).or_default();
-                at.file = Some(file);
-            }
+            let file = value(element, b"name").map(|name| format!("{}/{name}", at.package));
+            enter(
+                file.map(|file| file.trim_start_matches('/').to_owned()),
+                at,
+                covered,
+            );
         }
         b"line" => line(element, at, covered),
         _ => {}
+    }
+}
+
+/// What comes now is about this file. What does not say which one goes on with the last.
+fn enter(file: Option<String>, at: &mut At, covered: &mut Covered) {
+    if let Some(file) = file {
+        covered.files.entry(file.clone()).or_default();
+        at.file = Some(file);
     }
 }
 

@@ -17,30 +17,32 @@ pub(super) fn read(text: &str) -> Option<Report> {
         match reader.read_event().ok()? {
             Event::Start(element) => {
                 depth += 1;
-                match element.local_name().as_ref() {
-                    b"testsuites" | b"testsuite" => known = true,
-                    b"testcase" => open = Some((name(&element), Case::Passed)),
-                    other => inside(other, &mut open),
-                }
+                known |= begin(&element, &mut open);
             }
-            Event::Empty(element) => match element.local_name().as_ref() {
-                b"testsuites" | b"testsuite" => known = true,
-                b"testcase" => report.add(name(&element), Case::Passed),
-                other => inside(other, &mut open),
-            },
+            Event::Empty(element) if element.local_name().as_ref() == b"testcase" => {
+                report.add(name(&element), Case::Passed);
+            }
+            Event::Empty(element) => known |= begin(&element, &mut open),
             Event::End(element) => {
                 depth = depth.saturating_sub(1);
-                if element.local_name().as_ref() == b"testcase"
-                    && let Some((name, case)) = open.take()
-                {
-                    report.add(name, case);
-                }
+                let ended = open.take_if(|_| element.local_name().as_ref() == b"testcase");
+                ended.into_iter().for_each(|(name, case)| report.add(name, case));
             }
             Event::Eof => break,
             _ => {}
         }
     }
     (known && depth == 0).then(|| report.counted())
+}
+
+/// Takes the beginning of an element in. Answers whether only JUnit has such.
+fn begin(element: &BytesStart<'_>, open: &mut Option<(String, Case)>) -> bool {
+    match element.local_name().as_ref() {
+        b"testsuites" | b"testsuite" => return true,
+        b"testcase" => *open = Some((name(element), Case::Passed)),
+        other => inside(other, open),
+    }
+    false
 }
 
 fn inside(element: &[u8], open: &mut Option<(String, Case)>) {

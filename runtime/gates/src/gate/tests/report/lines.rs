@@ -105,19 +105,22 @@ fn pytest(text: &str) -> Option<Report> {
         let (Some(first), Some(second)) = (words.next(), words.next()) else {
             continue;
         };
-        let case = |word: &str| match word {
-            "PASSED" | "XPASS" => Some(Case::Passed),
-            "FAILED" | "ERROR" => Some(Case::Failed),
-            "SKIPPED" | "XFAIL" => Some(Case::Skipped),
-            _ => None,
-        };
         if first.contains("::")
-            && let Some(case) = case(second)
+            && let Some(case) = pytest_case(second)
         {
             report.add(first, case);
         }
     }
     known.then_some(report)
+}
+
+fn pytest_case(word: &str) -> Option<Case> {
+    match word {
+        "PASSED" | "XPASS" => Some(Case::Passed),
+        "FAILED" | "ERROR" => Some(Case::Failed),
+        "SKIPPED" | "XFAIL" => Some(Case::Skipped),
+        _ => None,
+    }
 }
 
 fn go(text: &str) -> Option<Report> {
@@ -128,19 +131,10 @@ fn go(text: &str) -> Option<Report> {
             packages |= go_json(line, &mut report);
             continue;
         }
-        let words = line.trim_start();
-        let case = if let Some(rest) = words.strip_prefix("--- PASS: ") {
-            Some((rest, Case::Passed))
-        } else if let Some(rest) = words.strip_prefix("--- FAIL: ") {
-            Some((rest, Case::Failed))
-        } else {
-            words.strip_prefix("--- SKIP: ").map(|rest| (rest, Case::Skipped))
-        };
-        if let Some((rest, case)) = case {
+        if let Some((rest, case)) = go_case(line.trim_start()) {
             report.add(rest.split(" (").next().unwrap_or(rest), case);
         }
-        packages |= (line.starts_with("ok  \t") || line.starts_with("FAIL\t") || line.starts_with("?   \t"))
-            && line.matches('\t').count() >= 2;
+        packages |= is_go_package(line);
     }
     if !packages && report.cases.is_empty() {
         return None;
@@ -154,6 +148,26 @@ fn go(text: &str) -> Option<Report> {
             u64::try_from(text.lines().filter(|line| line.starts_with("FAIL\t")).count()).unwrap_or(u64::MAX);
     }
     Some(report)
+}
+
+/// `--- PASS: TestName (0.00s)`: the name and what follows, and how it ended.
+fn go_case(line: &str) -> Option<(&str, Case)> {
+    let (end, rest) = line.strip_prefix("--- ")?.split_once(": ")?;
+    let case = match end {
+        "PASS" => Case::Passed,
+        "FAIL" => Case::Failed,
+        "SKIP" => Case::Skipped,
+        _ => return None,
+    };
+    Some((rest, case))
+}
+
+/// A line that sums a package up.
+fn is_go_package(line: &str) -> bool {
+    let begins = ["ok  \t", "FAIL\t", "?   \t"]
+        .iter()
+        .any(|mark| line.starts_with(mark));
+    begins && line.matches('\t').count() >= 2
 }
 
 /// One line of `go test -json`; whether it is one.
@@ -188,25 +202,9 @@ fn tap(text: &str) -> Option<Report> {
                 .and_then(|count| count.parse::<usize>().ok())
                 .or(planned);
         }
-        let (rest, case) = match (line.strip_prefix("ok "), line.strip_prefix("not ok ")) {
-            (Some(rest), _) => (rest, Case::Passed),
-            (None, Some(rest)) => (rest, Case::Failed),
-            (None, None) => continue,
-        };
-        let lower = rest.to_ascii_lowercase();
-        let case = if lower.contains("# skip") || (lower.contains("# todo") && case == Case::Failed) {
-            Case::Skipped
-        } else {
-            case
-        };
-        let name = rest.split(" # ").next().unwrap_or(rest);
-        let name = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ' || c == '-');
-        let name = if name.is_empty() {
-            format!("line {}", at + 1)
-        } else {
-            name.to_owned()
-        };
-        report.add(name, case);
+        if let Some((rest, case)) = tap_case(line) {
+            report.add(tap_name(rest, at), case);
+        }
     }
     // The plan makes it TAP; tests that were planned and are not there have failed.
     let planned = planned?;
@@ -214,4 +212,31 @@ fn tap(text: &str) -> Option<Report> {
     let told = report.cases.len();
     report.failed += u64::try_from(planned.saturating_sub(told)).unwrap_or(u64::MAX);
     Some(report)
+}
+
+/// What follows `ok` or `not ok`, and how the test ended; what is still to be done may fail.
+fn tap_case(line: &str) -> Option<(&str, Case)> {
+    let (rest, passed) = match line.strip_prefix("ok ") {
+        Some(rest) => (rest, true),
+        None => (line.strip_prefix("not ok ")?, false),
+    };
+    let lower = rest.to_ascii_lowercase();
+    let case = match passed {
+        _ if lower.contains("# skip") => Case::Skipped,
+        true => Case::Passed,
+        false if lower.contains("# todo") => Case::Skipped,
+        false => Case::Failed,
+    };
+    Some((rest, case))
+}
+
+/// The name without its number; a test without a name is called after its line.
+fn tap_name(rest: &str, at: usize) -> String {
+    let name = rest.split(" # ").next().unwrap_or(rest);
+    let name = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ' || c == '-');
+    if name.is_empty() {
+        format!("line {}", at + 1)
+    } else {
+        name.to_owned()
+    }
 }
