@@ -19,6 +19,7 @@ use crate::{
     functions::{self, Pattern},
     program::{Cost, Inner, Program},
     scope::Scope,
+    signs::outside_text,
 };
 
 mod calls;
@@ -114,20 +115,8 @@ fn brackets(source: &str) -> Result<usize, QueryError> {
     let mut depth = 0_usize;
     let mut deepest = 0_usize;
     let mut run = 0_usize;
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in source.char_indices() {
-        if let Some(open) = quote {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                c if c == open => quote = None,
-                _ => {}
-            }
-            continue;
-        }
+    for (at, c) in outside_text(source) {
         match c {
-            '"' | '\'' => quote = Some(c),
             '(' | '[' | '{' => depth = depth.saturating_add(1),
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             '!' | '-' | '.' | '?' => run = run.saturating_add(1),
@@ -217,25 +206,29 @@ impl Checker<'_> {
             Expr::List(list) => {
                 let constant = list.elements.iter().all(growth::is_constant);
                 self.literal_may_stand_here(id, constant)?;
-                let mut cost = Cost::steps(1);
-                for element in &mut list.elements {
-                    cost = cost.plus(self.element(element, inner)?);
-                }
-                Ok(cost)
+                self.elements(list.elements.iter_mut(), inner)
             }
             Expr::Map(map) => {
                 let constant = growth::entries(map).all(growth::is_constant);
                 self.literal_may_stand_here(id, constant)?;
-                let mut cost = Cost::steps(1);
-                for part in growth::entries_mut(map) {
-                    cost = cost.plus(self.element(part, inner)?);
-                }
-                Ok(cost)
+                self.elements(growth::entries_mut(map), inner)
             }
             Expr::Struct(_) | Expr::Unspecified => {
                 Err(self.refuse(id, QueryCode::Syntax, "there are no types to make a value of"))
             }
         }
+    }
+
+    fn elements<'e>(
+        &mut self,
+        parts: impl Iterator<Item = &'e mut IdedExpr>,
+        depth: usize,
+    ) -> Result<Cost, QueryError> {
+        let mut cost = Cost::steps(1);
+        for part in parts {
+            cost = cost.plus(self.element(part, depth)?);
+        }
+        Ok(cost)
     }
 
     fn count(&mut self, part: &IdedExpr, depth: usize) -> Result<(), QueryError> {

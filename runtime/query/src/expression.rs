@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use cel::{IdedExpr, common::ast::Expr};
+use cel::{
+    IdedExpr,
+    common::ast::{Expr, LiteralValue},
+};
 use worknode_core::time::Timestamp;
 
 use crate::{
@@ -157,12 +160,8 @@ impl PartialEq for Expression {
 
 /// In words what the expression gives, when that is certainly not true or false.
 fn not_a_truth(part: &IdedExpr, scope: &Scope) -> Option<&'static str> {
-    use cel::common::ast::LiteralValue as L;
     match &part.expr {
-        Expr::Literal(L::Boolean(_)) => None,
-        Expr::Literal(L::String(_)) => Some("text"),
-        Expr::Literal(L::Null) => Some("nothing"),
-        Expr::Literal(_) => Some("a number"),
+        Expr::Literal(literal) => not_a_true_literal(literal),
         Expr::List(_) => Some("a list"),
         Expr::Map(_) => Some("a map"),
         Expr::Ident(name) => match &scope.get(name)?.shape {
@@ -174,5 +173,14 @@ fn not_a_truth(part: &IdedExpr, scope: &Scope) -> Option<&'static str> {
             other => Some(other.words()),
         },
         _ => None,
+    }
+}
+
+const fn not_a_true_literal(literal: &LiteralValue) -> Option<&'static str> {
+    match literal {
+        LiteralValue::Boolean(_) => None,
+        LiteralValue::String(_) => Some("text"),
+        LiteralValue::Null => Some("nothing"),
+        _ => Some("a number"),
     }
 }

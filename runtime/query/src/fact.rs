@@ -16,14 +16,16 @@ use serde_json::Value as Json;
 use worknode_core::{bounds, time::Timestamp};
 
 /// One value: text, number, instant, list, and so on.
+#[derive(Clone)]
 pub struct Fact {
     value: Value,
     size: Size,
 }
 
 /// The kinds of values that there are.
+#[derive(Clone)]
 enum Value {
-    Null(CelNull),
+    Null,
     Truth(CelBool),
     Whole(CelInt),
     Real(CelDouble),
@@ -90,7 +92,7 @@ impl Fact {
     /// Nothing.
     #[must_use]
     pub const fn null() -> Self {
-        Self::flat(Value::Null(CelNull))
+        Self::flat(Value::Null)
     }
 
     /// Many of them, in this order.
@@ -164,7 +166,7 @@ impl Fact {
 
     pub(crate) fn as_val(&self) -> &dyn Val {
         match &self.value {
-            Value::Null(value) => value,
+            Value::Null => &CelNull,
             Value::Truth(value) => value,
             Value::Whole(value) => value,
             Value::Real(value) => value,
@@ -178,7 +180,7 @@ impl Fact {
 
     fn into_val(self) -> Box<dyn Val> {
         match self.value {
-            Value::Null(value) => Box::new(value),
+            Value::Null => Box::new(CelNull),
             Value::Truth(value) => Box::new(value),
             Value::Whole(value) => Box::new(value),
             Value::Real(value) => Box::new(value),
@@ -193,7 +195,7 @@ impl Fact {
     /// Nothing at all?
     #[must_use]
     pub const fn is_null(&self) -> bool {
-        matches!(self.value, Value::Null(_))
+        matches!(self.value, Value::Null)
     }
 
     /// The text, when it is one.
@@ -270,22 +272,7 @@ impl Fact {
 
 /// A value of the interpreter's as JSON.
 fn val_to_json(value: &dyn Val) -> Json {
-    if let Some(text) = value.downcast_ref::<CelString<'_>>() {
-        Json::from(text.inner())
-    } else if let Some(whole) = value.downcast_ref::<CelInt>() {
-        Json::from(*whole.inner())
-    } else if let Some(whole) = value.downcast_ref::<CelUInt>() {
-        Json::from(*whole.inner())
-    } else if let Some(real) = value.downcast_ref::<CelDouble>() {
-        Json::from(*real.inner())
-    } else if let Some(truth) = value.downcast_ref::<CelBool>() {
-        Json::from(*truth.inner())
-    } else if let Some(time) = value.downcast_ref::<CelTimestamp>() {
-        let utc = time.inner().with_timezone(&chrono::Utc);
-        Json::from(utc.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
-    } else if let Some(span) = value.downcast_ref::<CelDuration>() {
-        Json::from(span.inner().as_seconds_f64())
-    } else if let Some(list) = value.downcast_ref::<CelList<'_>>() {
+    if let Some(list) = value.downcast_ref::<CelList<'_>>() {
         Json::Array(list.iter().map(|item| val_to_json(&**item)).collect())
     } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {
         let entries = map
@@ -293,7 +280,28 @@ fn val_to_json(value: &dyn Val) -> Json {
             .map(|(key, value)| (key_text(key), val_to_json(&**value)));
         Json::Object(entries.collect())
     } else {
-        Json::Null
+        single_to_json(value).unwrap_or(Json::Null)
+    }
+}
+
+fn single_to_json(value: &dyn Val) -> Option<Json> {
+    if let Some(text) = value.downcast_ref::<CelString<'_>>() {
+        Some(Json::from(text.inner()))
+    } else if let Some(whole) = value.downcast_ref::<CelInt>() {
+        Some(Json::from(*whole.inner()))
+    } else if let Some(whole) = value.downcast_ref::<CelUInt>() {
+        Some(Json::from(*whole.inner()))
+    } else if let Some(real) = value.downcast_ref::<CelDouble>() {
+        Some(Json::from(*real.inner()))
+    } else if let Some(truth) = value.downcast_ref::<CelBool>() {
+        Some(Json::from(*truth.inner()))
+    } else if let Some(time) = value.downcast_ref::<CelTimestamp>() {
+        let utc = time.inner().with_timezone(&chrono::Utc);
+        let text = utc.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        Some(Json::from(text))
+    } else {
+        let span = value.downcast_ref::<CelDuration>()?;
+        Some(Json::from(span.inner().as_seconds_f64()))
     }
 }
 
@@ -307,21 +315,7 @@ fn key_text(key: &CelMapKey<'_>) -> String {
 
 /// A value that an evaluation gave, on its own.
 pub(crate) fn fact_of_val(value: &dyn Val) -> Fact {
-    if let Some(text) = value.downcast_ref::<CelString<'_>>() {
-        Fact::from(text.inner())
-    } else if let Some(whole) = value.downcast_ref::<CelInt>() {
-        Fact::from(*whole.inner())
-    } else if let Some(whole) = value.downcast_ref::<CelUInt>() {
-        Fact::from(*whole.inner())
-    } else if let Some(real) = value.downcast_ref::<CelDouble>() {
-        Fact::from(*real.inner())
-    } else if let Some(truth) = value.downcast_ref::<CelBool>() {
-        Fact::from(*truth.inner())
-    } else if let Some(time) = value.downcast_ref::<CelTimestamp>() {
-        Fact::flat(Value::Time(time.clone()))
-    } else if let Some(span) = value.downcast_ref::<CelDuration>() {
-        Fact::flat(Value::Span(*span))
-    } else if let Some(list) = value.downcast_ref::<CelList<'_>>() {
+    if let Some(list) = value.downcast_ref::<CelList<'_>>() {
         Fact::list(list.iter().map(|item| fact_of_val(&**item)))
     } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {
         Fact::map(
@@ -329,30 +323,28 @@ pub(crate) fn fact_of_val(value: &dyn Val) -> Fact {
                 .map(|(key, value)| (key_text(key), fact_of_val(&**value))),
         )
     } else {
-        Fact::null()
+        fact_of_single(value).unwrap_or_else(Fact::null)
     }
 }
 
-impl Clone for Fact {
-    fn clone(&self) -> Self {
-        let value = match &self.value {
-            Value::Null(_) => Value::Null(CelNull),
-            Value::Truth(value) => Value::Truth(*value),
-            Value::Whole(value) => Value::Whole(*value),
-            Value::Real(value) => Value::Real(*value),
-            Value::Text(value) => Value::Text(value.clone()),
-            Value::Time(value) => Value::Time(value.clone()),
-            Value::Span(value) => Value::Span(*value),
-            Value::List(value) => Value::List(value.clone()),
-            Value::Map(value) => Value::Map(value.clone()),
-        };
-        Self {
-            value,
-            size: self.size,
-        }
+fn fact_of_single(value: &dyn Val) -> Option<Fact> {
+    if let Some(text) = value.downcast_ref::<CelString<'_>>() {
+        Some(Fact::from(text.inner()))
+    } else if let Some(whole) = value.downcast_ref::<CelInt>() {
+        Some(Fact::from(*whole.inner()))
+    } else if let Some(whole) = value.downcast_ref::<CelUInt>() {
+        Some(Fact::from(*whole.inner()))
+    } else if let Some(real) = value.downcast_ref::<CelDouble>() {
+        Some(Fact::from(*real.inner()))
+    } else if let Some(truth) = value.downcast_ref::<CelBool>() {
+        Some(Fact::from(*truth.inner()))
+    } else if let Some(time) = value.downcast_ref::<CelTimestamp>() {
+        Some(Fact::flat(Value::Time(time.clone())))
+    } else {
+        let span = value.downcast_ref::<CelDuration>()?;
+        Some(Fact::flat(Value::Span(*span)))
     }
 }
-
 impl PartialEq for Fact {
     fn eq(&self, other: &Self) -> bool {
         self.as_val().equals(other.as_val())

@@ -47,6 +47,7 @@ mod node;
 mod program;
 mod scope;
 mod selection;
+mod signs;
 #[cfg(test)]
 mod tests;
 

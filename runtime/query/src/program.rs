@@ -239,19 +239,12 @@ const NULL_TYPE: &str = "null_type";
 
 fn eval_error(error: &ExecutionError) -> EvalError {
     use ExecutionError as E;
+    if let Some(asked) = asked_of_null(error) {
+        return absent(&asked);
+    }
     match error {
-        E::NoSuchKey(key) => absent(&format!("`{}`", shortened(key))),
-        E::UndeclaredReference(name) => absent(&format!("`{}`", shortened(name))),
+        E::NoSuchKey(name) | E::UndeclaredReference(name) => absent(&format!("`{}`", shortened(name))),
         E::IndexOutOfBounds(_) => absent("an element at that place of the list"),
-        E::NoSuchOverload(overload) if overload.argument_types().iter().any(|t| t == NULL_TYPE) => {
-            absent(&format!("`{}` was asked of `null`", overload.function()))
-        }
-        E::UnexpectedType { got, .. } if got == NULL_TYPE => absent("a list or record that is `null`"),
-        E::UnsupportedBinaryOperator(operator, left, right)
-            if matches!(left, Value::Null) || matches!(right, Value::Null) =>
-        {
-            absent(&format!("`{operator}` was asked of `null`"))
-        }
         E::UnsupportedBinaryOperator(operator, left, right) => EvalError::Mistake {
             message: format!(
                 "`{operator}` does not work on {} and {}",
@@ -262,6 +255,24 @@ fn eval_error(error: &ExecutionError) -> EvalError {
         other => EvalError::Mistake {
             message: shortened(&other.to_string()).to_owned(),
         },
+    }
+}
+
+/// What was asked of nothing, when the error is that: the fact is absent, the expression is right.
+fn asked_of_null(error: &ExecutionError) -> Option<String> {
+    use ExecutionError as E;
+    let is_null = |value: &Value| matches!(value, Value::Null);
+    match error {
+        E::NoSuchOverload(overload) if overload.argument_types().iter().any(|t| t == NULL_TYPE) => {
+            Some(format!("`{}` was asked of `null`", overload.function()))
+        }
+        E::UnexpectedType { got, .. } if got == NULL_TYPE => {
+            Some("a list or record that is `null`".to_owned())
+        }
+        E::UnsupportedBinaryOperator(operator, left, right) if is_null(left) || is_null(right) => {
+            Some(format!("`{operator}` was asked of `null`"))
+        }
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     expression::Expression,
     near::nearest,
     scope::Scope,
+    signs::outside_text,
 };
 
 pub(super) fn aggregate(source: &str, scope: &Scope) -> Result<Aggregate, QueryError> {
@@ -49,19 +50,12 @@ fn argument(text: &str) -> Result<(Option<&str>, &str), &'static str> {
 /// Where the bracket closes that was opened before `text`.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0_usize;
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(_), _) if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(mark), c) if c == mark => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '(') => open = open.saturating_add(1),
-            (None, ')') if open == 0 => return Some(at),
-            (None, ')') => open = open.saturating_sub(1),
-            (None, _) => {}
+    for (at, c) in outside_text(text) {
+        match c {
+            '(' => open = open.saturating_add(1),
+            ')' if open == 0 => return Some(at),
+            ')' => open = open.saturating_sub(1),
+            _ => {}
         }
     }
     None

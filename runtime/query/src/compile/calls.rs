@@ -85,17 +85,7 @@ impl Checker<'_> {
         let of_elements = operands()
             .filter(|part| !self.is_small(part))
             .all(|part| self.is_element(part));
-        let plain = if of_elements {
-            Cost {
-                element_scans: function.scans,
-                ..Cost::steps(1)
-            }
-        } else {
-            Cost {
-                scans: function.scans,
-                ..Cost::steps(1)
-            }
-        };
+        let plain = scanning(function, of_elements);
         Ok(match function.name {
             // Against a constant the reading ends with the constant at the latest.
             "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "startsWith" | "endsWith"
@@ -203,5 +193,20 @@ impl Checker<'_> {
         Err(self
             .refuse(argument.id, QueryCode::BadConstant, message)
             .hint(hint))
+    }
+}
+
+/// What a function costs that reads all of what it is given.
+fn scanning(function: &Function, of_elements: bool) -> Cost {
+    if of_elements {
+        Cost {
+            element_scans: function.scans,
+            ..Cost::steps(1)
+        }
+    } else {
+        Cost {
+            scans: function.scans,
+            ..Cost::steps(1)
+        }
     }
 }

@@ -95,14 +95,22 @@ fn element_cost(range: &IdedExpr, source: usize) -> Cost {
                     .min(flat_cost(range)),
             )
         }
-        Expr::Comprehension(inner) => match growth::appends(inner) {
-            Some(growth::Appends { taken, .. }) if matches!(&taken.expr, Expr::Ident(name) if *name == inner.iter_var) => {
-                element_cost(&inner.iter_range, source)
-            }
-            Some(growth::Appends { taken, .. }) if gives_a_scalar(taken) => Cost::steps(1),
-            _ => copies(1),
-        },
+        Expr::Comprehension(inner) => kept_cost(inner, source),
         _ => copies(1),
+    }
+}
+
+/// The same of what a loop that filters or maps gives.
+fn kept_cost(inner: &ComprehensionExpr, source: usize) -> Cost {
+    match growth::appends(inner) {
+        Some(growth::Appends { taken, .. }) if matches!(&taken.expr, Expr::Ident(name) if *name == inner.iter_var) => {
+            element_cost(&inner.iter_range, source)
+        }
+        Some(growth::Appends { taken, .. }) if gives_a_scalar(taken) => Cost::steps(1),
+        _ => Cost {
+            copies: 1,
+            ..Cost::default()
+        },
     }
 }
 

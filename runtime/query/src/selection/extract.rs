@@ -63,13 +63,12 @@ impl Comparison {
     /// The whole numbers for which it is so, when the number compared with lies between `floor`
     /// and `ceil`, the two next to it: they are the same when it is whole itself.
     fn range(self, field: Field, floor: i64, ceil: i64) -> Term {
+        const NONE: (Option<i64>, Option<i64>) = (Some(i64::MAX), Some(i64::MIN));
         let (from, to) = match self {
             Self::Equal => (Some(ceil), Some(floor)),
-            Self::Less if ceil == i64::MIN => (Some(i64::MAX), Some(i64::MIN)),
-            Self::Less => (None, Some(ceil.saturating_sub(1))),
+            Self::Less => ceil.checked_sub(1).map_or(NONE, |to| (None, Some(to))),
             Self::AtMost => (None, Some(floor)),
-            Self::More if floor == i64::MAX => (Some(i64::MAX), Some(i64::MIN)),
-            Self::More => (Some(floor.saturating_add(1)), None),
+            Self::More => floor.checked_add(1).map_or(NONE, |from| (Some(from), None)),
             Self::AtLeast => (Some(ceil), None),
         };
         Term::Between { field, from, to }
