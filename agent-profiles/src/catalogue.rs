@@ -256,11 +256,7 @@ impl Loader {
 /// Only the last folder counts: where the user keeps the files is their own affair.
 fn sort_and_name(path: &Path) -> Option<(Sort, String)> {
     let name = path.file_stem()?.to_str()?;
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    let is_name = name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.chars().all(plain);
-    if path.extension()? != "toml" || !is_name {
+    if path.extension()? != "toml" || !is_name(name) {
         return None;
     }
     let folder = path.parent().and_then(|parent| parent.components().next_back());
@@ -269,4 +265,10 @@ fn sort_and_name(path: &Path) -> Option<(Sort, String)> {
         _ => Sort::Profile,
     };
     Some((sort, name.to_owned()))
+}
+
+fn is_name(name: &str) -> bool {
+    let begins = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let plain = |c: char| begins(c) || matches!(c, '-' | '_');
+    name.len() <= 64 && name.starts_with(begins) && name.chars().all(plain)
 }

@@ -290,13 +290,19 @@ impl Driver {
     fn template<'a>(&'a self, own: &'a [String], resume: bool) -> Result<&'a [String], DriverError> {
         let driver = || self.name.clone();
         match (self.command.is_empty(), own.is_empty()) {
-            (true, true) => Err(DriverError::NoCommand { driver: driver() }),
-            (false, false) => Err(DriverError::TwoCommands { driver: driver() }),
-            _ if resume && !self.can_resume() => Err(DriverError::NoResume { driver: driver() }),
-            (false, true) if resume && !self.resume.is_empty() => Ok(&self.resume),
-            (true, false) => Ok(own),
-            (false, true) => Ok(&self.command),
+            (true, true) => return Err(DriverError::NoCommand { driver: driver() }),
+            (false, false) => return Err(DriverError::TwoCommands { driver: driver() }),
+            (true, false) | (false, true) => {}
         }
+        if resume && !self.can_resume() {
+            return Err(DriverError::NoResume { driver: driver() });
+        }
+        let again = resume && !self.resume.is_empty();
+        Ok(match own {
+            [] if again => &self.resume,
+            [] => &self.command,
+            own => own,
+        })
     }
 }
 

@@ -49,9 +49,17 @@ impl Driver {
 
     /// Keys that do not go together.
     fn senseless(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.senseless_ways()
+            .into_iter()
+            .chain(self.senseless_values())
+            .filter(|(_, wrong, _)| *wrong)
+            .map(|(key, _, why)| (key, why))
+    }
+
+    /// What is said about how to speak with the program: key, whether it is wrong, why.
+    fn senseless_ways(&self) -> [(&'static str, bool, &'static str); 5] {
         let two_way = self.transport == Transport::TwoWay;
-        let number = |code: &String| code.parse::<u8>().is_ok_and(|read| read.to_string() == *code);
-        let checks = [
+        [
             (
                 "transport",
                 two_way && matches!(self.stream, Stream::None | Stream::Gemini | Stream::Opencode),
@@ -77,6 +85,13 @@ impl Driver {
                 !self.resume.is_empty() && self.command.is_empty(),
                 "a driver without a command has nothing to resume",
             ),
+        ]
+    }
+
+    /// What is said by itself: key, whether it is wrong, why.
+    fn senseless_values(&self) -> [(&'static str, bool, &'static str); 5] {
+        let number = |code: &String| code.parse::<u8>().is_ok_and(|read| read.to_string() == *code);
+        [
             (
                 "resume",
                 !self.resume.is_empty()
@@ -107,11 +122,7 @@ impl Driver {
                     .all(|place| super::places::is_place(place)),
                 "a place to write is an absolute path, `~/…`, or begins with `$VARIABLE`",
             ),
-        ];
-        checks
-            .into_iter()
-            .filter(|(_, wrong, _)| *wrong)
-            .map(|(key, _, why)| (key, why))
+        ]
     }
 
     pub(super) fn mistakes_of(&self, command: &[String]) -> Vec<DriverError> {
@@ -119,31 +130,39 @@ impl Driver {
         if command.len() > ARGUMENTS {
             mistakes.push(DriverError::TooMany { count: command.len() });
         }
-        if let Some(program) = command.first()
-            && (program.trim().is_empty() || !Argument::parse(program).is_plain() || !fits(program))
-        {
+        if let Some(program) = command.first().filter(|program| !is_program(program)) {
             mistakes.push(DriverError::NotAProgram {
                 program: start_of(program),
             });
         }
-        for text in command.iter().skip(1) {
-            let argument = Argument::parse(text);
-            if !fits(text) {
-                mistakes.push(DriverError::NotAnArgument {
-                    start: start_of(text),
-                });
-            }
-            if argument.has_brief() && !argument.is_brief() {
-                mistakes.push(DriverError::BriefInside {
-                    argument: start_of(text),
-                });
-            }
-            if argument.has_brief() && self.prompt != PromptBy::Argument {
-                mistakes.push(DriverError::BriefNotPassed {
-                    driver: self.name.clone(),
-                });
-            }
+        let arguments = command.iter().skip(1);
+        mistakes.extend(arguments.flat_map(|text| self.mistakes_of_argument(text)));
+        mistakes
+    }
+
+    fn mistakes_of_argument(&self, text: &str) -> Vec<DriverError> {
+        let argument = Argument::parse(text);
+        let mut mistakes = Vec::new();
+        if !fits(text) {
+            mistakes.push(DriverError::NotAnArgument {
+                start: start_of(text),
+            });
+        }
+        if argument.has_brief() && !argument.is_brief() {
+            mistakes.push(DriverError::BriefInside {
+                argument: start_of(text),
+            });
+        }
+        if argument.has_brief() && self.prompt != PromptBy::Argument {
+            mistakes.push(DriverError::BriefNotPassed {
+                driver: self.name.clone(),
+            });
         }
         mistakes
     }
+}
+
+/// Can the first word of a command be the name of a program?
+fn is_program(word: &str) -> bool {
+    !word.trim().is_empty() && Argument::parse(word).is_plain() && fits(word)
 }

@@ -3,7 +3,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use serde_json::{Value, json};
-use worknode_core::usage::{Stuck, Usage};
+use worknode_core::{
+    time::Timestamp,
+    usage::{Stuck, Usage},
+};
 
 use super::{
     Cause, Opening, Report,
@@ -112,6 +115,15 @@ impl Claude {
         }
     }
 
+    /// The conversation beside the work: what it asks us, and what it answers.
+    fn control(&mut self, event: &Value, progress: &mut Progress) {
+        match text(event, "/type") {
+            "control_request" if self.two_way => Self::request(event, progress),
+            "control_response" => self.response(event, progress),
+            _ => {}
+        }
+    }
+
     fn result(&mut self, event: &Value, progress: &mut Progress) {
         self.settle(event, progress);
         let said = match &event["result"] {
@@ -128,18 +140,7 @@ impl Claude {
         if completed && event["is_error"] == false {
             progress.succeed(&said);
         } else {
-            let trouble = Trouble {
-                status: status(event, "/api_error_status"),
-                text: &said,
-                wait: None,
-            };
-            let cause = match (ended, text(event, "/subtype")) {
-                ("max_turns", _) | (_, "error_max_turns") => Cause::MaxTurns,
-                ("budget_exhausted", _) | (_, "error_max_budget_usd") => Cause::Budget,
-                ("prompt_too_long", _) => Cause::ContextExhausted,
-                (reason, _) if reason.starts_with("aborted") => Cause::Interrupted,
-                _ => trouble.cause(progress.at),
-            };
+            let cause = cause_of(event, &said, progress.at);
             progress.fail(&said, known_reset(cause, progress));
         }
         progress.finish();
@@ -216,6 +217,22 @@ fn known_reset(cause: Cause, progress: &Progress) -> Cause {
     }
 }
 
+/// Why it failed: what it says itself, then what its words and its status mean.
+fn cause_of(event: &Value, said: &str, at: Timestamp) -> Cause {
+    let trouble = Trouble {
+        status: status(event, "/api_error_status"),
+        text: said,
+        wait: None,
+    };
+    match (text(event, "/terminal_reason"), text(event, "/subtype")) {
+        ("max_turns", _) | (_, "error_max_turns") => Cause::MaxTurns,
+        ("budget_exhausted", _) | (_, "error_max_budget_usd") => Cause::Budget,
+        ("prompt_too_long", _) => Cause::ContextExhausted,
+        (reason, _) if reason.starts_with("aborted") => Cause::Interrupted,
+        _ => trouble.cause(at),
+    }
+}
+
 fn limits(event: &Value, progress: &mut Progress) {
     if text(event, "/rate_limit_info/status") == "rejected" {
         let resets = count(event, "/rate_limit_info/resetsAt");
@@ -264,8 +281,7 @@ impl Fold for Claude {
             "user" => Self::user(event, progress),
             "result" => self.result(event, progress),
             "rate_limit_event" => limits(event, progress),
-            "control_request" if self.two_way => Self::request(event, progress),
-            "control_response" => self.response(event, progress),
+            "control_request" | "control_response" => self.control(event, progress),
             "" => progress.garbage("an event without a type"),
             _ => {}
         }

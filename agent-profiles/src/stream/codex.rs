@@ -58,28 +58,41 @@ fn tokens(usage: &Value) -> Usage {
 /// An item has begun, or is over. Both streams have the same items, spelt differently.
 pub(super) fn item(item: &Value, over: bool, progress: &mut Progress) {
     let id = text(item, "/id");
-    match text(item, "/type") {
+    let kind = text(item, "/type");
+    if let Some((name, input)) = tool_and_input(kind) {
+        return tool(item, id, name, input, over, progress);
+    }
+    match kind {
         "agent_message" | "agentMessage" if over => progress.say(text(item, "/text")),
-        "command_execution" | "commandExecution" => {
-            progress.call_shown(id, "command", &item["command"], text(item, "/command"));
-            if over {
-                progress.call_over(id, text(item, "/status") == "completed");
-            } else {
-                // What goes on behind the last word was meant to: there is no other way to leave a
-                // server running.
-                progress.in_background(id);
-            }
-        }
-        "file_change" | "fileChange" => tool(item, id, "file_change", "/changes", over, progress),
+        "command_execution" | "commandExecution" => command(item, id, over, progress),
         "mcp_tool_call" | "mcpToolCall" => {
             let name = format!("{}.{}", text(item, "/server"), text(item, "/tool"));
             tool(item, id, &name, "/arguments", over, progress);
         }
-        "web_search" | "webSearch" => tool(item, id, "web_search", "/query", over, progress),
         // Of its own configuration mostly. What is the end comes again as an event.
         "error" => progress.complain(text(item, "/message")),
         "reasoning" => progress.moved(),
         _ => {}
+    }
+}
+
+/// Items that are a tool of codex' own: what it is called, and where its input stands.
+fn tool_and_input(kind: &str) -> Option<(&'static str, &'static str)> {
+    match kind {
+        "file_change" | "fileChange" => Some(("file_change", "/changes")),
+        "web_search" | "webSearch" => Some(("web_search", "/query")),
+        _ => None,
+    }
+}
+
+fn command(item: &Value, id: &str, over: bool, progress: &mut Progress) {
+    progress.call_shown(id, "command", &item["command"], text(item, "/command"));
+    if over {
+        progress.call_over(id, text(item, "/status") == "completed");
+    } else {
+        // What goes on behind the last word was meant to: there is no other way to leave a
+        // server running.
+        progress.in_background(id);
     }
 }
 
@@ -119,29 +132,27 @@ pub(super) fn complaint(line: &str, progress: &mut Progress) {
     progress.complain(line);
 }
 
+fn error(message: &str, progress: &mut Progress) {
+    let trouble = |text| Trouble {
+        text,
+        ..Trouble::default()
+    };
+    match reconnecting(message) {
+        Some((attempt, why)) => progress.retrying(attempt, trouble(why)),
+        None => progress.troubled(trouble(message)),
+    }
+}
+
 impl Fold for Codex {
     fn event(&mut self, event: &Value, progress: &mut Progress) {
-        match text(event, "/type") {
+        let kind = text(event, "/type");
+        match kind {
             "thread.started" => progress.session_is(text(event, "/thread_id")),
             "turn.started" => progress.go_on(),
-            "item.started" | "item.updated" => item(&event["item"], false, progress),
-            "item.completed" => item(&event["item"], true, progress),
-            "error" => {
-                let message = text(event, "/message");
-                match reconnecting(message) {
-                    Some((attempt, why)) => {
-                        let trouble = Trouble {
-                            text: why,
-                            ..Trouble::default()
-                        };
-                        progress.retrying(attempt, trouble);
-                    }
-                    None => progress.troubled(Trouble {
-                        text: message,
-                        ..Trouble::default()
-                    }),
-                }
+            "item.started" | "item.updated" | "item.completed" => {
+                item(&event["item"], kind == "item.completed", progress);
             }
+            "error" => error(text(event, "/message"), progress),
             "turn.completed" => {
                 let total = tokens(&event["usage"]);
                 progress.session_used(total);

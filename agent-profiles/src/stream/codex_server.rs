@@ -72,21 +72,7 @@ impl CodexServer {
     fn answered(&mut self, id: u64, result: Result<&Value, &Value>, progress: &mut Progress) {
         let result = match result {
             Ok(result) => result,
-            // That there was nothing to interrupt is no failure.
-            Err(_) if id == CANCEL => return,
-            Err(error) => {
-                let text = error_text(error);
-                let trouble = Trouble {
-                    text: &text,
-                    ..Trouble::default()
-                };
-                if id == THREAD && self.resumes {
-                    progress.fail(&text, Cause::Session);
-                } else {
-                    progress.fail_with(trouble);
-                }
-                return progress.finish();
-            }
+            Err(error) => return self.refused(id, error, progress),
         };
         match id {
             INITIALIZE => {
@@ -106,37 +92,53 @@ impl CodexServer {
         }
     }
 
+    /// A request of ours was refused.
+    fn refused(&self, id: u64, error: &Value, progress: &mut Progress) {
+        // That there was nothing to interrupt is no failure.
+        if id == CANCEL {
+            return;
+        }
+        let text = error_text(error);
+        if id == THREAD && self.resumes {
+            progress.fail(&text, Cause::Session);
+        } else {
+            progress.fail_with(Trouble {
+                text: &text,
+                ..Trouble::default()
+            });
+        }
+        progress.finish();
+    }
+
     fn notice(&mut self, method: &str, params: &Value, progress: &mut Progress) {
-        // Subagents are threads of their own in the same process.
-        let thread = text(params, "/threadId");
-        let ours = thread.is_empty() || progress.session.as_deref() == Some(thread);
         match method {
-            "thread/tokenUsage/updated" if ours => self.count(&params["tokenUsage"], progress),
             "item/started" => codex::item(&params["item"], false, progress),
             "item/completed" => codex::item(&params["item"], true, progress),
             "item/agentMessage/delta" | "item/reasoning/textDelta" => progress.moved(),
-            "thread/status/changed" if ours => {
+            "account/rateLimits/updated" => self.limits(&params["rateLimits"]),
+            _ => {
+                // Subagents are threads of their own in the same process.
+                let thread = text(params, "/threadId");
+                if thread.is_empty() || progress.session.as_deref() == Some(thread) {
+                    self.notice_of_ours(method, params, progress);
+                }
+            }
+        }
+    }
+
+    /// What is said about our own thread as a whole.
+    fn notice_of_ours(&mut self, method: &str, params: &Value, progress: &mut Progress) {
+        match method {
+            "thread/tokenUsage/updated" => self.count(&params["tokenUsage"], progress),
+            "thread/status/changed" => {
                 let flags = list(params, "/status/activeFlags");
                 if flags.iter().any(|flag| flag == "waitingOnUserInput") {
                     let what = "an answer of a person".to_owned();
                     progress.stick(Stuck::PermissionPrompt { what });
                 }
             }
-            "account/rateLimits/updated" => self.limits(&params["rateLimits"]),
-            "error" if ours => {
-                let message = text(params, "/error/message");
-                let trouble = Trouble {
-                    status: status_of(&params["error"]),
-                    text: message,
-                    wait: None,
-                };
-                match codex::reconnecting(message) {
-                    Some((attempt, why)) => progress.retrying(attempt, Trouble { text: why, ..trouble }),
-                    None if params["willRetry"] == true => progress.retrying(0, trouble),
-                    None => progress.troubled(trouble),
-                }
-            }
-            "turn/completed" if ours => self.turn_over(&params["turn"], progress),
+            "error" => error(params, progress),
+            "turn/completed" => self.turn_over(&params["turn"], progress),
             _ => {}
         }
     }
@@ -250,6 +252,20 @@ fn tokens(usage: &Value) -> Usage {
         cache_read_tokens: cached,
         cache_write_tokens: written,
         ..Usage::default()
+    }
+}
+
+fn error(params: &Value, progress: &mut Progress) {
+    let message = text(params, "/error/message");
+    let trouble = Trouble {
+        status: status_of(&params["error"]),
+        text: message,
+        wait: None,
+    };
+    match codex::reconnecting(message) {
+        Some((attempt, why)) => progress.retrying(attempt, Trouble { text: why, ..trouble }),
+        None if params["willRetry"] == true => progress.retrying(0, trouble),
+        None => progress.troubled(trouble),
     }
 }
 

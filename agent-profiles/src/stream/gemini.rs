@@ -53,6 +53,20 @@ pub(super) fn complaint(line: &str, progress: &mut Progress) {
     }
 }
 
+/// A piece of what the agent says; what it was told comes back as a message, too.
+fn piece(event: &Value, progress: &mut Progress) {
+    if text(event, "/role") == "assistant" {
+        progress.say_piece(text(event, "/content"));
+    }
+}
+
+fn tool_result(event: &Value, progress: &mut Progress) {
+    if text(event, "/error/type") == "policy_violation" {
+        progress.denied(text(event, "/error/message"));
+    }
+    progress.call_over(text(event, "/tool_id"), text(event, "/status") == "success");
+}
+
 fn result(event: &Value, progress: &mut Progress) {
     progress.end_pieces();
     let stats = &event["stats"];
@@ -85,10 +99,7 @@ impl Fold for Gemini {
     fn event(&mut self, event: &Value, progress: &mut Progress) {
         let kind = text(event, "/type");
         if kind == "message" {
-            if text(event, "/role") == "assistant" {
-                progress.say_piece(text(event, "/content"));
-            }
-            return;
+            return piece(event, progress);
         }
         progress.end_pieces();
         match kind {
@@ -97,12 +108,7 @@ impl Fold for Gemini {
                 let (id, name) = (text(event, "/tool_id"), text(event, "/tool_name"));
                 progress.call(id, name, &event["parameters"]);
             }
-            "tool_result" => {
-                if text(event, "/error/type") == "policy_violation" {
-                    progress.denied(text(event, "/error/message"));
-                }
-                progress.call_over(text(event, "/tool_id"), text(event, "/status") == "success");
-            }
+            "tool_result" => tool_result(event, progress),
             "error" => progress.troubled(Trouble {
                 text: text(event, "/message"),
                 ..Trouble::default()

@@ -95,10 +95,11 @@ fn after_success(progress: &Progress, end: End) -> Outcome {
         let reason = format!("it says that it is done, but `{tool}` was not over");
         return failed(Cause::WorkLeftUndone, reason);
     }
+    let ended_it = interrupted(end) || end == End::Unknown;
     match end {
         End::Code(0) => Outcome::Done,
         // It was over, and the supervisor ended what did not end by itself.
-        _ if progress.finished && (interrupted(end) || end == End::Unknown) => Outcome::Done,
+        _ if progress.finished && ended_it => Outcome::Done,
         _ if interrupted(end) => failed(
             Cause::Interrupted,
             format!(
@@ -146,19 +147,24 @@ fn without_result(progress: &Progress, exits: &Exits, end: End) -> Outcome {
     if let Some((cause, text)) = &progress.trouble {
         return failed(*cause, text.clone());
     }
+    by_its_words(progress, end)
+}
+
+/// Nothing else says what happened: what it was refused, or complained of, may.
+fn by_its_words(progress: &Progress, end: End) -> Outcome {
+    let complaint = &progress.complaint;
+    let opening = progress.phase() == super::Phase::Opening;
     match (end, &progress.denied) {
         (End::Code(0), Some(what)) => failed(
             Cause::WorkLeftUndone,
             format!("it gave up when it was refused a permission: {what}"),
         ),
         (End::Code(0), None) => failed(Cause::NoResult, "it ended without a word about its work"),
-        _ if is_about_session(&progress.complaint) => failed(Cause::Session, progress.complaint.clone()),
-        _ if progress.phase() == super::Phase::Opening && !progress.complaint.is_empty() => {
-            failed(Cause::Input, progress.complaint.clone())
-        }
+        _ if is_about_session(complaint) => failed(Cause::Session, complaint.clone()),
+        _ if opening && !complaint.is_empty() => failed(Cause::Input, complaint.clone()),
         _ => failed(
             Cause::Crashed,
-            with(&format!("it ended with {}", name(end)), &progress.complaint),
+            with(&format!("it ended with {}", name(end)), complaint),
         ),
     }
 }

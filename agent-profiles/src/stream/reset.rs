@@ -71,21 +71,30 @@ fn length(text: &str) -> Option<Duration> {
         let unit_end = rest
             .find(|c: char| !c.is_ascii_alphabetic())
             .unwrap_or(rest.len());
-        let seconds = match &rest[..unit_end] {
-            "ms" | "millisecond" | "milliseconds" => 0.001,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600.0,
-            "d" | "day" | "days" => 86_400.0,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-            // What follows belongs to the sentence.
-            _ if found => break,
-            _ => return Duration::try_from_secs_f64(number).ok(),
+        let Some(seconds) = seconds(&rest[..unit_end]) else {
+            // What follows a length belongs to the sentence.
+            if found {
+                break;
+            }
+            return Duration::try_from_secs_f64(number).ok();
         };
         (sum, found) = (number.mul_add(seconds, sum), true);
         rest = rest[unit_end..].trim_start_matches([' ', ',']);
         rest = rest.strip_prefix("and ").unwrap_or(rest);
     }
     found.then(|| Duration::try_from_secs_f64(sum).ok()).flatten()
+}
+
+/// How many seconds one of the unit is.
+fn seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "ms" | "millisecond" | "milliseconds" => 0.001,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return None,
+    })
 }
 
 /// `resets at 2026-11-21T18:00:00Z`

@@ -29,15 +29,16 @@ impl Trouble<'_> {
         let status = self.status.or_else(|| status_in(&lower));
         // The words are more exact than the status: a 400 can be a conversation that is too long,
         // a 403 an empty account.
-        if has(&TOO_LONG) || status == Some(413) {
+        let is = |statuses: fn(u16) -> bool, words: &[&str]| status.is_some_and(statuses) || has(words);
+        if is(|status| status == 413, &TOO_LONG) {
             Cause::ContextExhausted
-        } else if status == Some(429) || has(&QUOTA) {
+        } else if is(|status| status == 429, &QUOTA) {
             let said = self.wait.map(|wait| at.plus(wait));
             let reset_at = said.or_else(|| reset_at(&text, at));
             Cause::Quota { reset_at }
-        } else if matches!(status, Some(401 | 403)) || has(&AUTH) {
+        } else if is(|status| matches!(status, 401 | 403), &AUTH) {
             Cause::Auth
-        } else if status.is_some_and(|status| status >= 500) || has(&OVERLOADED) {
+        } else if is(|status| status >= 500, &OVERLOADED) {
             Cause::Overloaded
         } else if has(&SESSION) {
             Cause::Session
