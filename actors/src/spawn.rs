@@ -23,6 +23,7 @@ use worknode_core::{
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Detail, Kind, NodeSpec},
+    raise::Raise,
     run::Purpose,
     task::{ReleaseCause, TaskCommand, TaskStatus},
 };
@@ -50,6 +51,9 @@ pub struct Wanted {
     pub duty: Duty,
     /// What it may have at most, beside the limits of the agent that it is like.
     pub share: Share,
+    /// What its run may do beside what such an agent may. Only a trigger of the configuration gives
+    /// more than is its own.
+    pub raised: Vec<Raise>,
     /// Asked again with the same key by the same one, it is the same agent.
     pub key: Option<String>,
 }
@@ -101,6 +105,7 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
         run,
         purpose: Purpose::Standing,
         share,
+        raised: Vec::new(),
     };
     spawner.may_spawn(system, authority, &wish)?;
     system.guard().check(PanicStage::Spawns)?;
@@ -116,6 +121,7 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
         spawned: &spawned,
         run,
         share,
+        raised: &wanted.raised,
     };
     let outcome = begun.begin(&duty).await;
     // A start that was not answered in time may still be carried out.
@@ -290,6 +296,7 @@ struct Begun<'a> {
     spawned: &'a Spawned,
     run: RunId,
     share: Share,
+    raised: &'a [Raise],
 }
 
 impl Begun<'_> {
@@ -368,6 +375,7 @@ impl Begun<'_> {
             run: self.run,
             purpose,
             share: self.share,
+            raised: self.raised.to_vec(),
         };
         let agent = self.spawned.node;
         self.system

@@ -12,7 +12,8 @@ use worknode_core::{
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{self, Node, NodeChange},
-    run::Hold,
+    raise::{Raise, in_force},
+    run::{Hold, Purpose},
     task::{self, LandPermit, Task, TaskCommand, TaskStatus},
     time::Timestamp,
 };
@@ -233,7 +234,12 @@ impl Active {
             Command::Agent(command) => {
                 let agent = self.node.agent().ok_or_else(|| self.wrong_kind("agent"))?;
                 let (admitted, decision) = match command {
-                    AgentCommand::Start { run, purpose, share } => {
+                    AgentCommand::Start {
+                        run,
+                        purpose,
+                        share,
+                        raised,
+                    } => {
                         // Whether it may start at all, before anything is kept for it.
                         agent::decide(agent, command, by, now)?;
                         let guard = self.system.guard();
@@ -242,6 +248,7 @@ impl Active {
                             run: *run,
                             purpose: purpose.clone(),
                             share: granted,
+                            raised: self.raised_for(purpose, raised, now)?,
                         };
                         (Some(*run), agent::decide(agent, &start, by, now)?)
                     }
@@ -255,6 +262,18 @@ impl Active {
                 })
             }
         }
+    }
+
+    /// What a run may do beside the usual: what it is given, and what its task is raised to now.
+    fn raised_for(&self, purpose: &Purpose, given: &[Raise], now: Timestamp) -> Result<Vec<Raise>, Error> {
+        let mut raised = given.to_vec();
+        if let Purpose::Work { task, .. } = purpose
+            && let Some(node) = self.system.reader().node(*task)?
+            && let Some(task) = node.task()
+        {
+            raised.extend(in_force(task.raised.values(), now));
+        }
+        Ok(raised)
     }
 
     /// Keeps an event for which there was no room.

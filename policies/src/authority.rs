@@ -21,6 +21,7 @@ use worknode_core::{
     error::{Code, Error},
     event::Principal,
     ids::NodeId,
+    raise::Raise,
     task::TaskCommand,
 };
 
@@ -40,15 +41,19 @@ pub struct Authority {
     pub subtree: NodeId,
     /// The task that its run is about.
     pub task: Option<TaskHold>,
+    /// What it may do for a time, beside what its tier may; part of its operations.
+    pub raised: BTreeSet<Operation>,
 }
 
 impl From<Claims> for Authority {
     fn from(claims: Claims) -> Self {
+        let raised: BTreeSet<Operation> = claims.raised.iter().flat_map(Raise::operations).collect();
         Self {
             principal: claims.principal,
-            operations: claims.operations,
+            operations: claims.operations.union(&raised).copied().collect(),
             subtree: claims.subtree,
             task: claims.task,
+            raised,
         }
     }
 }
@@ -63,7 +68,14 @@ impl Authority {
             principal,
             subtree: NodeId::ROOT,
             task: None,
+            raised: BTreeSet::new(),
         }
+    }
+
+    /// May its tier do this at all, or may it itself for a time?
+    #[must_use]
+    pub fn covers(&self, operation: Operation) -> bool {
+        most_of(&self.principal).contains(&operation) || self.raised.contains(&operation)
     }
 }
 
@@ -122,7 +134,7 @@ pub fn first_objection(authority: &Authority, command: &Command, target: &Target
     let operation = command.operation();
     let checks = [
         (Rule::Operation, authority.operations.contains(&operation)),
-        (Rule::Tier, most_of(&authority.principal).contains(&operation)),
+        (Rule::Tier, authority.covers(operation)),
         (Rule::Subtree, in_subtree(authority.subtree, target)),
         (Rule::OwnTask, owns_task(authority, command, target)),
         (Rule::OwnReview, owns_review(authority, operation, target)),
@@ -190,6 +202,8 @@ const fn epoch_of(command: &Command) -> Option<u64> {
             TaskCommand::MarkReady
             | TaskCommand::Claim { .. }
             | TaskCommand::Prioritise { .. }
+            | TaskCommand::Raise { .. }
+            | TaskCommand::Lower { .. }
             | TaskCommand::RecordVerdict { .. }
             | TaskCommand::RequestReview { .. }
             | TaskCommand::Approve { .. }

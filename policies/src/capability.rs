@@ -19,6 +19,7 @@ use worknode_core::{
     error::{Code, Error},
     event::Principal,
     ids::NodeId,
+    raise::Raise,
     time::Timestamp,
 };
 
@@ -57,6 +58,9 @@ pub struct Claims {
     /// The task that it may report on; none for those who hold no task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskHold>,
+    /// What it may do beside, each until its own instant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<Raise>,
     /// From this instant on it is worth nothing.
     pub expires: Timestamp,
 }
@@ -198,7 +202,8 @@ pub fn issue(keys: &SigningKeys, claims: &Claims) -> Result<Token, CannotIssue> 
     Ok(Token(token))
 }
 
-/// Checks a token and says what it allows. Nothing in it is read before its signature is good.
+/// Checks a token and says what it allows at `now`: what was raised and is over is not in the
+/// answer. Nothing in it is read before its signature is good.
 ///
 /// # Errors
 /// [`Refusal`] when it is not a token, not the runtime's, or too old at `now`.
@@ -217,13 +222,15 @@ pub fn verify(token: &str, key: &PublicKey, now: Timestamp) -> Result<Claims, Re
     if !key.verifies(&message(&json), &signature) {
         return Err(Refusal::BadSignature);
     }
-    let claims: Claims = serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)?;
+    let mut claims: Claims = serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)?;
     if claims.version != VERSION {
         return Err(Refusal::Malformed);
     }
     if now >= claims.expires {
         return Err(Refusal::Expired { at: claims.expires });
     }
+    // What was raised ends before the rest does.
+    claims.raised.retain(|raise| raise.holds_at(now));
     Ok(claims)
 }
 
@@ -252,6 +259,7 @@ mod tests {
                 node: node(3),
                 epoch: 4,
             }),
+            raised: Vec::new(),
             expires: at(1_000),
         }
     }
@@ -268,6 +276,36 @@ mod tests {
             verify(&token(), &key, at(1_000)),
             Err(Refusal::Expired { at: at(1_000) })
         );
+    }
+
+    #[test]
+    fn p9_what_was_raised_is_worth_nothing_from_its_end_on() {
+        let mut raised = claims();
+        raised.raised = vec![Raise {
+            tier: Some(Tier::Executive),
+            permissions: BTreeSet::new(),
+            until: at(500),
+        }];
+        let token = issue(&keys(), &raised).unwrap();
+        let key = keys().public();
+        let at_time = |now| verify(token.reveal(), &key, at(now)).unwrap();
+        assert_eq!(at_time(499), raised);
+        assert_eq!(at_time(500), claims(), "the rest goes on");
+    }
+
+    #[test]
+    fn p8_as_much_as_a_task_can_be_raised_fits_into_a_token() {
+        use worknode_core::{bounds, raise::Permission as P};
+        let all = [P::Claim, P::Write, P::Spawn, P::Kill, P::Network, P::Workspaces];
+        let raise = Raise {
+            tier: Some(Tier::Executive),
+            permissions: all.into(),
+            until: at(u64::from(u32::MAX) * 1_000),
+        };
+        let mut most = claims();
+        most.principal = agent(1, Tier::Implementation);
+        most.raised = vec![raise; bounds::RAISES + 1];
+        assert!(issue(&keys(), &most).is_ok());
     }
 
     #[test]

@@ -291,6 +291,7 @@ fn worked_on(id: NodeId, team: NodeId) -> Result<Draft, Failure> {
 fn queued(task: NodeId) -> Event {
     Event::RunQueued {
         run: RunSpec {
+            raised: Vec::new(),
             id: RunId::from_parts(1, [7; 10]),
             purpose: Purpose::Work { task, epoch: 1 },
             limits: RunLimits::default(),

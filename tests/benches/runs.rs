@@ -264,6 +264,7 @@ fn permit(run: RunId) -> Result<SpawnPermit, Failure> {
         like: None,
     });
     let start = AgentCommand::Start {
+        raised: Vec::new(),
         run,
         purpose: Purpose::Standing,
         share: Share::default(),

@@ -157,6 +157,7 @@ async fn start(system: &System, run: RunId) -> Result<(), Failure> {
         prompt: String::new(),
     };
     let start = AgentCommand::Start {
+        raised: Vec::new(),
         run,
         purpose,
         share: Share::default(),

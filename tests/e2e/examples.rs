@@ -37,7 +37,7 @@ fn the_team_of_claude_code_has_no_mistakes() {
 
 #[test]
 fn the_team_with_triggers_of_each_kind_works_by_itself() {
-    let scene = copied("triggers", &["worknode.toml"]);
+    let scene = copied("triggers", &["worknode.toml", "agent-profiles/emergency.toml"]);
     let next = [
         "trigger",
         "next",

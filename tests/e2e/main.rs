@@ -45,5 +45,6 @@ mod triggers;
 mod triggers_act;
 mod triggers_agents;
 mod triggers_burst;
+mod triggers_raise;
 mod triggers_time;
 mod why;

@@ -15,7 +15,9 @@ mod notify;
 mod policy;
 
 pub use self::{
-    action::{BudgetSpec, EmitSpec, EscalateSpec, GateSpec, RunSpec, SpawnSpec, TaskSpec, TerminateSpec},
+    action::{
+        BudgetSpec, EmitSpec, EscalateSpec, GateSpec, RaiseSpec, RunSpec, SpawnSpec, TaskSpec, TerminateSpec,
+    },
     deadline::{DeadlineSpec, NotAPercentage, Percent, StepSpec},
     notify::{NotifySpec, WebhookSpec},
     policy::{CountBy, Hindered, Misfire, Overlap, RetrySpec},

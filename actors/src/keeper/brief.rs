@@ -8,7 +8,8 @@ use worknode_core::{
     event::Event,
     ids::NodeId,
     node::Node,
-    run::{Purpose, RunStatus},
+    raise::{Raise, sandbox_until},
+    run::{Purpose, RunSpec, RunStatus},
     task::{Task, TaskStatus},
 };
 use worknode_journal::EventFilter;
@@ -32,10 +33,11 @@ const LAST_WORDS: u64 = 2 * 1024;
 pub(super) async fn render(
     system: &System,
     (id, agent): (NodeId, &AgentDefinition),
-    purpose: &Purpose,
+    spec: &RunSpec,
     task: Option<&Node>,
     place: &Place,
 ) -> Result<String, Error> {
+    let purpose = &spec.purpose;
     let state = task.and_then(Node::task);
     let artefacts = match (purpose, state) {
         (Purpose::Work { .. }, Some(task)) => artefacts(system, task).await?,
@@ -93,7 +95,22 @@ pub(super) async fn render(
             format!("the brief's template has mistakes: {first}"),
         )
     })?;
-    Ok(template.render(&brief))
+    Ok(template.render(&brief) + &beside(&spec.raised))
+}
+
+/// What it may do beside the usual. Nobody uses what they do not know of.
+fn beside(raised: &[Raise]) -> String {
+    if raised.is_empty() {
+        return String::new();
+    }
+    let lines = raised.iter().map(|raise| format!("- {raise}\n"));
+    let lines: String = lines.collect();
+    let ends = if sandbox_until(raised).is_some() {
+        "Your process ends when a permission to use the network or to read workspaces ends: commit early.\n"
+    } else {
+        ""
+    };
+    format!("\n## For a time you may do more\n\n{lines}\nAfterwards your rights are the usual ones.\n{ends}")
 }
 
 /// What waits for the agent, and for whoever works on the task.

@@ -14,6 +14,7 @@ use worknode_core::{
     error::{Code, Error},
     event::PanicStage,
     ids::{NodeId, RunId},
+    raise::sandbox_until,
     run::{Ending, Purpose, Receipt, RunSpec, RunStatus, SpawnPermit, StopCause},
     task::TaskCommand,
     time::Span,
@@ -26,7 +27,10 @@ use super::{
     talk::Talk,
     workspace::prepare,
 };
-use crate::system::{System, random_u64};
+use crate::{
+    clock::sleep_until,
+    system::{System, random_u64},
+};
 
 /// How often a report is repeated that could not be delivered, and the wait in between. A
 /// report that is lost all the same is found by the next daemon.
@@ -159,6 +163,7 @@ impl Job {
             exit = self.obey(shim, stopper, talk.cancels()) => exit,
             exit = self.listen(shim, talk) => exit,
             exit = self.renew_claim() => exit,
+            exit = self.until_lowered() => exit,
         }
     }
 
@@ -290,6 +295,15 @@ impl Job {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// What reaches into its sandbox is over: so is the run, also one that is held still.
+    async fn until_lowered<T>(&self) -> T {
+        if let Some(until) = sandbox_until(&self.spec.raised) {
+            sleep_until(self.system.clock(), Some(until)).await;
+            self.stop_for(StopCause::Lowered).await;
+        }
+        std::future::pending().await
     }
 
     fn not_started(&self, error: &Error) -> Receipt {

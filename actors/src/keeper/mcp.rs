@@ -33,8 +33,9 @@ pub(super) fn server(
         env.insert("WORKNODE_TASK".to_owned(), task.name.clone());
         env.insert("WORKNODE_EPOCH".to_owned(), epoch.to_string());
     }
-    if agent.spec.tier != Tier::Implementation {
-        env.insert("WORKNODE_TIER".to_owned(), agent.spec.tier.name().to_owned());
+    let tier = acts_as(agent, spec);
+    if tier != Tier::Implementation {
+        env.insert("WORKNODE_TIER".to_owned(), tier.name().to_owned());
     }
     McpServer {
         name: NAME.to_owned(),
@@ -42,6 +43,13 @@ pub(super) fn server(
         args: vec!["mcp".to_owned()],
         env,
     }
+}
+
+/// Which tools make sense to it: those of the tier that it is raised to. Whether a call may is decided
+/// when it is made.
+fn acts_as(agent: &AgentDefinition, spec: &RunSpec) -> Tier {
+    let raised = spec.raised.iter().find_map(|raise| raise.tier);
+    raised.unwrap_or(agent.spec.tier)
 }
 
 /// The task of a run, as far as it can be told.

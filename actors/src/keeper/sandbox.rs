@@ -5,6 +5,9 @@
 //! | implementation | its private clone, its scratch directory, the caches that its profile names |
 //! | executive, validation | its scratch directory |
 //!
+//! A run that is raised may connect to any port (`network`), or read the other workspaces
+//! (`workspaces`), until that is over and it ends.
+//!
 //! Nobody reads or writes the journal, the keys, or what belongs to another run: the whole
 //! `.worknode` directory is hidden, and only what the run needs of it is shown. What of the
 //! repository may change is decided on the submitted tree, not here, unless the profile asks for
@@ -16,6 +19,7 @@ use worknode_core::{
     agent::Tier,
     error::{Code, Error},
     node::Node,
+    raise::Permission,
     run::RunSpec,
 };
 use worknode_policies::pattern::Patterns;
@@ -62,7 +66,7 @@ pub(super) async fn of_run(
             files.join("token"),
             clone.clone(),
         ],
-        connect: agent.ports.clone(),
+        connect: agent.ports.clone().filter(|_| !gives(spec, Permission::Network)),
         best_effort: agent.sandbox == SandboxMode::BestEffort,
         ..Sandbox::default()
     };
@@ -85,11 +89,17 @@ pub(super) async fn of_run(
                 sandbox.modify = walk.await.map_err(failed)??;
             }
         }
-    } else {
+    }
+    if agent.spec.tier != Tier::Implementation || gives(spec, Permission::Workspaces) {
         sandbox.read.push(state.join("workspaces"));
     }
     refuse_to_open(&sandbox, &state)?;
     Ok(Some(sandbox))
+}
+
+/// Is the run given this, beside what its agent may?
+fn gives(spec: &RunSpec, permission: Permission) -> bool {
+    spec.raised.iter().any(|raise| raise.gives(permission))
 }
 
 /// A rule can only be made for what is there.

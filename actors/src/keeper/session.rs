@@ -112,6 +112,7 @@ mod tests {
     fn ended(purpose: Purpose, code: i32) -> Run {
         let receipt = Box::new(Receipt::new(Ending::Code { code }, Timestamp::default()));
         let spec = RunSpec {
+            raised: Vec::new(),
             id: RunId::derived(NodeId::ROOT, "run"),
             purpose,
             limits: RunLimits::default(),

@@ -11,6 +11,7 @@ use worknode_core::{
     error::{Code, Error},
     ids::{NodeId, RunId},
     node::Node,
+    raise::sandbox_until,
     run::{Purpose, RunLimits, RunSpec},
     task::TaskStatus,
 };
@@ -117,7 +118,7 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
     tokio::fs::write(files.join(START), place.start.as_str())
         .await
         .map_err(failed)?;
-    let brief = brief::render(system, (agent, &definition), &spec.purpose, task.as_ref(), &place).await?;
+    let brief = brief::render(system, (agent, &definition), spec, task.as_ref(), &place).await?;
     let brief_file = files.join("brief.md");
     tokio::fs::write(&brief_file, &brief).await.map_err(failed)?;
     let token_file = files.join("token");
@@ -188,7 +189,10 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
             sandbox,
         },
         dir: files,
-        limits: limits(&spec.limits),
+        limits: Limits {
+            time: time_of(system, spec),
+            ..limits(&spec.limits)
+        },
         watch: vec![place.clone],
     })
 }
@@ -221,6 +225,13 @@ fn program_proper(driver: &Driver, named: &str, env: &BTreeMap<OsString, OsStrin
 /// What only the daemons of this directory and the shim of the run know.
 pub(crate) fn shim_secret(system: &System, run: RunId) -> Secret {
     Secret::new(system.context().keys.secret_of(run))
+}
+
+/// How long a run that starts now may take. What reaches into its sandbox cannot be taken back from a
+/// living process: one that has it ends with it, daemon or not.
+fn time_of(system: &System, spec: &RunSpec) -> std::time::Duration {
+    let left = sandbox_until(&spec.raised).map(|until| until.since(system.now()));
+    left.map_or(spec.limits.time, |left| left.min(spec.limits.time))
 }
 
 /// What the shim enforces, daemon or not.
@@ -271,7 +282,8 @@ fn token(
         operations: operations_of(tier),
         subtree: system.team().node(),
         task: hold,
-        expires: system.now().plus(spec.limits.time).plus(spec.limits.grace),
+        raised: spec.raised.clone(),
+        expires: system.now().plus(time_of(system, spec)).plus(spec.limits.grace),
     };
     let token = capability::issue(&system.context().keys, &claims).map_err(failed)?;
     Ok(token.reveal().to_owned())
@@ -310,7 +322,7 @@ fn environment(
         path.push(":");
         path.push(rest);
     }
-    let deadline = system.now().plus(spec.limits.time);
+    let deadline = system.now().plus(time_of(system, spec));
     let mut set = |name: &str, value: OsString| drop(env.insert(name.into(), value));
     set("PATH", path);
     set("WORKNODE_AGENT", (&agent.name).into());

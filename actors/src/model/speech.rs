@@ -1,5 +1,7 @@
 //! What is said in the small world, in the commands and principals of the real one.
 
+use std::collections::BTreeSet;
+
 use worknode_core::{
     agent::{AgentCommand, Share},
     bounds,
@@ -131,6 +133,7 @@ pub(super) fn authority(book: &Book, who: Who) -> Authority {
                     node: names::task_id(task),
                     epoch: epoch.into(),
                 }),
+                raised: BTreeSet::new(),
             }
         }
     }
@@ -140,6 +143,7 @@ pub(super) fn authority(book: &Book, who: Who) -> Authority {
 pub(super) fn agent_command(word: AgentWord, now: Timestamp) -> AgentCommand {
     match word {
         AgentWord::Start { run } => AgentCommand::Start {
+            raised: Vec::new(),
             run: names::run_id(run),
             purpose: names::purpose(run),
             share: Share::default(),

@@ -17,7 +17,7 @@ use worknode_triggers::{Admission, Situation, admit, trigger::Action};
 
 use super::{
     State, TRY_AGAIN, deed,
-    job::{Came, Stage, bounded},
+    job::{Came, Job, Stage, bounded},
     outcome,
 };
 use crate::system::System;
@@ -77,7 +77,7 @@ pub(super) fn already(system: &System, started: Started) -> Option<End> {
             Err(_) => None,
         },
         // Its time is on the agenda.
-        Started::Priority { .. } => None,
+        Started::Priority { .. } | Started::Raised { .. } => None,
     }
 }
 
@@ -149,17 +149,17 @@ impl State {
         for live in &slot.live {
             match &live.stage {
                 Stage::Resting(until) if *until <= now => again.push(live.key().to_owned()),
-                Stage::Running(started @ Started::Priority { until, .. }) if *until <= now => {
-                    over.push((*started, live.job.fired));
-                }
+                Stage::Running(
+                    started @ (Started::Priority { until, .. } | Started::Raised { until, .. }),
+                ) if *until <= now => over.push((*started, live.job.clone())),
                 _ => {}
             }
         }
         for key in again {
             self.begin(place, &key, Vec::new());
         }
-        for (started, fired) in over {
-            take_back(&self.system, started, fired).await;
+        for (started, job) in over {
+            take_back(&self.system, started, &job).await;
             let end = End {
                 outcome: "taken back".to_owned(),
                 failed: false,
@@ -213,19 +213,33 @@ impl State {
     }
 }
 
-/// The priority is again what it was, unless somebody has changed it meanwhile.
-pub(super) async fn take_back(system: &System, started: Started, fired: worknode_core::hlc::Hlc) {
-    let Started::Priority { task, from, .. } = started else {
-        return;
+/// The priority is again what it was, and rights that were given are over: also where a daemon was
+/// not there to say so, they are worth nothing since that instant.
+async fn take_back(system: &System, started: Started, job: &Job) {
+    let (task, from) = match started {
+        Started::Priority { task, from, .. } => (task, Some(from)),
+        Started::Raised { task, from, .. } => {
+            let lower = TaskCommand::Lower {
+                firing: job.occurrence.to_string(),
+            };
+            ask(system, job, task, lower).await;
+            (task, from)
+        }
+        Started::Run(_) | Started::Task(_) => return,
     };
+    let Some(from) = from else { return };
     let open = |node: &Node| node.task().is_some_and(|task| !task.status.is_terminal());
     match system.reader().node(task) {
         Ok(Some(node)) if open(&node) => {}
         _ => return,
     }
-    let lower = Command::Task(TaskCommand::Prioritise { priority: from });
-    if let Err(error) = system.command_after(Some(fired), task, lower).await {
-        tracing::error!(%error, "a raised priority could not be taken back");
+    ask(system, job, task, TaskCommand::Prioritise { priority: from }).await;
+}
+
+async fn ask(system: &System, job: &Job, task: NodeId, command: TaskCommand) {
+    let asked = system.command_after(Some(job.fired), task, Command::Task(command));
+    if let Err(error) = asked.await {
+        tracing::error!(%error, "what a task was raised by could not be taken back");
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn end_all(system: &System, previous: &[Previous], by: &Job) ->
             Some(Started::Run(run)) => stop_run(system, run, by).await?,
             Some(Started::Task(task)) => cancel(system, task, by).await?,
             // Its successor raises it anew, and each takes back what it found.
-            Some(Started::Priority { .. }) => {}
+            Some(Started::Priority { .. } | Started::Raised { .. }) => {}
         }
     }
     Ok(())

@@ -124,7 +124,7 @@ impl Slot {
 pub(super) const fn until(started: &worknode_core::firing::Started) -> Option<Timestamp> {
     use worknode_core::firing::Started;
     match started {
-        Started::Priority { until, .. } => Some(*until),
+        Started::Priority { until, .. } | Started::Raised { until, .. } => Some(*until),
         Started::Run(_) | Started::Task(_) => None,
     }
 }

@@ -112,6 +112,7 @@ async fn start(system: &System, agent: NodeId, purpose: Purpose) -> Result<(), E
         run: system.new_run(),
         purpose,
         share: Share::default(),
+        raised: Vec::new(),
     };
     ask_agent(system, None, agent, start).await
 }
@@ -132,6 +133,7 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
         run,
         purpose: Purpose::Work { task, epoch },
         share: Share::time(claimed.spec.max_duration),
+        raised: Vec::new(),
     };
     if let Err(error) = ask_agent(system, claim, agent, start).await {
         let release = TaskCommand::Release {

@@ -155,6 +155,7 @@ fn working_on(name: &str) -> AgentStatus {
         boot_id: "b".to_owned(),
     };
     let spec = RunSpec {
+        raised: Vec::new(),
         id: run(),
         purpose: Purpose::Work {
             task: id(name),

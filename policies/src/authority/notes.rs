@@ -17,8 +17,6 @@ use worknode_core::{
 };
 
 use super::{Authority, kind_of};
-use crate::capability::most_of;
-
 /// Attributes of an issue that only count.
 pub const COUNTERS: [&str; 2] = ["seen", "helped"];
 /// What may stand before a namespace of one's own.
@@ -157,7 +155,7 @@ fn may_note(authority: &Authority) -> bool {
 }
 
 fn may(authority: &Authority, operation: Operation) -> bool {
-    authority.operations.contains(&operation) && most_of(&authority.principal).contains(&operation)
+    authority.operations.contains(&operation) && authority.covers(operation)
 }
 
 #[cfg(test)]
@@ -188,6 +186,7 @@ mod tests {
                 node: id("task"),
                 epoch: 1,
             }),
+            raised: std::collections::BTreeSet::new(),
         }
     }
 

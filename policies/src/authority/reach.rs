@@ -18,7 +18,6 @@ use worknode_core::{
 };
 
 use super::{Authority, Target, in_subtree, kind_of};
-use crate::capability::most_of;
 
 /// What an agent makes below its own task: what it found, and what it leaves to others.
 const NOTES: [Kind; 4] = [Kind::Document, Kind::Decision, Kind::Issue, Kind::Memory];
@@ -138,9 +137,7 @@ pub fn check_create(
     if !parent.is_covered(authority) {
         return Err(uncovered(authority, parent.node));
     }
-    let may = |operation| {
-        authority.operations.contains(&operation) && most_of(&authority.principal).contains(&operation)
-    };
+    let may = |operation| authority.operations.contains(&operation) && authority.covers(operation);
     let own_task = authority.task.is_some_and(|task| task.node == parent.node);
     if may(Operation::Write) || (may(Operation::Work) && own_task && NOTES.contains(kind)) {
         return Ok(());
@@ -187,6 +184,7 @@ mod tests {
                 node: node(TASK),
                 epoch: 1,
             }),
+            raised: std::collections::BTreeSet::new(),
         }
     }
 

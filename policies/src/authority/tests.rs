@@ -23,6 +23,7 @@ fn agent_authority(tier: Tier, task: Option<(u8, u64)>) -> Authority {
             node: node(task),
             epoch,
         }),
+        raised: BTreeSet::new(),
     }
 }
 
@@ -104,6 +105,53 @@ fn p9_a_capability_cannot_hold_more_than_its_tier() {
     let mut greedy = agent_authority(Tier::Implementation, Some((TASK, 3)));
     greedy.operations.insert(Operation::Kill);
     assert_eq!(ask(&greedy, &kill(), TASK), Some(Rule::Tier));
+}
+
+#[test]
+fn p9_a_raise_adds_what_it_names_for_its_time_and_no_verdict() {
+    use worknode_core::{raise::Permission, time::Timestamp};
+
+    use crate::{
+        capability::{Claims, VERSION, issue, verify},
+        testing::keys,
+    };
+    let claims = |tier, permissions: &[Permission]| Claims {
+        version: VERSION,
+        principal: agent(5, Tier::Implementation),
+        operations: operations_of(Tier::Implementation),
+        subtree: node(TEAM),
+        task: Some(TaskHold {
+            node: node(TASK),
+            epoch: 3,
+        }),
+        raised: vec![Raise {
+            tier,
+            permissions: permissions.iter().copied().collect(),
+            until: Timestamp::from_millis(500),
+        }],
+        expires: Timestamp::from_millis(1_000),
+    };
+    let at = |claims: &Claims, now| -> Authority {
+        let token = issue(&keys(), claims).unwrap();
+        let now = Timestamp::from_millis(now);
+        verify(token.reveal(), &keys().public(), now).unwrap().into()
+    };
+    let killer = claims(None, &[Permission::Kill]);
+    assert_eq!(ask(&at(&killer, 499), &kill(), TASK), None);
+    assert_eq!(ask(&at(&killer, 500), &kill(), TASK), Some(Rule::Operation));
+    assert_eq!(
+        ask(&at(&killer, 500), &submit(3), TASK),
+        None,
+        "its own work goes on"
+    );
+    let most = at(&claims(Some(Tier::Executive), &[Permission::Network]), 0);
+    let allowed = commands()
+        .iter()
+        .filter(|command| ask(&most, command, TASK).is_none())
+        .count();
+    assert_eq!(allowed, 5, "read, work, write, spawn, kill");
+    assert_eq!(ask(&most, &approve(), TASK), Some(Rule::Operation));
+    assert_eq!(ask(&most, &kill(), TASK), None);
 }
 
 #[test]

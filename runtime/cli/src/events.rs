@@ -174,6 +174,8 @@ impl Names {
                 };
                 format!("{letter} {what}")
             }
+            Event::TaskRaised { raise, .. } => format!("whoever works on it: {raise}"),
+            Event::TaskLowered { firing } => format!("what {firing} gave is over"),
             Event::ApprovalExpired { by } => format!("the word of {by} is too old"),
             Event::PlanChanged {
                 change,

@@ -17,6 +17,7 @@ use crate::{
     error::{Code, Error, IllegalTransition},
     event::{Event, Principal},
     ids::RunId,
+    raise::Raise,
     restart::{Restart, RestartPolicy, RestartTracker},
     run::{
         Ending, Hold, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunSpec, RunStatus, SpawnPermit,
@@ -255,6 +256,9 @@ pub enum AgentCommand {
         /// Tighter limits than the agent's own.
         #[serde(default)]
         share: Share,
+        /// What it may do beside what the agent may.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        raised: Vec<Raise>,
     },
     /// The process is there.
     Started {
@@ -441,7 +445,12 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<AgentDecision, Error> {
     let decision = match command {
-        AgentCommand::Start { run, purpose, share } => decide_start(agent, *run, purpose, *share)?,
+        AgentCommand::Start {
+            run,
+            purpose,
+            share,
+            raised,
+        } => decide_start(agent, *run, purpose, *share, raised)?,
         AgentCommand::Started { run, process } => events(vec![Event::RunStarted {
             run: *run,
             process: process.clone(),
@@ -483,7 +492,13 @@ const fn events(events: Vec<Event>) -> AgentDecision {
     AgentDecision { events, effect: None }
 }
 
-fn decide_start(agent: &Agent, run: RunId, purpose: &Purpose, share: Share) -> Result<AgentDecision, Error> {
+fn decide_start(
+    agent: &Agent,
+    run: RunId,
+    purpose: &Purpose,
+    share: Share,
+    raised: &[Raise],
+) -> Result<AgentDecision, Error> {
     match &agent.status {
         AgentStatus::Idle => {}
         AgentStatus::Busy { run } => {
@@ -515,6 +530,7 @@ fn decide_start(agent: &Agent, run: RunId, purpose: &Purpose, share: Share) -> R
         id: run,
         purpose: purpose.clone(),
         limits: share.of(agent.spec.limits),
+        raised: raised.to_vec(),
     };
     Ok(AgentDecision {
         events: vec![Event::RunQueued { run: spec.clone() }, Event::RunStarting { run }],
@@ -742,5 +758,6 @@ fn stopped(cause: &StopCause, how: &str) -> String {
         StopCause::Strategy => "stopped with its siblings".to_owned(),
         StopCause::Orphaned => format!("left behind by an earlier daemon; {how}"),
         StopCause::TaskGone => "stopped because its task was taken away".to_owned(),
+        StopCause::Lowered => "stopped when the time was over for which it could reach further".to_owned(),
     }
 }

@@ -76,6 +76,7 @@ fn started(kind: RestartKind, purpose: Purpose) -> Agent {
     let (agent, effect) = step(
         &agent(kind),
         &AgentCommand::Start {
+            raised: Vec::new(),
             run: run_id(1),
             purpose,
             share: Share::default(),
@@ -109,6 +110,7 @@ fn exited(agent: &Agent, ending: Ending, cause: Option<StopCause>, now: u64) -> 
 fn p6_an_agent_has_at_most_one_run() {
     let busy = started(RestartKind::Transient, Purpose::Standing);
     let again = AgentCommand::Start {
+        raised: Vec::new(),
         run: run_id(2),
         purpose: Purpose::Standing,
         share: Share::default(),
@@ -210,6 +212,7 @@ fn a_stop_that_overtakes_the_start_still_knows_its_process() {
     let (starting, _) = step(
         &agent(RestartKind::Transient),
         &AgentCommand::Start {
+            raised: Vec::new(),
             run: run_id(1),
             purpose: Purpose::Standing,
             share: Share::default(),
@@ -244,6 +247,7 @@ fn p8_too_many_crashes_quarantine_until_resumed() {
     let mut now = agent(RestartKind::Transient);
     for second in 0..4 {
         let start = AgentCommand::Start {
+            raised: Vec::new(),
             run: run_id(1),
             purpose: Purpose::Standing,
             share: Share::default(),
@@ -264,6 +268,7 @@ fn p8_too_many_crashes_quarantine_until_resumed() {
 fn commands() -> Vec<AgentCommand> {
     vec![
         AgentCommand::Start {
+            raised: Vec::new(),
             run: run_id(1),
             purpose: Purpose::Standing,
             share: Share::default(),
@@ -408,6 +413,7 @@ fn p6_a_spawned_agent_is_never_started_again_by_itself() {
             Some(StopCause::Parent { name: "boss".into() }),
         ] {
             let start = AgentCommand::Start {
+                raised: Vec::new(),
                 run: run_id(1),
                 purpose: asked(),
                 share: Share::default(),

@@ -142,6 +142,8 @@ pub const MEMORY_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 pub const NOTE_TEXT: usize = 12 * 1024;
 /// Alternatives of one decision. One more is refused.
 pub const ALTERNATIVES: usize = 16;
+/// Raises that are in force for one task. One more is refused.
+pub const RAISES: usize = 4;
 /// Types of events that wait at one Worknode until its `rate` has room again. Events of one more
 /// are refused as `backpressure`; of the same type the last one waits.
 pub const WAITING_TYPES: usize = 64;

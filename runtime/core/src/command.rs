@@ -123,6 +123,8 @@ const fn of_task(command: &TaskCommand) -> Operation {
         | TaskCommand::AbandonLanding { .. }
         | TaskCommand::Complete { .. }
         | TaskCommand::Expire { .. }
+        | TaskCommand::Raise { .. }
+        | TaskCommand::Lower { .. }
         | TaskCommand::Fail { .. } => Operation::Administer,
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     membrane::MembraneSpec,
     message::Message,
     node::{Detail, NodeSpec},
+    raise::Raise,
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, PlanChange, Progress, ReleaseCause},
     time::Timestamp,
@@ -244,6 +245,10 @@ pub enum Event {
     TaskCancelled { reason: String },
     /// To be tried again from the beginning.
     TaskRetried,
+    /// Whoever works on it may do more than usual, for a time.
+    TaskRaised { firing: String, raise: Box<Raise> },
+    /// What a firing gave is over.
+    TaskLowered { firing: String },
     /// A run was decided.
     RunQueued { run: RunSpec },
     /// About to fork.
@@ -481,6 +486,8 @@ impl Event {
             Self::TaskFailed { .. } => "task_failed",
             Self::TaskCancelled { .. } => "task_cancelled",
             Self::TaskRetried => "task_retried",
+            Self::TaskRaised { .. } => "task_raised",
+            Self::TaskLowered { .. } => "task_lowered",
             Self::RunQueued { .. } => "run_queued",
             Self::RunStarting { .. } => "run_starting",
             Self::RunStarted { .. } => "run_started",

@@ -74,6 +74,16 @@ pub enum Started {
         /// When it is taken back.
         until: Timestamp,
     },
+    /// More rights for whoever works on a task, for a time.
+    Raised {
+        /// Which task.
+        task: NodeId,
+        /// What its priority was, when that is another one meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<i32>,
+        /// When it is over.
+        until: Timestamp,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

@@ -22,6 +22,7 @@
 //! | [`task`], [`run`], [`agent`] | the three state machines: `decide` and `apply` |
 //! | [`firing`], [`trigger`] | one occurrence of a trigger, which acts once; what is known of a trigger |
 //! | [`verdict`] | what a gate found on a named tree |
+//! | [`raise`] | more rights than usual, for a bounded time |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
 //! | [`usage`] | what a run has used, and why one gets nowhere |
 //! | [`budget`] | tokens and money, reserved down the tree |
@@ -52,6 +53,7 @@ pub mod membrane;
 pub mod merge;
 pub mod message;
 pub mod node;
+pub mod raise;
 pub mod restart;
 pub mod run;
 pub mod task;

@@ -16,6 +16,7 @@ use crate::{
     event::{Event, Principal},
     git::CommitId,
     ids::{NodeId, RunId},
+    raise::Raise,
     time::Timestamp,
     usage::{Stuck, Usage, Usd},
 };
@@ -197,6 +198,8 @@ pub enum StopCause {
     Orphaned,
     /// Its task was taken from it.
     TaskGone,
+    /// It could reach further than its agent may, and the time for that is over.
+    Lowered,
 }
 
 impl StopCause {
@@ -222,6 +225,7 @@ impl StopCause {
             Self::Strategy => "a sibling ended",
             Self::Orphaned => "its daemon is gone",
             Self::TaskGone => "its task was taken away",
+            Self::Lowered => "the time is over for which it could reach further",
         };
         words.to_owned()
     }
@@ -247,7 +251,8 @@ impl StopCause {
             | Self::Shutdown
             | Self::Strategy
             | Self::Orphaned
-            | Self::TaskGone => false,
+            | Self::TaskGone
+            | Self::Lowered => false,
         }
     }
 }
@@ -422,6 +427,9 @@ pub struct RunSpec {
     pub purpose: Purpose,
     /// Within which limits.
     pub limits: RunLimits,
+    /// What it may do beside what its agent may, each until its instant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<Raise>,
 }
 
 /// Where a run stands.

@@ -30,6 +30,7 @@ use crate::{
     event::{Event, Principal},
     git::{CommitId, TreeId},
     ids::{NodeId, RunId},
+    raise::Raises,
     time::Timestamp,
     verdict::{Finding, Outcome, Verdict},
 };
@@ -455,6 +456,10 @@ pub struct Task {
     /// exactly this one gets it all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
+    /// What whoever works on it may do beside the usual, each until its instant: by the firing that
+    /// gave it.
+    #[serde(default, skip_serializing_if = "Raises::is_empty")]
+    pub raised: Raises,
     /// Where it stands.
     pub status: TaskStatus,
 }
@@ -474,6 +479,7 @@ impl Task {
             done_by: None,
             progress: None,
             retry_at: None,
+            raised: Raises::new(),
             status: TaskStatus::Pending,
         }
     }
@@ -497,6 +503,9 @@ impl Task {
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, event: &Event) -> Result<Self, IllegalTransition> {
         let mut next = self.clone();
+        if next.is_raised_by(event) {
+            return Ok(next);
+        }
         next.status = match &self.status {
             TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
                 next.apply_while_held(claim, event)?
@@ -505,6 +514,22 @@ impl Task {
             _ => next.apply_while_free(event)?,
         };
         Ok(next)
+    }
+
+    /// Takes note of what whoever works on it may do beside the usual: whatever its state is, unless
+    /// it is over.
+    fn is_raised_by(&mut self, event: &Event) -> bool {
+        match event {
+            Event::TaskRaised { firing, raise } if !self.status.is_terminal() => {
+                self.raised.insert(firing.clone(), (**raise).clone());
+                true
+            }
+            Event::TaskLowered { firing } => {
+                self.raised.remove(firing);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Nobody holds it: it waits for somebody, or is over.

@@ -102,6 +102,7 @@ fn write_operator_token(dir: &Path, keys: &SigningKeys) -> Result<(), Error> {
         principal: Principal::Operator,
         subtree: NodeId::ROOT,
         task: None,
+        raised: Vec::new(),
         expires: Timestamp::MAX,
     };
     let cannot = |error: &dyn std::fmt::Display| {

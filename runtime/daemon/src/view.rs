@@ -15,6 +15,7 @@ use worknode_core::{
     event::{Event, PanicStage, Principal},
     ids::{NodeId, RunId},
     node::{Kind, Node},
+    raise::{Permission, Raise},
     run::{Receipt, RunStatus},
     task::{Approval, Progress, Task, TaskStatus},
     time::Timestamp,
@@ -210,6 +211,9 @@ pub struct TaskView {
     pub depends_on: Vec<String>,
     /// When it should be completed.
     pub deadline: Option<Timestamp>,
+    /// What whoever begins to work on it may do beside the usual, each until its instant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<RaisedView>,
     /// What its holder last said.
     pub progress: Option<Progress>,
     /// Objections to its last submission.
@@ -223,6 +227,21 @@ pub struct TaskView {
     pub shown: Option<String>,
     /// Why it stands there, when there is more to say.
     pub reason: Option<String>,
+}
+
+/// Rights beside the usual, for a time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RaisedView {
+    /// The firing that gave them.
+    pub by: String,
+    /// All that this tier may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// And these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<Permission>,
+    /// From here on they are worth nothing.
+    pub until: Timestamp,
 }
 
 /// One verdict.
@@ -765,6 +784,7 @@ fn task_view(
         max_attempts: task.spec.max_attempts,
         depends_on: node.dependencies().map(|id| name(&id)).collect(),
         deadline: task.spec.deadline,
+        raised: raised(task),
         progress: task.progress.clone(),
         findings: task.findings.clone(),
         verdicts: Vec::new(),
@@ -787,6 +807,16 @@ fn task_view(
         TaskStatus::Pending | TaskStatus::Ready | TaskStatus::Claimed(_) | TaskStatus::InProgress(_) => {}
     }
     view
+}
+
+fn raised(task: &Task) -> Vec<RaisedView> {
+    let view = |(by, raise): (&String, &Raise)| RaisedView {
+        by: by.clone(),
+        tier: raise.tier,
+        permissions: raise.permissions.iter().copied().collect(),
+        until: raise.until,
+    };
+    task.raised.iter().map(view).collect()
 }
 
 /// Who holds it: people know agents by name, and others at least by their identity.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use worknode_core::{agent::Tier, amount::Dollars, time::Span};
+use worknode_core::{agent::Tier, amount::Dollars, raise::Permission, time::Span};
 
 /// Start an agent: one of the team by name, or a new one of a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,9 @@ pub struct SpawnSpec {
     /// Stop the run as soon as its task is over, even if its program would go on.
     #[serde(default)]
     pub auto_terminate: bool,
+    /// Rights that the run has beside those of its agent, for a time. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raise: Option<RaiseSpec>,
     /// What the run may use. Default: what its profile and the team leave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetSpec>,
@@ -85,7 +88,23 @@ pub struct TerminateSpec {
     pub grace: Option<Span>,
 }
 
-/// Give a task more, for a time.
+/// More rights than usual, for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RaiseSpec {
+    /// All that this tier may ask of others: `executive`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Single permissions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<Permission>,
+    /// For how long. Afterwards all is as it was; a run that may use the network, or read the
+    /// workspaces of others, ends then.
+    #[serde(rename = "for")]
+    pub duration: Span,
+}
+
+/// Give the task that the trigger is about more, for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EscalateSpec {
@@ -93,18 +112,17 @@ pub struct EscalateSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub agents: Option<String>,
-    /// Their tier meanwhile. Not possible in this version.
+    /// Runs that begin to work on it meanwhile may ask all that this tier may: `executive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(skip)]
     pub tier: Option<Tier>,
-    /// Permissions that they have beside their own meanwhile. Not possible in this version.
+    /// Permissions that these runs have beside their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(skip)]
-    pub permissions: Vec<String>,
-    /// Priority of the task that the trigger is about, meanwhile.
+    pub permissions: Vec<Permission>,
+    /// Its priority meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
-    /// For how long. Afterwards all is as it was.
+    /// For how long. Afterwards all is as it was; a run that may use the network, or read the
+    /// workspaces of others, ends then.
     #[serde(rename = "for")]
     pub duration: Span,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use worknode_core::{bounds, time::Span};
+use worknode_core::{agent::Tier, bounds, time::Span};
 
 use super::{
     Problems, condition,
@@ -170,6 +170,15 @@ impl Check<'_> {
         }
         let no_time = spec.max_duration == Some(Span::default());
         self.require(!no_time, "spawn.max_duration", "a run needs some time");
+        if let Some(raise) = &spec.raise {
+            let key = within(&key, "raise");
+            let raises = raise.tier.is_some() || !raise.permissions.is_empty();
+            let hint = "set `tier` or `permissions`, or leave `raise` out".to_owned();
+            if !raises {
+                self.problems.add(key.clone(), "this raises nothing", Some(hint));
+            }
+            self.raised(raise.tier, raise.duration, &key);
+        }
         let no_tokens = spec
             .budget
             .as_ref()
@@ -313,28 +322,44 @@ impl Check<'_> {
 
     fn escalate(&mut self, spec: &EscalateSpec) -> Action {
         let key = self.at("escalate");
-        let later = [
-            ("agents", spec.agents.is_some()),
-            ("tier", spec.tier.is_some()),
-            ("permissions", !spec.permissions.is_empty()),
-        ];
-        let bounded = !spec.duration.0.is_zero() && spec.duration.0 <= MAX_ESCALATION;
-        if let Some((word, _)) = later.into_iter().find(|(_, set)| *set) {
-            let hint = "only `priority` can be raised; for more rights, spawn an agent that has them";
-            let message = "not available in this version";
+        let raises = spec.priority.is_some() || spec.tier.is_some() || !spec.permissions.is_empty();
+        if spec.agents.is_some() {
+            let hint = "runs of the task that the trigger is about are raised, whoever works on it";
+            let message = "this goes by task, not by agent";
             self.problems
-                .add(within(&key, word), message, Some(hint.to_owned()));
-        } else if spec.priority.is_none() {
-            let hint = "set `priority`".to_owned();
+                .add(within(&key, "agents"), message, Some(hint.to_owned()));
+        } else if !raises {
+            let hint = "set `priority`, `tier` or `permissions`".to_owned();
             self.problems.add(key, "this raises nothing", Some(hint));
-        } else if !bounded {
-            let message = "from a moment to seven days are possible";
-            self.problems.add(within(&key, "for"), message, None);
         } else if self.about == About::Time {
+            let hint = "use it in a step of a deadline, or on an event of a task".to_owned();
             self.problems
-                .add(key, "there is no task whose priority could be raised", None);
+                .add(key, "there is no task that could be raised", Some(hint));
+        } else {
+            self.raised(spec.tier, spec.duration, &key);
         }
         Action::Escalate(spec.clone())
+    }
+
+    /// To what, and for how long.
+    fn raised(&mut self, tier: Option<Tier>, time: Span, key: &str) {
+        match tier {
+            None | Some(Tier::Executive) => {}
+            Some(Tier::Validation) => {
+                let hint = "spawn an agent of that tier; `executive` can be raised to".to_owned();
+                let message = "whoever agrees to work is of the tier `validation` itself";
+                self.problems.add(within(key, "tier"), message, Some(hint));
+            }
+            Some(Tier::Implementation) => {
+                let hint = "write `executive`".to_owned();
+                let message = "nobody has less, so this raises nothing";
+                self.problems.add(within(key, "tier"), message, Some(hint));
+            }
+        }
+        if time.0.is_zero() || time.0 > MAX_ESCALATION {
+            let message = "from a moment to seven days are possible";
+            self.problems.add(within(key, "for"), message, None);
+        }
     }
 
     fn gate(&mut self, spec: &GateSpec) -> Action {

@@ -254,7 +254,7 @@ fn made_by(action: &Action, has_condition: bool) -> impl Iterator<Item = &str> {
         Action::Spawn(_) => OF_A_RUN,
         Action::Notify { .. } => &["notified"],
         Action::Gate(_) => &["verdict_recorded"],
-        Action::Escalate(_) => &["node_updated"],
+        Action::Escalate(_) => &["node_updated", "task_raised", "task_lowered"],
         // There are only so many agents to stop, and a command writes what it likes.
         Action::Terminate { .. } | Action::Emit(_) | Action::Run(_) => &[],
     };

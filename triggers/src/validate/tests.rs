@@ -227,15 +227,35 @@ fn actions_are_checked_where_they_stand() {
         ),
         ("escalate = { for = \"1h\" }", "escalate", "raises nothing"),
         (
-            "escalate = { priority = 9, for = \"30d\" }",
-            "escalate.for",
+            "spawn = { agent = \"a\", raise = { tier = \"executive\", for = \"30d\" } }",
+            "spawn.raise.for",
             "seven days",
         ),
         ("escalate = { priority = 9, for = \"1h\" }", "escalate", "no task"),
         (
-            "escalate = { tier = \"executive\", for = \"1h\" }",
-            "escalate.tier",
-            "not available",
+            "escalate = { agents = \"coder\", tier = \"executive\", for = \"1h\" }",
+            "escalate.agents",
+            "by task",
+        ),
+        (
+            "spawn = { agent = \"a\", raise = { for = \"1h\" } }",
+            "spawn.raise",
+            "raises nothing",
+        ),
+        (
+            "spawn = { agent = \"a\", raise = { tier = \"validation\", for = \"1h\" } }",
+            "spawn.raise.tier",
+            "tier `validation` itself",
+        ),
+        (
+            "spawn = { agent = \"a\", raise = { tier = \"implementation\", for = \"1h\" } }",
+            "spawn.raise.tier",
+            "raises nothing",
+        ),
+        (
+            "spawn = { agent = \"a\", raise = { permissions = [\"kill\"], for = \"0s\" } }",
+            "spawn.raise.for",
+            "seven days",
         ),
         (
             "notify = { webhook = { url = \"https://example.org/\" } }",

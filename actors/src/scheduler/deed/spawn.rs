@@ -16,6 +16,7 @@ use worknode_core::{
     firing::Started,
     ids::{NodeId, RunId},
     node::{Detail, Kind, NodeSpec},
+    raise::Raise,
     run::{Purpose, StopCause},
     task::{Approval, TaskSpec},
     usage::Usd,
@@ -108,16 +109,21 @@ async fn make_task(system: &System, job: &Job, spec: &SpawnSpec, agent: &str) ->
     };
     let phase = system.ensure_phase(PHASE).await?;
     let node = NodeSpec::new(Some(phase), Kind::Task, key.clone(), Detail::Task(Box::new(task)));
-    let draft = Draft {
+    let draft = |event| Draft {
         node: id,
         by: Principal::Trigger {
             name: trigger.to_owned(),
         },
         cause: None,
-        event: Event::NodeCreated { node },
+        event,
     };
+    let raised = raised(system, spec).into_iter().map(|raise| Event::TaskRaised {
+        firing: job.occurrence.to_string(),
+        raise: Box::new(raise),
+    });
+    let events = std::iter::once(Event::NodeCreated { node }).chain(raised);
     Ok(Deed {
-        drafts: vec![draft],
+        drafts: events.map(draft).collect(),
         came: Came::Started(format!("made task {key}"), Started::Task(id)),
     })
 }
@@ -160,6 +166,7 @@ pub(super) async fn run(system: &System, job: &Job, spec: &SpawnSpec) -> Result<
             prompt,
         },
         share: share(spec),
+        raised: raised(system, spec),
     };
     let start = system.command_after(Some(job.fired), node, Command::Agent(start));
     match start.await {
@@ -198,6 +205,7 @@ async fn beside(
         name: None,
         duty: Duty::Prompt { title, prompt },
         share: share(spec),
+        raised: raised(system, spec),
         key: Some(own.to_string()),
     };
     let run = RunId::derived(system.team().node(), &format!("spawn:{own}"));
@@ -227,6 +235,16 @@ fn share(spec: &SpawnSpec) -> Share {
         usd: spec.budget.as_ref().and_then(|budget| budget.usd).map(Usd::from),
         ..Share::time(spec.max_duration.map(|span| span.0))
     }
+}
+
+/// What its run may do beside the usual, from now on.
+fn raised(system: &System, spec: &SpawnSpec) -> Vec<Raise> {
+    let raise = spec.raise.as_ref().map(|raise| Raise {
+        tier: raise.tier,
+        permissions: raise.permissions.iter().copied().collect(),
+        until: system.now().plus(raise.duration.0),
+    });
+    raise.into_iter().collect()
 }
 
 /// Title and prompt of the run. Without any, it is told what the trigger is about.

@@ -215,6 +215,15 @@ fn print(task: &TaskView) {
         "deadline",
         task.deadline.map_or_else(String::new, |at| at.to_string()),
     );
+    for raised in &task.raised {
+        let tier = raised.tier.map(|tier| format!("tier {}", tier.name()));
+        let permissions = raised.permissions.iter().map(|one| one.name().to_owned());
+        let what: Vec<String> = tier.into_iter().chain(permissions).collect();
+        field(
+            "raised",
+            format!("{} until {} by {}", what.join(", "), raised.until, raised.by),
+        );
+    }
     field("commit", task.commit.clone().unwrap_or_default());
     field("shown", task.shown.clone().unwrap_or_default());
     for verdict in &task.verdicts {

@@ -177,6 +177,7 @@ fn types(why: &Why) -> Vec<(How, &'static str)> {
 fn queued(purpose: Purpose) -> Event {
     Event::RunQueued {
         run: RunSpec {
+            raised: Vec::new(),
             id: run(1),
             purpose,
             limits: RunLimits::default(),

@@ -16,6 +16,7 @@ use crate::{
     git::{CommitId, TreeId},
     ids::{NodeId, RunId},
     node::Detail,
+    raise::Raise,
     time::Timestamp,
     verdict::{Finding, Verdict},
 };
@@ -75,6 +76,18 @@ pub enum TaskCommand {
     Prioritise {
         /// Higher goes first.
         priority: i32,
+    },
+    /// Let whoever works on it do more than usual, for a time.
+    Raise {
+        /// Which firing gives it.
+        firing: String,
+        /// What, and until when.
+        raise: Box<Raise>,
+    },
+    /// What a firing gave is over.
+    Lower {
+        /// Which firing.
+        firing: String,
     },
     /// The holder has not been heard of: take the task back if its lease is over.
     Lapse {
@@ -212,6 +225,8 @@ pub fn decide(
     let events = match command {
         TaskCommand::MarkReady => vec![Event::TaskReady],
         TaskCommand::Prioritise { priority } => prioritise(task, *priority)?,
+        TaskCommand::Raise { firing, raise } => decide_raise(task, firing, raise, now)?,
+        TaskCommand::Lower { firing } => decide_lower(task, firing),
         TaskCommand::Claim { agent, run, lease } => decide_claim(task, *agent, *run, *lease, now)?,
         TaskCommand::Start { epoch } => start(task, *epoch)?,
         TaskCommand::Renew { epoch, lease } => renew(task, *epoch, *lease, now)?,
@@ -386,6 +401,49 @@ fn prioritise(task: &Task, priority: i32) -> Result<Vec<Event>, Error> {
     };
     let detail = Detail::Task(Box::new(spec));
     Ok(vec![Event::NodeUpdated { detail }])
+}
+
+/// What is over is counted no more, and makes room.
+fn decide_raise(task: &Task, firing: &str, raise: &Raise, now: Timestamp) -> Result<Vec<Event>, Error> {
+    if task.status.is_terminal() {
+        let message = format!("nobody works any more on a task that is {}", task.status.name());
+        return Err(Error::new(Code::IllegalTransition, message));
+    }
+    if task.raised.get(firing) == Some(raise) {
+        return Ok(Vec::new());
+    }
+    let over = task.raised.iter().filter(|(_, known)| !known.holds_at(now));
+    let over: Vec<&String> = over.map(|(firing, _)| firing).collect();
+    let others = task
+        .raised
+        .keys()
+        .filter(|known| *known != firing && !over.contains(known));
+    if others.count() >= bounds::RAISES {
+        let message = format!(
+            "task `{}` is raised by {} firings already",
+            task.spec.key,
+            bounds::RAISES
+        );
+        return Err(Error::new(Code::LimitReached, message).hint("wait until one of them is over"));
+    }
+    let lowered = over.into_iter().filter(|known| *known != firing);
+    let lowered = lowered.map(|firing| Event::TaskLowered {
+        firing: firing.clone(),
+    });
+    let raised = Event::TaskRaised {
+        firing: firing.to_owned(),
+        raise: Box::new(raise.clone()),
+    };
+    Ok(lowered.chain([raised]).collect())
+}
+
+/// Lowering what is not raised succeeds.
+fn decide_lower(task: &Task, firing: &str) -> Vec<Event> {
+    let known = task.raised.contains_key(firing);
+    let lowered = known.then(|| Event::TaskLowered {
+        firing: firing.to_owned(),
+    });
+    lowered.into_iter().collect()
 }
 
 fn decide_claim(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Progress, Task, TaskSpec, TaskStatus};
-use crate::{git::CommitId, ids::NodeId, time::Timestamp, verdict::Finding};
+use crate::{git::CommitId, ids::NodeId, raise::Raises, time::Timestamp, verdict::Finding};
 
 #[derive(Serialize)]
 struct LifeRef<'a> {
@@ -26,6 +26,8 @@ struct LifeRef<'a> {
     progress: Option<&'a Progress>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Raises::is_empty")]
+    raised: &'a Raises,
     status: &'a TaskStatus,
 }
 
@@ -47,6 +49,8 @@ struct Life {
     progress: Option<Progress>,
     #[serde(default)]
     retry_at: Option<Timestamp>,
+    #[serde(default)]
+    raised: Raises,
     status: TaskStatus,
 }
 
@@ -66,6 +70,7 @@ impl Task {
             done_by: self.done_by,
             progress: self.progress.as_ref(),
             retry_at: self.retry_at,
+            raised: &self.raised,
             status: &self.status,
         })
     }
@@ -87,6 +92,7 @@ impl Task {
             done_by: life.done_by,
             progress: life.progress,
             retry_at: life.retry_at,
+            raised: life.raised,
             status: life.status,
         })
     }

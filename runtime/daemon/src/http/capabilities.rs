@@ -84,6 +84,7 @@ pub(super) async fn issue(
         principal,
         subtree,
         task: None,
+        raised: Vec::new(),
         expires: system.now().plus(time),
     };
     let token = capability::issue(&system.context().keys, &claims)

@@ -63,6 +63,7 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, Json<AgentView>), ApiError> {
     caller.may_spawn()?;
     let wanted = Wanted {
+        raised: Vec::new(),
         duty: duty(&api, &new)?,
         share: Share {
             time: new.max_duration.map(|span| span.0),

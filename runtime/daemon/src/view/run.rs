@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use worknode_core::{
     governor::PoolState,
     ids::{NodeId, RunId},
+    raise::{Raise, in_force},
     run::{Purpose, Run, RunStatus},
     time::{Timestamp, millis},
     usage::{Stuck, Usage},
@@ -41,6 +42,9 @@ pub struct RunView {
     /// Its program's own session, as far as it has named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// What it may do beside what its agent may, and until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<Raise>,
     /// Tokens and money so far.
     #[serde(default)]
     pub usage: Usage,
@@ -90,6 +94,7 @@ pub(super) fn run_view(
         limit_ms: millis(run.spec.limits.time),
         stuck: run.stuck.clone(),
         session: run.session.clone(),
+        raised: in_force(&run.spec.raised, now),
         usage: run.usage,
         uses: uses::of_run(run, live, running_ms),
     }

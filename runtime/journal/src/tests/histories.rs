@@ -108,6 +108,7 @@ fn agent_command(
     );
     match choice % 8 {
         0 | 1 => AgentCommand::Start {
+            raised: Vec::new(),
             run: run_id(serial),
             purpose: Purpose::Standing,
             share: Share::default(),

@@ -146,6 +146,7 @@ pub(super) fn agent_spec() -> AgentSpec {
 pub(super) fn queued(id: RunId) -> Event {
     Event::RunQueued {
         run: RunSpec {
+            raised: Vec::new(),
             id,
             purpose: Purpose::Standing,
             limits: RunLimits::default(),

@@ -201,6 +201,7 @@ fn permit(run: RunId) -> SpawnPermit {
         like: None,
     });
     let start = AgentCommand::Start {
+        raised: Vec::new(),
         run,
         purpose: Purpose::Standing,
         share: worknode_core::agent::Share::default(),
