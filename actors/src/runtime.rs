@@ -9,7 +9,7 @@ use std::{
 use ractor::{Actor, ActorRef};
 use tokio::{
     sync::{oneshot, watch},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 use worknode_core::{
     agent::AgentCommand,
@@ -32,7 +32,7 @@ use crate::{
     guard::Guard,
     membrane::install,
     messages::{DirectoryMsg, KeeperMsg},
-    scheduler::{Replaced, SchedulerMsg, TriggerReport},
+    scheduler::{Replaced, SchedulerMsg, TriggerReport, pulse},
     spawn::{Known, stored},
     store::tasks_that_are,
     supervisor::{Plant, Supervisor, SupervisorMsg},
@@ -55,6 +55,18 @@ pub struct Runtime {
     scheduler: Address<SchedulerMsg>,
     root: ActorRef<SupervisorMsg>,
     failed: watch::Receiver<Option<Error>>,
+    /// Looks at the scheduler from outside.
+    pulse: Pulse,
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+struct Pulse(JoinHandle<()>);
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Runtime {
@@ -85,8 +97,10 @@ impl Runtime {
         let (root, _) = Actor::spawn(None, Supervisor, plant)
             .await
             .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))?;
+        let pulse = Pulse(tokio::spawn(pulse::watch(system.clone(), scheduler.clone())));
         let runtime = Self {
             system,
+            pulse,
             scheduler,
             root,
             failed: has_failed,
@@ -144,6 +158,15 @@ impl Runtime {
             // Without a scheduler nothing is due.
             let _ = looked.await;
         }
+    }
+
+    /// Looks once whether the scheduler does its work, as the runtime does now and then by itself,
+    /// and records when that is news. `patience` is how long it may take to answer.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn look_at_the_scheduler(&self, patience: Duration) -> Result<(), Error> {
+        pulse::look(&self.system, &self.scheduler, patience).await
     }
 
     /// Fires a trigger by hand. Answers which firing that is; what comes of it is in the journal.
@@ -314,6 +337,7 @@ impl Runtime {
 
     /// Ends without ending any run: each goes on under its shim, and the next daemon adopts it.
     pub async fn leave(&self, reason: &str) {
+        self.pulse.0.abort();
         let (reply, quiet) = oneshot::channel();
         if self.root.send_message(SupervisorMsg::Quiesce(reply)).is_ok() {
             let _ = tokio::time::timeout(STOP_MARGIN, quiet).await;
@@ -325,6 +349,7 @@ impl Runtime {
 
     /// Stops in order: no new work, then every run, then the actors; the store stays open.
     pub async fn shutdown(&self, reason: &str) {
+        self.pulse.0.abort();
         let (reply, quiet) = oneshot::channel();
         if self.root.send_message(SupervisorMsg::Quiesce(reply)).is_ok() {
             let _ = tokio::time::timeout(STOP_MARGIN, quiet).await;

@@ -18,6 +18,7 @@
 //!   that neither restarts nor a busy neighbour lose anything (`recall.rs`).
 //! - **What was accepted is not forgotten.** What waits for a run, a panic or a provider has fired
 //!   already, and acts when that is over, also in the next daemon.
+//! - **Who stands still cannot say so.** That is seen from outside (`pulse.rs`).
 
 mod ask;
 mod batch;
@@ -31,6 +32,7 @@ mod look;
 mod notice;
 mod outcome;
 mod over;
+pub mod pulse;
 mod recall;
 mod replace;
 mod slot;
@@ -133,6 +135,7 @@ impl Actor for Scheduler {
             SchedulerMsg::Replace { triggers, reply } => {
                 let _ = reply.send(state.replace(triggers).await);
             }
+            SchedulerMsg::Pulse(reply) => drop(reply.send(state.slots.next())),
             SchedulerMsg::Report { of, reply } => {
                 let _ = reply.send(state.report(of.as_deref()));
             }

@@ -105,6 +105,8 @@ pub struct System {
     /// Tasks that are claimed for an agent whose run is just about to be queued.
     claiming: Arc<Mutex<HashSet<NodeId>>>,
     boundaries: Arc<Boundaries>,
+    /// Agents of triggers that are gone, which leave when they are idle.
+    leaving: Arc<Mutex<HashSet<NodeId>>>,
     /// The team with the agents that came since the start, once there are some.
     present: Arc<RwLock<Option<Arc<TeamDefinition>>>>,
     refusals: Arc<Refusals>,
@@ -125,6 +127,7 @@ impl System {
             claiming: Arc::default(),
             refusals: Arc::default(),
             boundaries: Arc::new(Boundaries::new(context.journal.clone())),
+            leaving: Arc::default(),
             present: Arc::default(),
             guard,
             context,
@@ -175,6 +178,40 @@ impl System {
             }
         }
         *present = Some(Arc::new(team));
+    }
+
+    /// The agent is to leave once it is idle.
+    pub(crate) fn leaves(&self, agent: NodeId) {
+        self.leaving().insert(agent);
+    }
+
+    /// It is wanted again.
+    pub(crate) fn stays(&self, agent: NodeId) {
+        self.leaving().remove(&agent);
+    }
+
+    /// From now on nobody can start it. False when it is wanted again.
+    pub(crate) fn take_leave(&self, agent: NodeId, name: &str) -> bool {
+        if !self.leaving().remove(&agent) {
+            return false;
+        }
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        let mut team = TeamDefinition {
+            triggers: Vec::new(),
+            ..present.as_deref().unwrap_or_else(|| self.team()).clone()
+        };
+        team.agents.retain(|known| known.name != name);
+        *present = Some(Arc::new(team));
+        self.agents
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forget(agent);
+        self.guard.dismiss(agent);
+        true
+    }
+
+    fn leaving(&self) -> std::sync::MutexGuard<'_, HashSet<NodeId>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the agent of this Worknode is.

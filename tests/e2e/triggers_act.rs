@@ -178,6 +178,13 @@ run = { command = ["/no/such/program"] }
     wait_for("the alarm", || alarms() == 1);
     let listed = scene.worknode(&["trigger", "list", "--json"]).ok().json();
     assert!(listed.to_string().contains("failing"), "{listed}");
+    let status = scene.worknode(&["status", "--json"]).ok().json();
+    assert_eq!(status["alarms"][0]["trigger"], "wake", "{status}");
+    assert_eq!(status["alarms"][0]["cause"], "failing");
+    scene
+        .worknode(&["status"])
+        .ok()
+        .says(&["trigger wake: its last 3 runs failed", "worknode trigger show wake"]);
     let tried = scene.wait_for_event("the next attempt", of("ghost", "trigger_attempted"));
     assert_eq!(tried["data"]["attempt"], 1);
     let given_up = scene.wait_for_event("its end", of("ghost", "trigger_acted"));

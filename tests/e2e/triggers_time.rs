@@ -7,6 +7,7 @@ use worknode_core::{
     event::{Event, PanicStage, Principal, Record},
     time::{Clock, Timestamp},
 };
+use worknode_daemon::view::status;
 use worknode_journal::EventFilter;
 use worknode_tests::{scene::Scene, within::Within};
 use worknode_triggers::{Trigger, TriggerSpec, compile};
@@ -415,5 +416,65 @@ async fn a_raised_priority_is_taken_back_also_by_the_next_daemon() {
     within
         .until(|within| within.count(|event| matches!(event, Event::TriggerEnded { .. })) == 1)
         .await;
+    within.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_was_changed_while_no_daemon_ran_owes_nothing_of_before() {
+    let all = "misfire = \"all\"";
+    let scene = scene(&(every("same", "1h", all) + &every("other", "1h", all)));
+    let within = Within::start(&scene, begin()).await;
+    let now = within.end().await;
+    scene.write(
+        "worknode.toml",
+        &format!(
+            "[team]\nname = \"clock\"\n\n{}{}",
+            every("same", "1h", all),
+            every("other", "30m", all)
+        ),
+    );
+    let within = Within::start(&scene, now.plus(2 * HOUR)).await;
+    within.after(Duration::ZERO).await;
+    assert_eq!(within.fired("same"), ["09:00", "10:00"]);
+    assert!(within.fired("other").is_empty(), "it watches from here on");
+    within.after(HOUR).await;
+    assert_eq!(within.fired("other"), ["10:30", "11:00"]);
+    let now = within.end().await;
+    // Unchanged this time: it owes what was due meanwhile.
+    let within = Within::start(&scene, now.plus(HOUR)).await;
+    within.after(Duration::ZERO).await;
+    assert_eq!(within.fired("other").len(), 4);
+    within.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_that_stands_still_is_told_of_from_outside() {
+    let scene = scene(&every("tick", "1h", ""));
+    let within = Within::start(&scene, begin()).await;
+    let raised = |within: &Within| {
+        (
+            within.count(|event| matches!(event, Event::AlarmRaised { what, .. } if what == "scheduler")),
+            within.count(|event| matches!(event, Event::AlarmEnded { what } if what == "scheduler")),
+        )
+    };
+    let patience = Duration::from_secs(5);
+    within.runtime.look_at_the_scheduler(patience).await.unwrap();
+    assert_eq!(raised(&within), (0, 0));
+    // Its actors are gone; the journal is still there.
+    within.runtime.shutdown("test").await;
+    let short = Duration::from_millis(20);
+    within.runtime.look_at_the_scheduler(short).await.unwrap();
+    within.runtime.look_at_the_scheduler(short).await.unwrap();
+    assert_eq!(raised(&within), (1, 0), "once");
+    let status = status(within.system().reader(), begin(), None).unwrap();
+    assert_eq!(status.alarms[0].cause, "stalled");
+    assert!(
+        status.attention[0].contains("the scheduler stands still"),
+        "{status:?}"
+    );
+    within.system().journal().close().await.unwrap();
+
+    let within = Within::start(&scene, begin().plus(MINUTE)).await;
+    within.until(|within| raised(within) == (1, 1)).await;
     within.end().await;
 }

@@ -33,6 +33,8 @@ pub struct Trigger {
     pub(crate) action: Option<Arc<Action>>,
     /// Absent when all are the usual ones.
     pub(crate) terms: Option<Box<Terms>>,
+    /// Of all that its configuration says.
+    pub(crate) digest: u64,
 }
 
 /// What makes a trigger due.
@@ -225,6 +227,13 @@ impl Trigger {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A digest of all that its configuration says: the same for the same words, in every build. No
+    /// proof against somebody who looks for two that have the same.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// What makes it due.

@@ -69,9 +69,19 @@ impl Problems {
     }
 }
 
+/// What stands where a name would in the addresses of triggers.
+const RESERVED: [&str; 3] = ["next", "runs", "simulate"];
+
 pub(crate) fn compile(spec: &TriggerSpec) -> Result<Trigger, Vec<Problem>> {
     let mut problems = Problems::default();
     name(&spec.name, "name", &mut problems);
+    if RESERVED.contains(&spec.name.as_str()) {
+        let message = format!(
+            "`{}` is what `worknode trigger {}` and its address are called",
+            spec.name, spec.name
+        );
+        problems.add("name", message, Some("give it another name".to_owned()));
+    }
     let when = schedule::schedule(spec, &mut problems);
     schedule::useless_keys(spec, &mut problems);
     let terms = terms::terms(spec, &mut problems);
@@ -107,11 +117,21 @@ fn finish(
         enabled: spec.enabled,
         action,
         terms,
+        digest: digest(spec),
     };
     match cycles([&trigger]).pop() {
         Some(Cycle { problem, .. }) => Err(vec![problem]),
         None => Ok(trigger),
     }
+}
+
+/// FNV-1a of the configuration as JSON, whose keys are in the order of their declaration.
+fn digest(spec: &TriggerSpec) -> u64 {
+    // What was read from text can be written as text.
+    let text = serde_json::to_string(spec).unwrap_or_default();
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Reads a condition and notes what is wrong with it.

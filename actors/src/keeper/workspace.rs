@@ -227,10 +227,13 @@ pub(crate) fn shim_secret(system: &System, run: RunId) -> Secret {
     Secret::new(system.context().keys.secret_of(run))
 }
 
+/// What a daemon has time for to end a run whose sandbox was open for a time, before its shim does.
+const MARGIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// How long a run that starts now may take. What reaches into its sandbox cannot be taken back from a
-/// living process: one that has it ends with it, daemon or not.
+/// living process: one that has it ends with it, and without a daemon a moment later.
 fn time_of(system: &System, spec: &RunSpec) -> std::time::Duration {
-    let left = sandbox_until(&spec.raised).map(|until| until.since(system.now()));
+    let left = sandbox_until(&spec.raised).map(|until| until.since(system.now()) + MARGIN);
     left.map_or(spec.limits.time, |left| left.min(spec.limits.time))
 }
 

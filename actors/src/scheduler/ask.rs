@@ -58,6 +58,8 @@ pub enum SchedulerMsg {
         /// What is different now.
         reply: Reply<Replaced>,
     },
+    /// Say that you are there: answers what is due next, which may be over.
+    Pulse(oneshot::Sender<Option<Timestamp>>),
     /// Say how triggers stand.
     Report {
         /// Only this one.

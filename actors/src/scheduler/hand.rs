@@ -129,7 +129,7 @@ impl State {
         let records = self.system.store(vec![draft]).await?;
         if let Some(slot) = self.slots.get_mut(place) {
             for record in &records {
-                slot.state = TriggerState::after(Some(&slot.state), record);
+                slot.state = TriggerState::after(Some(&slot.state), slot.trigger.name(), record);
             }
         }
         self.plan_all(&[place]);
@@ -139,7 +139,14 @@ impl State {
     /// From now on, these are the triggers.
     pub(super) async fn replace(&mut self, triggers: Vec<Trigger>) -> Result<Replaced, Error> {
         let replaced = self.differences(&triggers);
-        let begin = replaced.added.iter().chain(&replaced.changed).cloned().collect();
+        let begins: HashSet<&str> = replaced
+            .added
+            .iter()
+            .chain(&replaced.changed)
+            .map(String::as_str)
+            .collect();
+        let begin = triggers.iter().filter(|trigger| begins.contains(trigger.name()));
+        let begin = begin.map(recall::watching).collect();
         let records = recall::tell_watched(&self.system, begin, replaced.removed.clone()).await?;
         let stored = recall::stored_states(self.system.reader())?;
         let changed: HashSet<&str> = replaced.changed.iter().map(String::as_str).collect();

@@ -3,7 +3,7 @@
 use worknode_core::{
     event::{Draft, Event},
     time::{Span, Timestamp},
-    trigger::AlarmCause,
+    trigger::{AlarmCause, TriggerState},
 };
 use worknode_triggers::health::{Alarm, OVERDUE, failing};
 
@@ -31,7 +31,7 @@ impl State {
                     if let Event::TriggerAlarm { trigger, .. } = &record.event
                         && let Some(slot) = self.slots.named_mut(trigger)
                     {
-                        slot.state = worknode_core::trigger::TriggerState::after(Some(&slot.state), record);
+                        slot.state = TriggerState::after(Some(&slot.state), trigger, record);
                     }
                 }
             }

@@ -107,7 +107,7 @@ impl State {
             }
             slot.unseen = slot.unseen.saturating_sub(1);
         }
-        slot.state = TriggerState::after(Some(&slot.state), record);
+        slot.state = TriggerState::after(Some(&slot.state), slot.trigger.name(), record);
     }
 
     fn forget(&mut self, trigger: &str, occurrence: &str) -> bool {

@@ -59,7 +59,8 @@ pub(super) fn stored_states(reader: &Reader) -> Result<HashMap<String, TriggerSt
     }
 }
 
-/// The slots of these triggers. New ones begin now, and that is stored; so is which are gone.
+/// The slots of these triggers. New ones, and those that say something else than they did to the
+/// last daemon, begin now, and that is stored; so is which are gone.
 pub(super) async fn slots(
     system: &System,
     triggers: Vec<Trigger>,
@@ -74,16 +75,17 @@ pub(super) async fn slots(
         .iter()
         .filter(|(name, state)| state.watched && !here.contains(name.as_str()));
     let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
-    let is_watched = |name: &str| known.get(name).is_some_and(|state| state.watched);
-    let new = triggers.iter().map(Trigger::name);
-    let new: Vec<String> = new
-        .filter(|name| here.contains(name) && !is_watched(name))
-        .map(str::to_owned)
-        .collect();
+    let is_watched = |trigger: &Trigger| {
+        let known = known.get(trigger.name()).filter(|state| state.watched);
+        // What an earlier version stored has no digest.
+        known.is_some_and(|state| state.digest.is_none_or(|digest| digest == trigger.digest()))
+    };
+    let new = triggers.iter().filter(|trigger| here.contains(trigger.name()));
+    let new: Vec<(String, u64)> = new.filter(|trigger| !is_watched(trigger)).map(watching).collect();
     let records = tell_watched(system, new, gone).await?;
     for record in &records {
         for name in worknode_core::trigger::triggers_of(&record.event) {
-            let next = TriggerState::after(known.get(name), record);
+            let next = TriggerState::after(known.get(name), name, record);
             known.insert(name.clone(), next);
         }
     }
@@ -97,29 +99,31 @@ pub(super) async fn slots(
     Ok(triggers.into_iter().map(slot).collect())
 }
 
+/// A trigger as it is told of: its name, and the digest of what it says.
+pub(super) fn watching(trigger: &Trigger) -> (String, u64) {
+    (trigger.name().to_owned(), trigger.digest())
+}
+
 /// Stores since when triggers are watched, and which are gone.
 pub(super) async fn tell_watched(
     system: &System,
-    new: Vec<String>,
+    new: Vec<(String, u64)>,
     gone: Vec<String>,
 ) -> Result<Vec<Record>, Error> {
-    let event = |chunk: &[String], is_new: bool| {
-        let triggers = chunk.to_vec();
-        if is_new {
-            Event::TriggersWatched { triggers }
-        } else {
-            Event::TriggersDropped { triggers }
-        }
-    };
-    let new = new.chunks(NAMES).map(|chunk| event(chunk, true));
-    let gone = gone.chunks(NAMES).map(|chunk| event(chunk, false));
+    let begun = new.chunks(NAMES).map(|chunk| {
+        let (triggers, digests) = chunk.iter().cloned().unzip();
+        Event::TriggersWatched { triggers, digests }
+    });
+    let over = gone.chunks(NAMES).map(|chunk| Event::TriggersDropped {
+        triggers: chunk.to_vec(),
+    });
     let draft = |event| Draft {
         node: system.team().node(),
         by: worknode_core::event::Principal::Runtime,
         cause: None,
         event,
     };
-    let drafts: Vec<Draft> = gone.chain(new).map(draft).collect();
+    let drafts: Vec<Draft> = over.chain(begun).map(draft).collect();
     if drafts.is_empty() {
         return Ok(Vec::new());
     }

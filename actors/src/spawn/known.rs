@@ -104,6 +104,10 @@ impl Known {
         self.0.insert(node, Arc::new(agent));
     }
 
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        self.0.remove(&node);
+    }
+
     pub(crate) fn get(&self, node: NodeId) -> Option<Arc<AgentDefinition>> {
         self.0.get(&node).cloned()
     }

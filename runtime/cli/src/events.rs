@@ -150,7 +150,7 @@ impl Names {
                 reason,
                 ..
             } => format!("{trigger}: {count} more: {reason}"),
-            Event::TriggersWatched { triggers } | Event::TriggersDropped { triggers } => few(triggers),
+            Event::TriggersWatched { triggers, .. } | Event::TriggersDropped { triggers } => few(triggers),
             Event::TriggerPaused { trigger } | Event::TriggerResumed { trigger, .. } => trigger.clone(),
             Event::TriggerAlarm {
                 trigger,
@@ -176,6 +176,8 @@ impl Names {
             }
             Event::TaskRaised { raise, .. } => format!("whoever works on it: {raise}"),
             Event::TaskLowered { firing } => format!("what {firing} gave is over"),
+            Event::AlarmRaised { what, detail } => format!("{what}: {detail}"),
+            Event::AlarmEnded { what } => format!("{what}: over"),
             Event::ApprovalExpired { by } => format!("the word of {by} is too old"),
             Event::PlanChanged {
                 change,

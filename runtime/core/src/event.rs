@@ -243,6 +243,10 @@ pub enum Event {
     TaskFailed { reason: String },
     /// Not wanted any more.
     TaskCancelled { reason: String },
+    /// Something of the runtime itself does not work as it should.
+    AlarmRaised { what: String, detail: String },
+    /// It does again.
+    AlarmEnded { what: String },
     /// To be tried again from the beginning.
     TaskRetried,
     /// Whoever works on it may do more than usual, for a time.
@@ -336,7 +340,12 @@ pub enum Event {
         reason: String,
     },
     /// From here on, these triggers are watched: they owe nothing from before.
-    TriggersWatched { triggers: Vec<String> },
+    TriggersWatched {
+        triggers: Vec<String>,
+        /// What each of them says, as a digest: by it the next daemon knows one that is another.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        digests: Vec<u64>,
+    },
     /// These are not in the configuration any more.
     TriggersDropped { triggers: Vec<String> },
     /// The trigger does not act until it is resumed.
@@ -485,6 +494,8 @@ impl Event {
             Self::TaskCompleted { .. } => "task_completed",
             Self::TaskFailed { .. } => "task_failed",
             Self::TaskCancelled { .. } => "task_cancelled",
+            Self::AlarmRaised { .. } => "alarm_raised",
+            Self::AlarmEnded { .. } => "alarm_ended",
             Self::TaskRetried => "task_retried",
             Self::TaskRaised { .. } => "task_raised",
             Self::TaskLowered { .. } => "task_lowered",
@@ -604,7 +615,9 @@ impl Event {
     pub const fn changes_node(&self) -> bool {
         !matches!(
             self,
-            Self::TriggerFired { .. }
+            Self::AlarmRaised { .. }
+                | Self::AlarmEnded { .. }
+                | Self::TriggerFired { .. }
                 | Self::TriggerAttempted { .. }
                 | Self::TriggerActed { .. }
                 | Self::TriggerEnded { .. }

@@ -63,6 +63,9 @@ pub struct TriggerState {
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<StandingAlarm>,
+    /// What it says, as a digest, as far as that was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<u64>,
 }
 
 /// The last firing of a trigger.
@@ -123,7 +126,7 @@ pub struct StandingAlarm {
 #[must_use]
 pub fn triggers_of(event: &Event) -> &[String] {
     match event {
-        Event::TriggersWatched { triggers } | Event::TriggersDropped { triggers } => triggers,
+        Event::TriggersWatched { triggers, .. } | Event::TriggersDropped { triggers } => triggers,
         Event::TriggerFired { trigger, .. }
         | Event::TriggerActed { trigger, .. }
         | Event::TriggerEnded { trigger, .. }
@@ -150,12 +153,13 @@ impl TriggerState {
             skip: None,
             paused: None,
             alarms: Vec::new(),
+            digest: None,
         }
     }
 
-    /// The state after `record`, which is about this trigger. The only way it changes.
+    /// The state of trigger `name` after `record`, which is about it. The only way it changes.
     #[must_use]
-    pub fn after(known: Option<&Self>, record: &Record) -> Self {
+    pub fn after(known: Option<&Self>, name: &str, record: &Record) -> Self {
         let mut next = known.cloned().unwrap_or_else(|| {
             let mut new = Self::new(record.at);
             // What it fires on first may have been due before it was recorded.
@@ -163,6 +167,10 @@ impl TriggerState {
             new
         });
         next.take(record);
+        if let Event::TriggersWatched { triggers, digests } = &record.event {
+            let own = triggers.iter().zip(digests).find(|(of, _)| *of == name);
+            next.digest = own.map(|(_, digest)| *digest);
+        }
         next
     }
 

@@ -14,7 +14,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use worknode_actors::{definition::AgentDefinition, enlist::enlist, runtime::Runtime};
+use worknode_actors::{
+    definition::{AgentDefinition, trigger_agent},
+    enlist::{discharge, enlist},
+    runtime::Runtime,
+};
 use worknode_core::{
     bounds,
     error::{Code, Error},
@@ -221,6 +225,10 @@ impl Reloader {
                 standing.agents.push(agent);
             }
         }
+        let kept = view.kept.iter().map(|trigger| trigger_agent(trigger));
+        let brought = of_triggers(loaded).iter().map(|agent| agent.name.clone());
+        let gone = standing.left(&brought.chain(kept).collect());
+        discharge(runtime.system(), &gone);
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(wanted);
         view.added = replaced.added;
         view.changed = replaced.changed;
@@ -278,6 +286,12 @@ impl Reloader {
 }
 
 impl Standing {
+    /// Takes out the agents that no trigger brings any more.
+    fn left(&mut self, brought: &BTreeSet<String>) -> Vec<String> {
+        let gone = self.agents.extract_if(.., |agent| !brought.contains(&agent.name));
+        gone.map(|agent| agent.name).collect()
+    }
+
     /// Is this agent taken up already, just as it is?
     fn has(&self, agent: &AgentDefinition) -> bool {
         let same = |known: &&AgentDefinition| known.name == agent.name;

@@ -27,6 +27,7 @@ use worknode_process::Resources;
 
 use crate::reload::ConfigView;
 
+mod alarms;
 mod analytics;
 mod continuation;
 mod estimates;
@@ -42,6 +43,7 @@ mod why;
 
 pub(crate) use self::run::pool_view;
 pub use self::{
+    alarms::StatusAlarm,
     analytics::{AgentNumbers, AgentsView, Latency, PipelineView, ProgressView, agents as agents_view},
     continuation::{AgentPart, ContinueView, Step, continuation, files_namespace, present_task},
     estimates::{EstimateRow, EstimatesView, estimates},
@@ -83,6 +85,9 @@ pub struct StatusView {
     pub finished: bool,
     /// What waits for a person.
     pub attention: Vec<String>,
+    /// What is wrong with triggers, and with the scheduler.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<StatusAlarm>,
     /// What a panic blocks.
     #[serde(default)]
     pub panic: Vec<PanicStage>,
@@ -381,7 +386,11 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         None => Vec::new(),
     };
     let recent = recent(reader)?;
+    let alarms = alarms::standing(reader)?;
+    let mut attention = attention(&waiting(reader)?, &agents);
+    attention.extend(alarms.iter().map(StatusAlarm::words));
     Ok(StatusView {
+        alarms,
         team: team.map_or_else(String::new, |node| node.name),
         at: now,
         daemon: recent.daemon.filter(|_| live.is_some()),
@@ -391,7 +400,7 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
         config: None,
         tasks: count(reader)?,
         finished: recent.finished,
-        attention: attention(&waiting(reader)?, &agents),
+        attention,
         deviation: None,
         agents,
     })

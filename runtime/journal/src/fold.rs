@@ -261,7 +261,7 @@ impl Fold {
                 Some(state) => Some(state.clone()),
                 None => entry::trigger(conn, name)?,
             };
-            let next = TriggerState::after(known.as_ref(), record);
+            let next = TriggerState::after(known.as_ref(), name, record);
             self.triggers.put(name.clone(), next);
         }
         Ok(())

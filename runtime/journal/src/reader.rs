@@ -377,6 +377,17 @@ impl Reader {
         self.page(TRIGGERS, matching, (after, page(limit)))
     }
 
+    /// The triggers that are watched and have an alarm, in the order of their names: the first of them.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn alarmed_triggers(&self, limit: usize) -> Result<Vec<(String, TriggerState)>, ReadError> {
+        // Without an alarm the state does not name any.
+        let matching = "json_array_length(state, '$.alarms') > 0 AND json_extract(state, '$.watched') \
+                        ORDER BY name LIMIT ?1";
+        self.page(TRIGGERS, matching, [page(limit)])
+    }
+
     /// The firings whose outcome was never recorded, oldest first: what a daemon that died left
     /// half done.
     ///

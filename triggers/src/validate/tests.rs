@@ -26,6 +26,32 @@ fn problem(text: &str) -> Problem {
 const ACTION: &str = "notify = \"operator\"";
 
 #[test]
+fn names_that_stand_for_something_else_are_refused() {
+    for name in ["next", "runs", "simulate"] {
+        let problem = problem(&format!("name = \"{name}\"\nevery = \"1h\"\n{ACTION}"));
+        assert_eq!(problem.key, "name");
+        assert!(
+            problem.message.contains(&format!("`worknode trigger {name}`")),
+            "{problem:?}"
+        );
+    }
+    assert!(problems(&format!("name = \"next-week\"\nevery = \"1h\"\n{ACTION}")).is_empty());
+}
+
+#[test]
+fn a_digest_is_of_what_is_said() {
+    let of = |text: &str| {
+        crate::trigger::compile(&spec(&format!("name = \"t\"\n{text}\n{ACTION}")))
+            .unwrap()
+            .digest()
+    };
+    assert_eq!(of("every = \"1h\""), of("every = \"60m\""));
+    assert_ne!(of("every = \"1h\""), of("every = \"2h\""));
+    // Stored by one daemon and compared by the next, perhaps of another version.
+    assert_eq!(of("every = \"1h\""), EVERY_HOUR);
+}
+
+#[test]
 fn every_mistake_is_found_at_once() {
     let keys: Vec<String> = problems(
         r#"
