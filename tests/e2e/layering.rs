@@ -80,6 +80,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("clap", &["worknode"]),
     ("inotify", &["worknode-daemon"]),
     ("rmcp", &["worknode-daemon"]),
+    ("tokio-rustls", &["worknode-actors"]),
     ("tree-sitter", &["worknode-gates"]),
     ("quick-xml", &["worknode-gates"]),
 ];

@@ -47,4 +47,5 @@ mod triggers_agents;
 mod triggers_burst;
 mod triggers_raise;
 mod triggers_time;
+mod triggers_tls;
 mod why;

@@ -421,4 +421,11 @@ fn a_trigger_that_is_added_brings_its_agent_with_it() {
         run.ok_or(runs)
     });
     assert_eq!(run["agent"], "trigger-look");
+    // It goes with its trigger, once it is idle.
+    scene.worknode(&["trigger", "remove", "look"]).ok();
+    let spawn = ["spawn", "trigger-look", "--prompt", "Look again."];
+    until("its leave", || {
+        let done = scene.worknode(&spawn);
+        if done.code == Some(3) { Ok(()) } else { Err(done) }
+    });
 }

@@ -181,10 +181,10 @@ run = { command = ["/no/such/program"] }
     let status = scene.worknode(&["status", "--json"]).ok().json();
     assert_eq!(status["alarms"][0]["trigger"], "wake", "{status}");
     assert_eq!(status["alarms"][0]["cause"], "failing");
-    scene
-        .worknode(&["status"])
-        .ok()
-        .says(&["trigger wake: its last 3 runs failed", "worknode trigger show wake"]);
+    scene.worknode(&["status"]).ok().says(&[
+        "trigger wake: its last 3 runs failed",
+        "worknode trigger show wake",
+    ]);
     let tried = scene.wait_for_event("the next attempt", of("ghost", "trigger_attempted"));
     assert_eq!(tried["data"]["attempt"], 1);
     let given_up = scene.wait_for_event("its end", of("ghost", "trigger_acted"));

@@ -13,6 +13,7 @@ mod signature;
 pub(super) mod spawn;
 mod terminate;
 mod text;
+mod tls;
 mod webhook;
 
 pub(crate) use self::spawn::PHASE as TRIGGERED;

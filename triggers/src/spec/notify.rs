@@ -32,12 +32,16 @@ pub struct NotifySpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSpec {
-    /// Where: `http://…` on this machine. `https://…` is not possible in this version.
+    /// Where: `https://…`, or `http://…` on this machine.
     pub url: String,
     /// Name of the key in `.worknode/keys` that signs the body (HMAC-SHA256, in the header
     /// `Worknode-Signature`). Without it the body is not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// With `https`: a file of certificates in PEM, relative to the directory of `worknode.toml`. The
+    /// server's must be from one of these authorities. Default: those that the system trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
     /// How long one attempt may take. Default: 10 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,

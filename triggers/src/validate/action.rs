@@ -282,13 +282,15 @@ impl Check<'_> {
 
     fn webhook(&mut self, spec: &WebhookSpec, key: &str) {
         if let Err(message) = usable_url(&spec.url) {
-            let hint = "write `http://127.0.0.1:8080/path`".to_owned();
+            let hint = "write `https://example.org/path`, or `http://127.0.0.1:8080/path`".to_owned();
             self.problems.add(within(key, "url"), message, Some(hint));
-        } else if spec.url.starts_with("https://") {
-            let hint = "send it to a program on this machine that passes it on".to_owned();
-            let message = "https is not available in this version";
-            self.problems.add(within(key, "url"), message, Some(hint));
+        } else if spec.ca.is_some() && !spec.url.starts_with("https://") {
+            let message = "only a server of an https address proves who it is";
+            self.problems.add(within(key, "ca"), message, None);
         }
+        let no_file = spec.ca.as_ref().is_some_and(|file| file.trim().is_empty());
+        self.problems
+            .require(!no_file, &within(key, "ca"), "this names no file");
         if let Some(name_of_key) = &spec.key {
             name(name_of_key, &within(key, "key"), self.problems);
         }

@@ -284,9 +284,19 @@ fn actions_are_checked_where_they_stand() {
             "seven days",
         ),
         (
-            "notify = { webhook = { url = \"https://example.org/\" } }",
+            "notify = { webhook = { url = \"http://127.0.0.1/\", ca = \"ca.pem\" } }",
+            "notify.webhook.ca",
+            "https",
+        ),
+        (
+            "notify = { webhook = { url = \"https://example.org/\", ca = \"\" } }",
+            "notify.webhook.ca",
+            "no file",
+        ),
+        (
+            "notify = { webhook = { url = \"http://example.org/\" } }",
             "notify.webhook.url",
-            "not available",
+            "in the clear",
         ),
         ("gate = { gates = [] }", "gate.gates", "no gate"),
         (

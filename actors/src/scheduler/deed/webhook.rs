@@ -1,5 +1,7 @@
 //! A server is told something. One attempt: whether there is another one is the trigger's retry.
 //!
+//! `https` asks the server to prove who it is (`tls.rs`); in the clear only this machine is told.
+//!
 //! Bounded in time from the first look for the address to the answer. No redirect is followed: who
 //! is told is what the configuration says. Of the answer only its status counts; its body is not
 //! read.
@@ -13,14 +15,17 @@ use http_body_util::Full;
 use hyper::{Request, StatusCode, Uri, body::Bytes, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use worknode_core::{
     error::{Code, Error},
     time::Timestamp,
 };
 use worknode_triggers::spec::WebhookSpec;
 
-use super::signature::hmac_sha256;
+use super::{signature::hmac_sha256, tls};
 use crate::{
     outside::failed,
     scheduler::job::{Came, Job},
@@ -50,7 +55,12 @@ pub(super) async fn send(
     };
     let limit = spec.timeout.map_or(TIMEOUT, |span| span.0).min(MOST);
     let key = job.occurrence.to_string();
-    let asked = tokio::time::timeout(limit, post(&spec.url, &key, signature, body)).await;
+    let message = Message {
+        key: &key,
+        signature,
+        body,
+    };
+    let asked = tokio::time::timeout(limit, post(system, spec, message)).await;
     Ok(match asked {
         Err(_) => Came::Failed(format!("{}: no answer within {limit:?}", place(&spec.url))),
         Ok(Err(error)) => Came::Failed(format!("{}: {}", place(&spec.url), error.message)),
@@ -104,17 +114,35 @@ fn signature(key: &[u8], now: Timestamp, body: &[u8]) -> String {
     format!("t={time},v1={mac}")
 }
 
-async fn post(url: &str, key: &str, signature: Option<String>, body: Vec<u8>) -> Result<StatusCode, Error> {
-    let uri: Uri = url.parse().map_err(failed)?;
+/// What is sent.
+struct Message<'a> {
+    /// The same for each attempt.
+    key: &'a str,
+    signature: Option<String>,
+    body: Vec<u8>,
+}
+
+/// Connects to the address that the configuration names, and to no other.
+async fn post(system: &System, spec: &WebhookSpec, message: Message<'_>) -> Result<StatusCode, Error> {
+    let uri: Uri = spec.url.parse().map_err(failed)?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let port = uri.port_u16().unwrap_or(80);
-    if uri.scheme_str() != Some("http") {
-        return Err(Error::new(
-            Code::InvalidConfig,
-            "only http is possible in this version",
-        ));
-    }
+    let safe = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if safe { 443 } else { 80 });
     let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
+    if !safe {
+        return ask(stream, &uri, message).await;
+    }
+    let dir = system.context().paths.state.parent();
+    let ca = spec.ca.as_ref().zip(dir).map(|(file, dir)| dir.join(file));
+    let stream = tls::connect(stream, host, ca).await?;
+    ask(stream, &uri, message).await
+}
+
+async fn ask<S>(stream: S, uri: &Uri, message: Message<'_>) -> Result<StatusCode, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Message { key, signature, body } = message;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(failed)?;

@@ -141,7 +141,7 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     let tests_writes = tests_writes(config, world, places, problems);
     children(config, agents.len(), problems);
     let triggers = triggers::compiled(
-        config,
+        (config, world.dir),
         world.included,
         &plan,
         names_known.then_some(&names),

@@ -1,6 +1,9 @@
 //! The triggers of a team, compiled, and what they name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use worknode_core::bounds;
 use worknode_policies::{
@@ -21,7 +24,7 @@ use crate::config::{included::Included, model::Config, path::shown};
 /// Checks all triggers and compiles them. `names` are those of the agents, when all could be
 /// read.
 pub(super) fn compiled(
-    config: &Config,
+    (config, dir): (&Config, &Path),
     included: &Included,
     plan: &Plan,
     names: Option<&BTreeSet<&str>>,
@@ -34,6 +37,7 @@ pub(super) fn compiled(
     }
     let mut checker = Checker {
         config,
+        dir,
         included,
         names,
         plan,
@@ -58,6 +62,8 @@ pub(super) fn compiled(
 
 struct Checker<'a> {
     config: &'a Config,
+    /// The directory of `worknode.toml`.
+    dir: &'a Path,
     included: &'a Included,
     names: Option<&'a BTreeSet<&'a str>>,
     plan: &'a Plan,
@@ -143,11 +149,27 @@ impl<'a> Checker<'a> {
                 self.agents(&format!("{path}.terminate.agents"), &terminate.agents);
             }
         }
+        self.authorities(path, notify);
         if let Some(Recipient::Agent(agent)) = notify
             .and_then(|notify| notify.to.as_deref())
             .map(Recipient::from)
         {
             self.agent(&format!("{path}.notify.to"), &agent);
+        }
+    }
+
+    /// A file that is not there now may come before the trigger fires, and then be another than was
+    /// meant: it is to be there.
+    fn authorities(&mut self, path: &str, notify: Option<&NotifySpec>) {
+        let webhook = notify.and_then(|notify| notify.webhook.as_ref());
+        let Some(file) = webhook.and_then(|webhook| webhook.ca.as_deref()) else {
+            return;
+        };
+        if !file.trim().is_empty() && !self.dir.join(file).is_file() {
+            let message = format!("there is no file `{}`", shown(file));
+            let hint = "the path is relative to the directory of worknode.toml".to_owned();
+            self.problems
+                .say(format!("{path}.notify.webhook.ca"), message, Some(hint));
         }
     }
 
