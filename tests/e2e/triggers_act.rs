@@ -114,6 +114,57 @@ gate = { gates = ["tests"] }
 }
 
 #[test]
+fn gates_judge_all_of_a_commit_or_what_is_new_in_it() {
+    let scene = Scene::with_team(
+        r#"
+[team]
+name = "deeds"
+[[trigger]]
+name = "all"
+event = "go"
+gate = { gates = ["secrets", "size"] }
+[[trigger]]
+name = "since-branch"
+event = "go"
+gate = { gates = ["secrets"], diff = "before" }
+[[trigger]]
+name = "since-time"
+event = "go"
+gate = { gates = ["secrets"], diff = "7d" }
+"#,
+    );
+    let key = format!("-----BEGIN RSA {} KEY-----\n", "PRIVATE");
+    scene.write("key.pem", &key);
+    scene.git(&["add", "key.pem"]);
+    scene.commit("a key");
+    scene.git(&["branch", "before"]);
+    scene.write("team.txt", "us");
+    scene.git(&["add", "team.txt"]);
+    scene.commit("a team");
+    scene.worknode(&["up", "-d"]).ok();
+    scene.worknode(&["emit", "go"]).ok();
+    let came = |trigger: &str| {
+        let acted = scene.wait_for_event(trigger, of(trigger, "trigger_acted"))["data"].clone();
+        let failed = acted["failed"] == Value::Bool(true);
+        (acted["outcome"].as_str().unwrap().to_owned(), failed)
+    };
+    let (all, failed) = came("all");
+    assert!(
+        failed && all.contains("secrets failed") && all.contains("size passed"),
+        "{all}"
+    );
+    let (since, failed) = came("since-branch");
+    assert!(
+        !failed && since.contains("since before: secrets passed"),
+        "{since}"
+    );
+    // The repository is younger than that: all of it is new.
+    let (since, failed) = came("since-time");
+    assert!(failed && since.contains("since 7d: secrets failed"), "{since}");
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
 fn events_of_triggers_pass_the_membrane_and_carry_values() {
     let scene = up(r#"
 [[trigger]]

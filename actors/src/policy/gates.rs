@@ -220,7 +220,8 @@ fn told(judged: Judged) -> Vec<Finding> {
     judged.findings.into_iter().map(Into::into).collect()
 }
 
-/// What a gate finds in a commit that nobody handed in, so that nothing in it is new.
+/// What a gate finds in a commit that nobody handed in: in what is new in it since `base`, or in all of
+/// it. Tests are run on it as a whole in any case.
 ///
 /// # Errors
 /// When it cannot be run, or judges only what somebody handed in.
@@ -228,18 +229,24 @@ pub(crate) async fn gate_on_commit(
     system: &System,
     name: &str,
     commit: &CommitId,
+    base: Option<&CommitId>,
 ) -> Result<Vec<Finding>, Error> {
-    if name != gate::TESTS {
-        let message = format!("the gate `{name}` judges a task's submission, not a commit alone");
-        return Err(Error::new(Code::Usage, message).hint("a trigger can run the gate `tests`"));
+    if name == gate::PLAN {
+        let message = format!("the gate `{name}` compares a submission with what its task names");
+        return Err(Error::new(Code::Usage, message).hint("a trigger can run every other gate"));
     }
     let tree = system.context().store.tree_of(commit).await.map_err(failed)?;
     let landing = Landing {
         tree,
         commit: commit.clone(),
-        base: commit.clone(),
+        base: base.unwrap_or(commit).clone(),
     };
-    Looked::at(system, &landing, false).await?.by_gate(name).await
+    // A program that runs tests looks at the files itself.
+    let everything = base.is_none() && name != gate::TESTS;
+    Looked::at(system, &landing, everything)
+        .await?
+        .by_gate(name)
+        .await
 }
 
 async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Result<Vec<Finding>, Error> {

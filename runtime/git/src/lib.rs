@@ -50,6 +50,7 @@ mod import;
 mod land;
 mod layout;
 mod leftovers;
+mod past;
 mod path;
 mod plain;
 mod quarantine;

@@ -127,7 +127,7 @@ pub struct EscalateSpec {
     pub duration: Span,
 }
 
-/// Run gates.
+/// Run gates, all but `plan`, which compares a submission with its task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateSpec {
@@ -136,6 +136,10 @@ pub struct GateSpec {
     /// On which commit, branch or tag. Default: the base branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
+    /// Only what is new in it: since a time, as in "7d", or since it and a branch or commit parted.
+    /// Default: all of it. Tests are always run on all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
 }
 
 /// Record an event.

@@ -385,6 +385,14 @@ impl Check<'_> {
                 self.problems,
             );
         }
+        if let Some(diff) = &spec.diff {
+            let odd = diff.is_empty() || diff.starts_with('-') || diff.contains(char::is_whitespace);
+            self.problems.require(
+                !odd,
+                &within(&key, "diff"),
+                "this is no time, as in \"7d\", and no commit or branch",
+            );
+        }
         Action::Gate(spec.clone())
     }
 

@@ -305,6 +305,11 @@ fn actions_are_checked_where_they_stand() {
             "no commit",
         ),
         (
+            "gate = { gates = [\"tests\"], diff = \"\" }",
+            "gate.diff",
+            "no time",
+        ),
+        (
             "emit = { event = \"a\", data = { x = \"{{\" } }",
             "emit.data.x",
             "without its",

@@ -3,6 +3,7 @@
 use worknode_core::{
     error::{Code, Error},
     git::CommitId,
+    time::Span,
     verdict::Finding,
 };
 use worknode_triggers::spec::GateSpec;
@@ -25,14 +26,20 @@ pub(super) async fn run(system: &System, job: &Job, spec: &GateSpec) -> Result<C
         .as_ref()
         .map_or_else(|| system.team().base.clone(), |on| filled(system, job, on));
     let commit = commit(system, &on).await?;
+    let base = match &spec.diff {
+        Some(since) => before(system, &commit, since).await?,
+        None => None,
+    };
     let mut words = Vec::new();
     let mut passed = true;
     for gate in &spec.gates {
-        let findings = gate_on_commit(system, gate, &commit).await?;
+        let findings = gate_on_commit(system, gate, &commit, base.as_ref()).await?;
         passed &= !findings.iter().any(|finding| finding.weight.fails());
         words.push(told(gate, &findings));
     }
-    let outcome = format!("{on} at {}: {}", commit.short(), words.join("; "));
+    let since = spec.diff.as_ref().map(|since| format!(" since {since}"));
+    let since = since.unwrap_or_default();
+    let outcome = format!("{on} at {}{since}: {}", commit.short(), words.join("; "));
     Ok(if passed {
         Came::Done(outcome)
     } else {
@@ -50,6 +57,18 @@ fn told(gate: &str, findings: &[Finding]) -> String {
         .filter_map(|finding| finding.message.lines().next())
         .collect();
     format!("{gate} failed with {}: {}", failing.len(), shown.join(", "))
+}
+
+/// From where on it is looked at: where it was that long ago, or where it and another parted. What has
+/// no such commit is all new.
+async fn before(system: &System, commit: &CommitId, since: &str) -> Result<Option<CommitId>, Error> {
+    let repository = &system.context().repository;
+    if let Ok(Span(time)) = since.parse::<Span>() {
+        let at = system.now().minus(time);
+        return repository.commit_at(commit, at).await.map_err(failed);
+    }
+    let other = self::commit(system, since).await?;
+    repository.common(commit, &other).await.map_err(failed)
 }
 
 /// A commit by its full name, or what a branch is at.

@@ -178,8 +178,8 @@ impl<'a> Checker<'a> {
         for (at, gate) in gate.into_iter().flat_map(|gate| &gate.gates).enumerate() {
             let path = format!("{path}.gate.gates[{at}]");
             if gate == PLAN {
-                let message = "this gate judges what somebody handed in, not a commit alone";
-                let hint = "a trigger can run the gate `tests`".to_owned();
+                let message = "this gate compares what somebody handed in with what its task names";
+                let hint = "a trigger can run every other gate".to_owned();
                 self.problems.say(path, message, Some(hint));
             } else {
                 known_gate(self.config, &path, gate, self.problems);
