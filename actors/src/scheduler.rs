@@ -4,7 +4,7 @@
 //! the agenda, at its whole window since it was last looked at, and acts on each occurrence once.
 //!
 //! ```text
-//! look.rs, notice.rs ── due? ──▶ batch.rs ── may it? ── stored ──▶ outcome.rs ── beside ──▶ deed/
+//! look.rs, notice.rs ── due? ──▶ batch.rs ── may it? ── storing.rs ──▶ outcome.rs ── beside ──▶ deed/
 //!      ▲      ▲                                                        │ outcome, next attempt
 //!      │      └──────────────────── feed ◀────── journal ◀─────────────┘
 //!      └ agenda (slot.rs)
@@ -36,6 +36,7 @@ pub mod pulse;
 mod recall;
 mod replace;
 mod slot;
+mod storing;
 mod watch;
 
 use std::{

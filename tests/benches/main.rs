@@ -6,6 +6,7 @@
 //! cargo bench -p worknode --bench speed -- start asks   those whose name has one of these words
 //! cargo bench -p worknode --bench speed -- --quick      a small load: do they still work?
 //! cargo bench -p worknode --bench speed -- million --size 20000    on fewer Worknodes
+//! cargo bench -p worknode --bench speed -- triggers --size 50000   with so many triggers
 //! cargo bench -p worknode --bench speed -- kills --supervisors
 //!                                     the same load under supervisord, circus and pm2 too
 //! ```

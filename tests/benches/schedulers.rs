@@ -16,8 +16,11 @@ use tokio::process::Command;
 
 use crate::{Failure, say};
 
-const APSCHEDULER: (&str, &str) = ("APScheduler 3.11.0", include_str!("schedulers/apscheduler.py"));
-const NODE_CRON: (&str, &str) = ("node-cron 4.6.0", include_str!("schedulers/node-cron.mjs"));
+const APSCHEDULER: (&str, &str) = (
+    "APScheduler 3.11.0",
+    include_str!("schedulers/with_apscheduler.py"),
+);
+const NODE_CRON: (&str, &str) = ("node-cron 4.6.0", include_str!("schedulers/with_node_cron.mjs"));
 const INSTALL_TIME: Duration = Duration::from_secs(180);
 /// Loading, idling, and up to two minutes until the second comes round.
 const RUN_TIME: Duration = Duration::from_secs(300);

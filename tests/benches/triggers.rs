@@ -34,6 +34,8 @@ use crate::{
 
 /// How long the idle runtime is watched.
 const IDLE: Duration = Duration::from_secs(5);
+/// So many stand beside other schedulers.
+const BESIDE_OTHERS: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 const NANOS_OF_A_MILLISECOND: u128 = 1_000_000;
 
@@ -51,13 +53,14 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     let together = bench.load(1_000, 100);
     bench.tokio.block_on(async {
         let mut figures = Vec::new();
-        for all in bench.load(vec![10_000, 100_000], vec![1_000]) {
+        let usual = bench.load(vec![BESIDE_OTHERS, 100_000], vec![1_000]);
+        for all in bench.size.map_or(usual, |size| vec![size]) {
             let (ours, plain, first) = measured(bench, all, together, idle).await?;
             let words = format!(
                 "{all} cron triggers, {together} due in the same second, each a message to the operator; first load {first:.2} s; baseline: no triggers, and as many appends, one after the other"
             );
             figures.extend(compared(&format!("{all} triggers"), &ours, &plain, &words));
-            if all == 10_000 {
+            if all == BESIDE_OTHERS {
                 figures.extend(others(all, together, idle, &ours).await?);
             }
         }

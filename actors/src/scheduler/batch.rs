@@ -1,4 +1,4 @@
-//! What is due is judged, stored in few transactions, and only then begun.
+//! What is due is judged.
 //!
 //! What one look at one trigger comes to is one bundle: stored together or not at all, so that the
 //! newest occurrence that is recorded tells up to when everything is.
@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use worknode_core::{
     bounds,
-    error::{Code, Error},
-    event::{Draft, Event, PanicStage, Principal, Record},
+    event::{Draft, Event, PanicStage, Principal},
     hlc::Hlc,
     ids::NodeId,
     time::Timestamp,
@@ -27,8 +26,6 @@ use super::{
 };
 use crate::guard::Readiness;
 
-/// Events of one transaction. Many are few writes to the disk; too many would let others wait.
-const TRANSACTION: usize = 512;
 /// Firings of one trigger that are under way at the same time. One more is skipped.
 pub(super) const LIVE: usize = bounds::TRIGGER_BATCH;
 
@@ -51,28 +48,28 @@ pub(super) struct DueNow {
 #[derive(Debug)]
 pub(super) struct Bundle {
     pub(super) place: usize,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// Once it is stored, the trigger has been looked at up to here.
-    looked: Option<Timestamp>,
+    pub(super) looked: Option<Timestamp>,
 }
 
 /// One occurrence in it.
 #[derive(Debug)]
-struct Entry {
-    drafts: Vec<Draft>,
+pub(super) struct Entry {
+    pub(super) drafts: Vec<Draft>,
     /// Where it acts from, once it is stored.
-    fires: Option<Fires>,
+    pub(super) fires: Option<Fires>,
 }
 
 #[derive(Debug)]
-struct Fires {
-    due: DueNow,
-    start: Start,
+pub(super) struct Fires {
+    pub(super) due: DueNow,
+    pub(super) start: Start,
 }
 
 /// How a firing goes on once it is stored.
 #[derive(Debug)]
-enum Start {
+pub(super) enum Start {
     /// Its deed is stored with it.
     Stored,
     /// It acts, after that is over.
@@ -90,11 +87,11 @@ impl Bundle {
         }
     }
 
-    fn events(&self) -> usize {
+    pub(super) fn events(&self) -> usize {
         self.entries.iter().map(|entry| entry.drafts.len()).sum()
     }
 
-    fn drafts(&self) -> impl Iterator<Item = &Draft> {
+    pub(super) fn drafts(&self) -> impl Iterator<Item = &Draft> {
         self.entries.iter().flat_map(|entry| &entry.drafts)
     }
 }
@@ -277,140 +274,4 @@ impl State {
             event,
         }
     }
-
-    /// Stores what was judged, in few transactions, and begins what is to be begun.
-    pub(super) async fn settle(&mut self, bundles: Vec<Bundle>) {
-        let mut storing = Vec::new();
-        for group in groups(bundles) {
-            let drafts: Vec<Draft> = group.iter().flat_map(Bundle::drafts).cloned().collect();
-            let system = self.system.clone();
-            // All at once: the journal makes one write to the disk of what waits together.
-            let stored = tokio::spawn(async move { system.store(drafts).await });
-            storing.push((group, stored));
-        }
-        for (group, stored) in storing {
-            let stored = stored
-                .await
-                .unwrap_or_else(|error| Err(Error::new(Code::Failed, error.to_string())));
-            match stored {
-                Ok(records) => self.stored(group, &records),
-                Err(error) if error.code == Code::AlreadyExists => self.settle_each(group).await,
-                Err(error) => self.not_stored(group, &error),
-            }
-        }
-    }
-
-    /// Something of the group is recorded already, by an earlier daemon. The others are not.
-    async fn settle_each(&mut self, group: Vec<Bundle>) {
-        let mut group = group.into_iter();
-        while let Some(bundle) = group.next() {
-            let Bundle {
-                place,
-                entries,
-                looked,
-            } = bundle;
-            let alone = |entries| Bundle {
-                place,
-                entries,
-                looked: None,
-            };
-            let mut entries = entries.into_iter();
-            while let Some(entry) = entries.next() {
-                let drafts = entry.drafts.clone();
-                let one = vec![alone(vec![entry])];
-                match self.system.store(drafts).await {
-                    Ok(records) => self.stored(one, &records),
-                    Err(error) if error.code == Code::AlreadyExists => drop(self.take_back(one)),
-                    Err(error) => {
-                        let rest = std::iter::once(alone(entries.collect()));
-                        let left = one.into_iter().chain(rest).chain(group).collect();
-                        return self.not_stored(left, &error);
-                    }
-                }
-            }
-            self.looked_at(place, looked);
-        }
-    }
-
-    fn looked_at(&mut self, place: usize, looked: Option<Timestamp>) {
-        if let (Some(looked), Some(slot)) = (looked, self.slots.get_mut(place)) {
-            slot.looked = slot.looked.max(looked);
-        }
-    }
-
-    fn stored(&mut self, group: Vec<Bundle>, records: &[Record]) {
-        let mut stamps = records.iter().filter_map(|record| match &record.event {
-            Event::TriggerFired { .. } => Some(record.at),
-            _ => None,
-        });
-        for bundle in group {
-            self.looked_at(bundle.place, bundle.looked);
-            for fires in bundle.entries.into_iter().filter_map(|entry| entry.fires) {
-                let Some(fired) = stamps.next() else { return };
-                let key = fires.due.occurrence.key;
-                if let Some(slot) = self.slots.get_mut(bundle.place)
-                    && let Some(live) = slot.live_mut(&key)
-                {
-                    live.job.fired = fired;
-                }
-                if let Start::Now(previous) = fires.start {
-                    self.begin(bundle.place, &key, previous);
-                }
-            }
-        }
-    }
-
-    /// It did not happen: nothing of it is left.
-    fn take_back(&mut self, group: Vec<Bundle>) -> Vec<DueNow> {
-        let mut back = Vec::new();
-        for bundle in group {
-            for fires in bundle.entries.into_iter().filter_map(|entry| entry.fires) {
-                if let Some(slot) = self.slots.get_mut(bundle.place) {
-                    slot.forget(&fires.due.occurrence.key);
-                    if fires.due.by.is_none() {
-                        slot.unseen = slot.unseen.saturating_sub(1);
-                    }
-                }
-                back.push(fires.due);
-            }
-        }
-        back
-    }
-
-    /// What cannot be stored does not act, and is tried again: the window stays open, and what
-    /// fired on an event is kept.
-    fn not_stored(&mut self, group: Vec<Bundle>, error: &Error) {
-        tracing::error!(%error, "firings could not be stored, and so did not act; they are tried again");
-        self.unstored = true;
-        let back = self.take_back(group);
-        let of_events = back.into_iter().filter(|due| due.by.is_none()).filter(|due| {
-            let slot = self.slots.get(due.place);
-            slot.is_some_and(|slot| matches!(slot.trigger.when(), When::Event(_)))
-        });
-        for due in of_events.collect::<Vec<_>>() {
-            if self.kept.len() < bounds::TRIGGER_BATCH {
-                self.kept.push(due);
-            } else {
-                tracing::error!(occurrence = %due.occurrence, "a firing is given up: too many wait to be stored");
-            }
-        }
-    }
-}
-
-/// As many bundles together as make a transaction.
-fn groups(bundles: Vec<Bundle>) -> Vec<Vec<Bundle>> {
-    let mut groups: Vec<Vec<Bundle>> = Vec::new();
-    let mut events = 0;
-    for bundle in bundles {
-        let more = bundle.events();
-        match groups.last_mut().filter(|_| events + more <= TRANSACTION) {
-            Some(group) => group.push(bundle),
-            None => {
-                groups.push(vec![bundle]);
-                events = 0;
-            }
-        }
-        events += more;
-    }
-    groups
 }

@@ -21,6 +21,7 @@ use super::{
     job::{Came, Stage},
     outcome, recall,
     slot::Slot,
+    storing::Storing,
 };
 
 impl State {
@@ -54,7 +55,9 @@ impl State {
                 format!("`{name}` does not fire: {reason}"),
             ));
         }
-        self.settle(vec![bundle]).await;
+        let mut storing = Storing::default();
+        self.store_with(&mut storing, bundle).await;
+        self.settle(storing).await;
         self.plan_all(&[place]);
         if self.system.reader().firing(name, &occurrence.key)?.is_none() {
             return Err(Error::new(

@@ -12,6 +12,7 @@ use worknode_triggers::{
 use super::{
     State,
     batch::{Bundle, DueNow},
+    storing::Storing,
 };
 
 impl State {
@@ -20,16 +21,18 @@ impl State {
         let now = self.system.now();
         self.unstored = false;
         let kept = std::mem::take(&mut self.kept);
-        let mut bundles = self.judge_events(kept).await;
+        let mut storing = self.judge_events(kept).await;
         let mut places: BTreeSet<usize> = self.slots.due(now).into_iter().collect();
         self.ask_again = self.ask_again.filter(|at| *at > now);
         self.wake_waiting(&mut places).await;
         let places: Vec<usize> = places.into_iter().collect();
         for place in &places {
             self.step_live(*place, now).await;
-            bundles.extend(self.owed(*place, now).await);
+            if let Some(bundle) = self.owed(*place, now).await {
+                self.store_with(&mut storing, bundle).await;
+            }
         }
-        self.settle(bundles).await;
+        self.settle(storing).await;
         self.ask_at_end_of_pause(now);
         self.raise_alarms(&places, now).await;
         self.plan_all(&places);
@@ -44,14 +47,14 @@ impl State {
     }
 
     /// Occurrences of event triggers: each is a bundle of its own.
-    pub(super) async fn judge_events(&mut self, due: Vec<DueNow>) -> Vec<Bundle> {
-        let mut bundles: Vec<Bundle> = Vec::new();
+    pub(super) async fn judge_events(&mut self, due: Vec<DueNow>) -> Storing {
+        let mut storing = Storing::default();
         for due in due {
             let mut bundle = Bundle::of(due.place, None);
             self.admit_to(&mut bundle, due).await;
-            bundles.push(bundle);
+            self.store_with(&mut storing, bundle).await;
         }
-        bundles
+        storing
     }
 
     /// What one trigger owes by now.

@@ -29,8 +29,8 @@ impl State {
             free |= self.note_end(record).await;
             self.watch(record, &mut due, &mut touched);
         }
-        let bundles = self.judge_events(due).await;
-        self.settle(bundles).await;
+        let storing = self.judge_events(due).await;
+        self.settle(storing).await;
         if free {
             self.wake_waiting(&mut touched).await;
             let waits = !self.waiting.is_empty();

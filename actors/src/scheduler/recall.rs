@@ -236,8 +236,8 @@ impl State {
                 self.recall_event(&reader, record, &mut due)?;
             }
         }
-        let bundles = self.judge_events(due).await;
-        self.settle(bundles).await;
+        let storing = self.judge_events(due).await;
+        self.settle(storing).await;
         Ok(())
     }
 
