@@ -3,6 +3,7 @@
 
 mod judge;
 mod program;
+mod tested;
 
 use worknode_core::error::{Code, Error};
 use worknode_gates::change::{ChangeSet, Content, File};
@@ -10,6 +11,7 @@ use worknode_git::{Contents, Survey, Surveyed};
 
 pub use judge::{Answer, Asked, Runner, of_program, runs_program};
 pub use program::{Program, Ran, random_run, random_secret, read_report, run};
+pub use tested::{Tested, TestsRun};
 
 /// A change as the gates see it. `everything` says that it is all there is, and not a change.
 #[must_use]

@@ -10,6 +10,7 @@ mod gates;
 pub(crate) mod land;
 mod queue;
 mod together;
+mod tools;
 
 pub(crate) use self::gates::gate_on_commit;
 

@@ -250,3 +250,57 @@ fn a_change_is_judged_as_the_work_of_a_task() {
         .fails(3)
         .says(&["did you mean `work`?"]);
 }
+
+/// Tests that count their runs, say what ran in TAP, and leave a report of coverage.
+fn counted(tests: u32) -> String {
+    let mut script =
+        "echo ran >> ran.log\nprintf 'TN:\\nSF:a.py\\nDA:1,1\\nend_of_record\\n' > lcov.info\n".to_owned();
+    script.push_str(&format!("echo TAP version 13\necho 1..{tests}\n"));
+    for nth in 1..=tests {
+        script.push_str(&format!("echo ok {nth} - t{nth}\n"));
+    }
+    script
+}
+
+#[test]
+fn tests_run_once_for_all_gates_and_on_the_base_when_asked() {
+    let scene = repository();
+    scene.write(".gitignore", "ran.log\nlcov.info\n");
+    scene.write("tests/run.sh", &counted(3));
+    let scene = scene.and_team(
+        "[gate.tests]\ncommand = [\"sh\", \"tests/run.sh\"]\n\n[gate.coverage]\nreports = [\"lcov.info\"]\n",
+    );
+    scene.write("tests/run.sh", &counted(2));
+    let gates = [
+        "gate", "run", "--diff", "HEAD", "--json", "--gate", "tests", "--gate", "coverage",
+    ];
+    let answer = scene.worknode(&gates).json();
+    assert_eq!(answer["gates"].as_array().unwrap().len(), 2);
+    assert_eq!(scene.read("ran.log"), "ran\n", "once for both gates");
+    assert!(
+        !rules(&answer).contains(&"tests.fewer"),
+        "nobody counted those of the base"
+    );
+
+    let asked = [&gates[..], &["--base-tests"]].concat();
+    let answer = scene.worknode(&asked).fails(6).json();
+    let findings = answer["findings"].as_array().unwrap().iter();
+    let fewer: Vec<&Value> = findings
+        .filter(|finding| finding["rule"] == "tests.fewer")
+        .collect();
+    assert_eq!(fewer.len(), 1, "{answer}");
+    assert_eq!(
+        (&fewer[0]["measured"], &fewer[0]["limit"]),
+        (&2.into(), &3.into())
+    );
+    assert_eq!(
+        scene.read("ran.log"),
+        "ran\nran\n",
+        "those of the base ran elsewhere"
+    );
+    assert_eq!(
+        scene.git(&["worktree", "list"]).lines().count(),
+        1,
+        "the repository is as it was"
+    );
+}

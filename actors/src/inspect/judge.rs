@@ -9,18 +9,16 @@ use worknode_core::{
 use worknode_gates::{
     change::ChangeSet,
     finding::{Finding, Severity},
-    gate::{self, command::End, tests::Report},
+    gate::{self, command::End},
     settings::{All, Answer as Form, CommandGate, Coverage},
 };
-use worknode_policies::{gate::tests_gate, pattern::Patterns};
+use worknode_policies::pattern::Patterns;
 
-use super::Ran;
+use super::{Ran, tested::Tested};
 use crate::definition::TestsDefinition;
 
 /// How long a gate's program may take, where nobody says.
 const TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// How often tests may be run again, whatever the configuration says.
-const MOST_RERUNS: u32 = 5;
 /// Changed files that a program is told of in its arguments; a system bounds their length.
 const MOST_FILES: usize = 2_000;
 
@@ -56,6 +54,7 @@ pub trait Runner: Sync {
 }
 
 /// What the gate `name` finds, with its severity, when it is one that runs a program; else `None`.
+/// `tested` is what the gates of one tree share.
 ///
 /// # Errors
 /// When nothing could be judged: a place could not be made, or the configuration lacks something.
@@ -65,6 +64,7 @@ pub async fn of_program(
     tests: Option<&TestsDefinition>,
     change: &ChangeSet,
     runner: &impl Runner,
+    tested: &Tested,
 ) -> Result<Option<(Vec<Finding>, Severity)>, Error> {
     if let Some(command) = told.command.get(name) {
         let findings = of_command(name, command, change, runner).await?;
@@ -73,7 +73,8 @@ pub async fn of_program(
     match name {
         "tests" => {
             let tests = tests.ok_or_else(|| lacks("tests", "set `command` under [gate.tests]"))?;
-            Ok(Some((of_tests(tests, change, runner).await?, Severity::Error)))
+            let ran = tested.ran(told, tests, runner).await?;
+            Ok(Some((tested.judge(&ran, tests, change), Severity::Error)))
         }
         "coverage" => {
             let coverage = told
@@ -81,7 +82,7 @@ pub async fn of_program(
                 .as_ref()
                 .ok_or_else(|| lacks("coverage", "set `reports` under [gate.coverage]"))?;
             Ok(Some((
-                of_coverage(coverage, tests, change, runner).await?,
+                of_coverage(coverage, told, tests, change, runner, tested).await?,
                 coverage.severity,
             )))
         }
@@ -159,71 +160,30 @@ fn with_files(command: &[String], change: &ChangeSet) -> Vec<String> {
     command.iter().flat_map(part).collect()
 }
 
-async fn of_tests(
-    tests: &TestsDefinition,
-    change: &ChangeSet,
-    runner: &impl Runner,
-) -> Result<Vec<Finding>, Error> {
-    let asked = Asked {
-        command: tests.command.clone(),
-        timeout: tests.timeout,
-        reports: tests.reports.clone(),
-    };
-    let mut answer = runner.run(asked.clone()).await?;
-    let mut tries = 1;
-    let mut failed_first: Vec<String> = Vec::new();
-    while matches!(answer.ran.end, End::Code(code) if code != 0) && tries <= tests.reruns.min(MOST_RERUNS) {
-        if let Some(report) = report(&answer) {
-            failed_first.extend(report.named(gate::tests::Case::Failed).map(str::to_owned));
-        }
-        answer = runner.run(asked.clone()).await?;
-        tries += 1;
-    }
-    let ended = tests_gate::judge(&tests.command.join(" "), &answer.ran.end, &answer.ran.output());
-    if !ended.is_empty() {
-        let mut findings: Vec<Finding> = ended.into_iter().map(Into::into).collect();
-        findings.extend(gate::tests::of_source(change));
-        return Ok(findings);
-    }
-    let mut findings = gate::tests::judge(change, report(&answer).as_ref(), None);
-    if tests.counted {
-        for finding in findings
-            .iter_mut()
-            .filter(|finding| finding.rule == "tests.unread")
-        {
-            finding.severity = Severity::Error;
-        }
-    }
-    if tries > 1 {
-        let failed: Vec<&str> = failed_first.iter().map(String::as_str).collect();
-        findings.push(gate::tests::flaky(tries, &failed));
-    }
-    Ok(findings)
-}
-
-/// What ran: by the reports that were named, else by what was written.
-fn report(answer: &Answer) -> Option<Report> {
-    let written = answer.reports.values().flatten();
-    let reports = written.filter_map(|bytes| gate::tests::read(bytes));
-    reports.reduce(Report::and).or_else(|| {
-        let streams = [&answer.ran.stdout, &answer.ran.stderr];
-        let reports = streams.into_iter().filter_map(|bytes| gate::tests::read(bytes));
-        reports.reduce(Report::and)
-    })
-}
-
+/// With a command of its own the gate runs that; else it reads what the run of the tests leaves.
 async fn of_coverage(
     told: &Coverage,
+    all: &All,
     tests: Option<&TestsDefinition>,
     change: &ChangeSet,
     runner: &impl Runner,
+    tested: &Tested,
 ) -> Result<Vec<Finding>, Error> {
-    let (command, timeout) = match (&told.command, tests) {
-        (Some(command), _) => (
-            command.clone(),
-            told.timeout.map_or(TIMEOUT, |Span(timeout)| timeout),
-        ),
-        (None, Some(tests)) => (tests.command.clone(), tests.timeout),
+    let (line, answer) = match (&told.command, tests) {
+        (Some(command), _) => {
+            let asked = Asked {
+                command: command.clone(),
+                timeout: told.timeout.map_or(TIMEOUT, |Span(timeout)| timeout),
+                reports: told.reports.clone(),
+            };
+            (command.join(" "), runner.run(asked).await?)
+        }
+        (None, Some(tests)) => {
+            let ran = tested.ran(all, tests, runner).await?;
+            let mut answer = ran.answer().clone();
+            answer.reports.retain(|name, _| told.reports.contains(name));
+            (tests.command.join(" "), answer)
+        }
         (None, None) => {
             return Err(lacks(
                 "coverage",
@@ -231,13 +191,6 @@ async fn of_coverage(
             ));
         }
     };
-    let asked = Asked {
-        command,
-        timeout,
-        reports: told.reports.clone(),
-    };
-    let line = asked.command.join(" ");
-    let answer = runner.run(asked).await?;
     let mut findings = gate::coverage::judge(change, told, &answer.reports, &answer.root);
     if answer.ran.end != End::Code(0) {
         findings.push(gate::command::ended_badly(

@@ -13,6 +13,7 @@ use worknode_policies::{
     verdict::{config_digest, evidence_digest},
 };
 
+use super::tools;
 use crate::{definition::TeamDefinition, system::System};
 
 /// For each gate of a task, the digest of what it is told to look for.
@@ -36,7 +37,7 @@ fn settings(team: &TeamDefinition, gate: &str) -> String {
 
 /// What a verdict about this submission is bound to. Nothing when the task is not in review any
 /// more: then there is nothing that it could count for.
-pub(super) fn bound(
+pub(super) async fn bound(
     system: &System,
     node: &Node,
     landing: &Landing,
@@ -47,17 +48,13 @@ pub(super) fn bound(
     let TaskStatus::InReview(review) = &task.status else {
         return None;
     };
-    let tools = [
-        ("worknode".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("gate".to_owned(), gate.to_owned()),
-    ];
     Some(Bound {
         task: node.id,
         epoch: review.submission.epoch,
         attempt: task.attempts,
         base: landing.base.clone(),
         config: config(system, &task.spec, gate),
-        tools: tools.into(),
+        tools: tools::of_gate(system, gate).await,
         evidence: evidence_digest(findings, landing.tree.as_str().as_bytes()),
     })
 }

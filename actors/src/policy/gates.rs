@@ -29,7 +29,7 @@ use worknode_policies::{
 use self::boxed::Boxed;
 use super::{Bench, Made, binding};
 use crate::{
-    inspect::{change_set, of_program},
+    inspect::{Tested, change_set, of_program},
     outside::failed,
     system::System,
 };
@@ -53,6 +53,7 @@ struct Looked {
     landing: Arc<Landing>,
     change: Arc<ChangeSet>,
     profiles: Arc<Profiles>,
+    tested: Arc<Tested>,
 }
 
 /// Runs `gates` and records each verdict. The plan gate comes first: after it failed the others are
@@ -141,7 +142,7 @@ impl Shared {
             gate: name.to_owned(),
             tree: landing.tree.clone(),
             commit: landing.commit.clone(),
-            bound: binding::bound(system, &self.node, landing, name, &findings),
+            bound: binding::bound(system, &self.node, landing, name, &findings).await,
             findings,
             took_ms: worknode_core::time::millis(begun.elapsed()),
         };
@@ -189,6 +190,7 @@ impl Looked {
             landing: Arc::new(landing.clone()),
             change: Arc::new(change_set(survey, everything)),
             profiles: Arc::new(Profiles::of(&system.team().gates.gates).map_err(mistaken)?),
+            tested: Arc::new(Tested::default()),
         })
     }
 
@@ -200,7 +202,15 @@ impl Looked {
             system: &self.system,
             landing: &self.landing,
         };
-        let ran = of_program(name, &team.gates, team.tests.as_ref(), &self.change, &boxed).await?;
+        let ran = of_program(
+            name,
+            &team.gates,
+            team.tests.as_ref(),
+            &self.change,
+            &boxed,
+            &self.tested,
+        )
+        .await?;
         if let Some((found, severity)) = ran {
             return Ok(told(settle(name, found, severity, &self.profiles, now)));
         }

@@ -198,7 +198,7 @@ async fn keep(
             gate: gate.clone(),
             tree: whole.tree.clone(),
             commit: whole.commit.clone(),
-            bound: binding::bound(system, &member.node, whole, gate, &found.findings),
+            bound: binding::bound(system, &member.node, whole, gate, &found.findings).await,
             findings: found.findings,
             took_ms: found.took_ms,
         };

@@ -78,7 +78,7 @@ pub const GATES: [About; 9] = [
     About {
         name: "licence",
         looks_for: "added dependencies whose licence is not allowed, or not told in the change",
-        cannot_see: "licences that only a registry knows",
+        cannot_see: "licences that only a registry knows: package-lock.json tells those of npm; those of Cargo, Python and Go are not looked up",
         by_default: true,
     },
 ];

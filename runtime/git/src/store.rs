@@ -31,6 +31,12 @@ pub struct Store {
 }
 
 impl Store {
+    /// The version of the git that it uses.
+    #[must_use]
+    pub fn git_version(&self) -> &str {
+        self.git.version()
+    }
+
     /// Opens the store at `dir`, creating it when it is not there. What it borrows from and its
     /// configuration are written anew each time: the user's repository may have moved.
     ///

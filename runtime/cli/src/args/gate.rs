@@ -31,6 +31,10 @@ pub(crate) struct GateRun {
     /// Check what the files are beyond this branch or commit.
     #[arg(long, value_name = "BASE")]
     pub(crate) diff: Option<String>,
+    /// Run the tests on the base, too, on a checkout of it: then fewer of them, and those that are
+    /// skipped only now, are findings.
+    #[arg(long, requires = "diff")]
+    pub(crate) base_tests: bool,
     /// Judge the change as the work of this task: by its plan and, unless --gate names others, by its
     /// gates.
     #[arg(long, value_name = "TASK")]

@@ -1,5 +1,6 @@
 //! `worknode gate`: the gates that work is judged by, on any repository and without a daemon.
 
+mod base;
 pub(crate) mod commit;
 mod here;
 mod judged;
@@ -101,6 +102,7 @@ async fn look(place: &Place, at: Where) -> Result<Looked, Error> {
             profiles: Arc::new(profiles),
             change,
             task: None,
+            tested: Arc::default(),
             now: super::now(),
         },
         root,
@@ -141,11 +143,14 @@ async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> 
         }
         judged.task = Some(Arc::new(Task {
             spec,
-            base,
+            base: base.clone(),
             done: !args.staged,
         }));
     }
     let mut outcomes = judged.by_files(&wanted).await?;
+    if let (true, Some(tests), Some(base)) = (args.base_tests, &tests, &base) {
+        judged.tested = Arc::new(base::tested(&judged.told, tests, &root, base).await?);
+    }
     let here = Here::new(root)?;
     for name in &wanted {
         if let Some(outcome) = judged.by_program(name, tests.as_ref(), &here).await? {

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use worknode_actors::{definition::TestsDefinition, inspect::of_program};
+use worknode_actors::{
+    definition::TestsDefinition,
+    inspect::{Tested, of_program},
+};
 use worknode_core::{
     error::Error,
     git::CommitId,
@@ -27,6 +30,7 @@ pub(super) struct Judged {
     pub(super) profiles: Arc<Profiles>,
     pub(super) change: Arc<ChangeSet>,
     pub(super) task: Option<Arc<Task>>,
+    pub(super) tested: Arc<Tested>,
     pub(super) now: Timestamp,
 }
 
@@ -108,7 +112,7 @@ impl Judged {
         here: &Here,
     ) -> Result<Option<Outcome>, Error> {
         let begun = Instant::now();
-        let found = of_program(name, &self.told, tests, &self.change, here).await?;
+        let found = of_program(name, &self.told, tests, &self.change, here, &self.tested).await?;
         Ok(found.map(|(findings, severity)| {
             let mut outcome = settle(name, findings, severity, &self.profiles, self.now);
             outcome.took_ms = millis(begun.elapsed());

@@ -1,0 +1,149 @@
+//! The tests of a tree, run once for all gates that ask what came of it.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use worknode_core::error::Error;
+use worknode_gates::{
+    change::ChangeSet,
+    finding::{Finding, Severity},
+    gate::{self, command::End, tests::Report},
+    settings::All,
+};
+use worknode_policies::gate::tests_gate;
+
+use super::judge::{Answer, Asked, Runner};
+use crate::definition::TestsDefinition;
+
+/// How often tests may be run again, whatever the configuration says.
+const MOST_RERUNS: u32 = 5;
+
+/// What the gates of one tree share: the run of its tests, and what ran on what it is put on.
+#[derive(Debug, Default)]
+pub struct Tested {
+    base: Option<Report>,
+    ran: Mutex<Option<Arc<TestsRun>>>,
+}
+
+/// A run of the tests, with those before it that failed.
+#[derive(Debug)]
+pub struct TestsRun {
+    answer: Answer,
+    tries: u32,
+    failed_first: Vec<String>,
+}
+
+impl TestsRun {
+    /// How it ended, and what it left.
+    #[must_use]
+    pub const fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// Which tests ran, when that can be read.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        report(&self.answer)
+    }
+}
+
+impl Tested {
+    /// For a tree on a base on which these tests ran.
+    #[must_use]
+    pub fn beside(base: Option<Report>) -> Self {
+        Self {
+            base,
+            ran: Mutex::default(),
+        }
+    }
+
+    /// The run of the tests: the first who asks has them run, the others are told what came of it. It
+    /// leaves the reports of all of them.
+    ///
+    /// # Errors
+    /// When there is no place to run them in.
+    pub async fn ran(
+        &self,
+        told: &All,
+        tests: &TestsDefinition,
+        runner: &impl Runner,
+    ) -> Result<Arc<TestsRun>, Error> {
+        let mut ran = self.ran.lock().await;
+        if let Some(ran) = &*ran {
+            return Ok(Arc::clone(ran));
+        }
+        let mut reports = tests.reports.clone();
+        let coverage = told.coverage.iter().filter(|coverage| coverage.command.is_none());
+        reports.extend(coverage.flat_map(|coverage| coverage.reports.clone()));
+        reports.sort();
+        reports.dedup();
+        let asked = Asked {
+            command: tests.command.clone(),
+            timeout: tests.timeout,
+            reports,
+        };
+        let done = Arc::new(to_the_end(asked, tests, runner).await?);
+        *ran = Some(Arc::clone(&done));
+        Ok(done)
+    }
+
+    /// What the gate of tests says of a run.
+    #[must_use]
+    pub fn judge(&self, ran: &TestsRun, tests: &TestsDefinition, change: &ChangeSet) -> Vec<Finding> {
+        let Answer { ran: ended, .. } = &ran.answer;
+        let ended = tests_gate::judge(&tests.command.join(" "), &ended.end, &ended.output());
+        if !ended.is_empty() {
+            let mut findings: Vec<Finding> = ended.into_iter().map(Into::into).collect();
+            findings.extend(gate::tests::of_source(change));
+            return findings;
+        }
+        let mut findings = gate::tests::judge(change, own_report(ran, tests).as_ref(), self.base.as_ref());
+        let unread = findings
+            .iter_mut()
+            .filter(|finding| finding.rule == "tests.unread");
+        if tests.counted {
+            unread.for_each(|finding| finding.severity = Severity::Error);
+        }
+        if ran.tries > 1 {
+            let failed: Vec<&str> = ran.failed_first.iter().map(String::as_str).collect();
+            findings.push(gate::tests::flaky(ran.tries, &failed));
+        }
+        findings
+    }
+}
+
+async fn to_the_end(asked: Asked, tests: &TestsDefinition, runner: &impl Runner) -> Result<TestsRun, Error> {
+    let mut answer = runner.run(asked.clone()).await?;
+    let mut tries = 1;
+    let mut failed_first: Vec<String> = Vec::new();
+    while matches!(answer.ran.end, End::Code(code) if code != 0) && tries <= tests.reruns.min(MOST_RERUNS) {
+        if let Some(report) = report(&answer) {
+            failed_first.extend(report.named(gate::tests::Case::Failed).map(str::to_owned));
+        }
+        answer = runner.run(asked.clone()).await?;
+        tries += 1;
+    }
+    Ok(TestsRun {
+        answer,
+        tries,
+        failed_first,
+    })
+}
+
+/// What ran, by the reports that are named for the tests: those of coverage count no tests.
+fn own_report(ran: &TestsRun, tests: &TestsDefinition) -> Option<Report> {
+    let mut answer = ran.answer.clone();
+    answer.reports.retain(|name, _| tests.reports.contains(name));
+    report(&answer)
+}
+
+/// What ran: by the reports that were named, else by what was written.
+fn report(answer: &Answer) -> Option<Report> {
+    let written = answer.reports.values().flatten();
+    let reports = written.filter_map(|bytes| gate::tests::read(bytes));
+    reports.reduce(Report::and).or_else(|| {
+        let streams = [&answer.ran.stdout, &answer.ran.stderr];
+        let reports = streams.into_iter().filter_map(|bytes| gate::tests::read(bytes));
+        reports.reduce(Report::and)
+    })
+}
