@@ -15,6 +15,11 @@ test *ARGS:
 test-clients *ARGS:
     cargo test --package worknode --features clients --test clients -- --nocapture {{ARGS}}
 
+# Whatever the API's own document says can be asked, and much that it does not, of a real daemon. --examples N, --seed N.
+test-api *ARGS:
+    cargo build --package worknode
+    python3 tests/api/run.py {{ARGS}}
+
 # Explores the rules in every order of crashes, losses and lapses, further than the tests do; MODEL_STEPS=N per scene.
 model *ARGS:
     cargo test --release --package worknode-actors --lib model:: -- --include-ignored --nocapture --test-threads 1 {{ARGS}}

@@ -67,7 +67,7 @@ pub struct Steal {
 }
 
 /// A claim that was made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Won {
     /// The task.
     #[serde(skip)]

@@ -73,7 +73,7 @@ pub fn check_namespace(namespace: &str) -> Result<(), Error> {
 }
 
 /// What is remembered under one key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Entry {
     /// The key, with its namespace.
     pub key: String,

@@ -17,7 +17,7 @@ use crate::{membrane::arrival, store::OPEN, system::System};
 pub(crate) const PHASE: &str = "added";
 
 /// A task as somebody adds it. Only the title is required.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewTask {
     /// Its name; made from the title when it is not given.

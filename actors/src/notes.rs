@@ -249,7 +249,7 @@ pub(crate) fn is_covered(system: &System, subtree: NodeId, node: &Node) -> Resul
 }
 
 /// One of something that was looked for by words, with how well it fits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Ranked<T> {
     /// What was found.
     #[serde(flatten)]

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// What is to be different about a task. What is not named stays as it is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Amendment {
     /// One line for people.

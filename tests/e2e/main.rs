@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod analytics;
+mod api;
 mod bad_input;
 mod capability;
 mod cheating;
@@ -24,6 +25,7 @@ mod layering;
 mod limits;
 mod mailbox;
 mod mcp;
+mod mcp_http;
 mod membranes;
 mod membranes_program;
 mod memory;

@@ -10,6 +10,7 @@
 )]
 
 pub mod coordinator;
+pub mod http;
 pub mod made;
 pub mod program;
 pub mod running;

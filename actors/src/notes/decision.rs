@@ -25,7 +25,7 @@ const FOLDER: &str = "decisions";
 const SUPERSEDES: &str = "supersedes:";
 
 /// What was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alternative {
     /// What.
@@ -52,7 +52,7 @@ pub struct NewDecision {
 }
 
 /// A decision as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Decision {
     /// Its identity.
     pub id: NodeId,

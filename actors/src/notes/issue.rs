@@ -40,7 +40,7 @@ pub struct NewIssue {
 }
 
 /// What is known of an issue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Solution {
     /// The root cause.
@@ -52,7 +52,7 @@ pub struct Solution {
 }
 
 /// An issue as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Issue {
     /// Its identity.
     pub id: NodeId,
@@ -110,7 +110,7 @@ impl Issue {
 }
 
 /// What a report came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     /// The issue.
     #[serde(flatten)]
@@ -120,7 +120,7 @@ pub struct Report {
 }
 
 /// How an issue was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fits {
     /// It is the same error.
@@ -130,7 +130,7 @@ pub enum Fits {
 }
 
 /// An issue that was found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hit {
     /// The issue.
     #[serde(flatten)]

@@ -64,7 +64,7 @@ pub enum StartWhen {
 }
 
 /// What an agent is, as configuration says it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AgentSpec {
     /// Name of its profile.
     pub profile: String,
@@ -88,7 +88,7 @@ pub struct AgentSpec {
 }
 
 /// Where an agent stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum AgentStatus {
     /// No process; can be given work.
@@ -139,7 +139,7 @@ impl AgentStatus {
 }
 
 /// An agent: what it is, and where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Agent {
     /// What it is.
     pub spec: AgentSpec,
@@ -243,7 +243,7 @@ impl Agent {
 }
 
 /// What can be asked of an agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum AgentCommand {
     /// Start a run.
@@ -332,7 +332,7 @@ pub enum AgentCommand {
 }
 
 /// A part of what runs share: what one is to have, or may have at most. `None`: nothing is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Share {
     /// Wall time.

@@ -61,7 +61,9 @@ impl Relation {
 }
 
 /// A link from one Worknode to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Link {
     /// What the two have to do with each other.
     pub relation: Relation,
@@ -70,7 +72,7 @@ pub struct Link {
 }
 
 /// What a Worknode is created with.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct NewBody {
     /// Version of the schema that the attributes follow; 0 where the kind has none.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why something was not done, as programs see it. The texts beside it are for people and may
 /// change; these words do not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// It was tried and did not work.
@@ -84,7 +84,7 @@ impl Code {
 }
 
 /// A refusal or failure as it reaches a person or a program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, schemars::JsonSchema)]
 #[error("{message}")]
 pub struct Error {
     /// The stable word for it.

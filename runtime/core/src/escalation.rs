@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::time::Timestamp;
 
 /// What has to be settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Matter {
     /// A task cannot go on without help.
@@ -54,7 +56,9 @@ impl Matter {
 }
 
 /// A step of the ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
     /// Whoever the work is given to.
@@ -103,7 +107,7 @@ pub const ASSIGNEE_TIME: Duration = Duration::from_secs(5 * 60);
 pub const EXECUTIVE_TIME: Duration = Duration::from_secs(30 * 60);
 
 /// One step that was taken. Whose it is, is the Worknode of its event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Escalation {
     /// What has to be settled.
     pub matter: Matter,

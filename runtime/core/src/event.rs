@@ -49,7 +49,7 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 /// Who did it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Principal {
     /// A person at the socket or with the operator's token.
@@ -123,7 +123,7 @@ impl PanicStage {
 }
 
 /// A mistake in the configuration of a daemon that runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ConfigMistake {
     /// Where it stands, as in `worknode.toml:12:1`.
     pub place: String,
@@ -153,7 +153,7 @@ impl fmt::Display for ConfigMistake {
 }
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 #[expect(
     missing_docs,
@@ -664,7 +664,7 @@ pub struct Draft {
 }
 
 /// An event as the journal holds it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Record {
     /// Its place in the order of everything, and its identity.
     pub at: Hlc,

@@ -83,6 +83,20 @@ impl FromStr for Hlc {
     }
 }
 
+impl schemars::JsonSchema for Hlc {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hlc".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{8}$",
+            "description": "A point in the order of events, as in 2026-11-21T10:24:30.123Z-0007-1a2b3c4d."
+        })
+    }
+}
+
 impl Serialize for Hlc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -104,6 +104,22 @@ impl std::str::FromStr for Kind {
     }
 }
 
+impl schemars::JsonSchema for Kind {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Kind".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let own: Vec<_> = Self::OWN.iter().map(Self::name).collect();
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": format!("^[a-z][a-z0-9_]{{0,{}}}$", LENGTH - 1),
+            "examples": own,
+            "description": "A kind of Worknode: one of ours, or one of the team's own."
+        })
+    }
+}
+
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())

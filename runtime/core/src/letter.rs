@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// An event as it came and was refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Letter {
     /// Its name.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct Letter {
 }
 
 /// What became of a letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LetterOutcome {
     /// It went through the membrane after all.
@@ -43,7 +43,7 @@ pub enum LetterOutcome {
 }
 
 /// What can be done about a letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LetterAction {
     /// Let the membrane look at it again.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Something said to the Worknode whose event it is. Who said it is the event's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Message {
     /// What was said.
     pub text: String,
@@ -48,7 +48,7 @@ impl Message {
 }
 
 /// What can be done with messages to a Worknode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum MessageCommand {
     /// Say something to it.

@@ -21,7 +21,7 @@ use crate::{
 pub use crate::kind::Kind;
 
 /// What only some kinds have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
     /// Nothing beyond kind and name.
@@ -33,7 +33,7 @@ pub enum Detail {
 }
 
 /// A Worknode as it is created.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NodeSpec {
     /// The Worknode above; `None` for the root alone.
     pub parent: Option<NodeId>,
@@ -62,7 +62,7 @@ impl NodeSpec {
 }
 
 /// The state of a Worknode, by kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// No state of its own.
@@ -74,7 +74,7 @@ pub enum NodeState {
 }
 
 /// When a task came how far, the last time that it did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Times {
     /// It could be claimed.
     pub ready: Option<Hlc>,

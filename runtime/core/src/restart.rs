@@ -97,7 +97,7 @@ pub enum Restart {
 }
 
 /// The restarts of one child that still count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct RestartTracker {
     recent: Vec<Timestamp>,

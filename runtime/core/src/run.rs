@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Which process this is, on this machine, since this boot. A pid alone is reused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProcessIdentity {
     /// Process id; also the id of its process group.
     pub pid: u32,
@@ -33,7 +33,7 @@ pub struct ProcessIdentity {
 }
 
 /// What a run is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "purpose", rename_all = "snake_case")]
 pub enum Purpose {
     /// Work on a task under a claim.
@@ -85,7 +85,7 @@ impl Purpose {
 /// reads what the program says, and the time of the start, all others by the run's shim, daemon or
 /// not. Time, processor time, memory, processes, tokens and money are the run's share of its
 /// agent's and its team's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct RunLimits {
     /// Wall time, without the time that it was frozen.
@@ -132,7 +132,7 @@ impl Default for RunLimits {
 }
 
 /// Who holds a run still: only the same lets it go on by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// Somebody asked, for inspection.
@@ -145,7 +145,7 @@ pub enum Hold {
 }
 
 /// Why a run is being stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum StopCause {
     /// Somebody asked.
@@ -258,7 +258,7 @@ impl StopCause {
 }
 
 /// How the process ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Ending {
     /// It ended by itself with this code.
@@ -281,7 +281,7 @@ pub enum Ending {
 }
 
 /// The record that a run is really over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Receipt {
     /// How the process ended.
     pub ending: Ending,
@@ -328,7 +328,7 @@ pub struct Receipt {
 }
 
 /// One step of a stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Step {
     /// `term`, `kill`, `gone`, and the like.
     pub step: String,
@@ -337,7 +337,7 @@ pub struct Step {
 }
 
 /// What the processes of a run took of the machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Resources {
     /// Milliseconds of wall time, without those that it was frozen.
@@ -351,7 +351,7 @@ pub struct Resources {
 }
 
 /// What a run left in its workspace that nobody took.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Leftovers {
     /// Commits that were not handed in.
@@ -418,7 +418,7 @@ impl Receipt {
 }
 
 /// What a run is, decided before it starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunSpec {
     /// Its identity.
     pub id: RunId,
@@ -433,7 +433,7 @@ pub struct RunSpec {
 }
 
 /// Where a run stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum RunStatus {
     /// Decided.
@@ -569,7 +569,7 @@ impl RunStatus {
 }
 
 /// One life of one agent process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
     /// What it is.
     pub spec: RunSpec,

@@ -81,7 +81,7 @@ impl Approval {
 }
 
 /// What was done to a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanChange {
     /// A task came to it.
@@ -93,7 +93,7 @@ pub enum PlanChange {
 }
 
 /// What a task is, as the plan says it. It changes only with the plan.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskSpec {
     /// The task's name in the plan, unique within its team.
     pub key: String,
@@ -149,7 +149,7 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 /// One agent's hold on a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Claim {
     /// Who holds it.
     pub agent: NodeId,
@@ -164,7 +164,7 @@ pub struct Claim {
 }
 
 /// Work handed in for judgement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Submission {
     /// The commit in the agent's clone.
     pub commit: CommitId,
@@ -178,7 +178,7 @@ pub struct Submission {
 }
 
 /// An intent to land that has no outcome yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Landing {
     /// The tree that lands.
     pub tree: TreeId,
@@ -189,7 +189,7 @@ pub struct Landing {
 }
 
 /// Somebody's word for a submission.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Approved {
     /// Whose.
     pub by: Principal,
@@ -219,7 +219,7 @@ impl Approved {
 }
 
 /// What is known of a submission so far.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Review {
     /// What is judged.
     pub submission: Submission,
@@ -300,7 +300,7 @@ impl Review {
 }
 
 /// Where a task stands, with what belongs to that state and to no other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum TaskStatus {
     /// Waits for its dependencies.
@@ -376,7 +376,7 @@ impl TaskStatus {
 }
 
 /// What its holder last said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Progress {
     /// How much is done, 0 to 100.
     pub percent: Option<u8>,
@@ -385,7 +385,7 @@ pub struct Progress {
 }
 
 /// Why a claim ended without a submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleaseCause {
     /// The agent gave it back.
@@ -430,7 +430,7 @@ impl ReleaseCause {
 }
 
 /// A task: what it is, and where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Task {
     /// What it is. Shared, because it may be long and does not change while the task lives.
     pub spec: Arc<TaskSpec>,

@@ -37,7 +37,7 @@ impl AlarmCause {
 }
 
 /// A trigger, as its events tell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TriggerState {
     /// It is in the configuration.
     pub watched: bool,
@@ -69,7 +69,7 @@ pub struct TriggerState {
 }
 
 /// The last firing of a trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastFiring {
     /// Which occurrence.
     pub occurrence: String,
@@ -89,7 +89,7 @@ pub struct LastFiring {
 }
 
 /// What a trigger skipped last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastSkip {
     /// Which occurrence; nothing when there were many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub struct LastSkip {
 }
 
 /// A trigger that does not act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Paused {
     /// Who said so.
     pub by: String,
@@ -112,7 +112,7 @@ pub struct Paused {
 }
 
 /// An alarm that is not over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StandingAlarm {
     /// Why.
     pub cause: AlarmCause,

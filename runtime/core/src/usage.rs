@@ -8,7 +8,20 @@ use crate::{ids::NodeId, time::Timestamp};
 
 /// An amount of money, in millionths of a US dollar: prices per token are that small, and sums
 /// of integers do not drift.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Usd(u64);
 
@@ -69,7 +82,7 @@ impl fmt::Display for Usd {
 
 /// What a run has used so far. Always the total since its start, never a difference: a report
 /// that is read twice changes nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Usage {
     /// Tokens sent, without those that a cache supplied.
@@ -114,7 +127,7 @@ impl Usage {
 }
 
 /// Why a run that lives gets nowhere. Derived from what its program says, and shown with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "stuck", rename_all = "snake_case")]
 pub enum Stuck {
     /// It asks for a permission that nobody gives.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Whether a finding counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Weight {
     /// It fails its gate.
@@ -34,7 +34,7 @@ impl Weight {
 }
 
 /// One thing that a gate or a reviewer objects to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// The rule that was broken, as `plan.outside` or `tests.failed`.
     pub rule: String,
@@ -102,7 +102,7 @@ impl Finding {
 }
 
 /// Did the tree satisfy the gate?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Yes.
@@ -112,7 +112,7 @@ pub enum Outcome {
 }
 
 /// What a verdict is bound to beside its tree: it counts for nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Bound {
     /// The task.
     pub task: NodeId,
@@ -131,7 +131,7 @@ pub struct Bound {
 }
 
 /// The signed result of one gate on one tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// Which gate.
     pub gate: String,

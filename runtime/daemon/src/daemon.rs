@@ -28,7 +28,7 @@ use worknode_policies::landing::batch::joined;
 use crate::{
     config::{Loaded, TRIGGERS_FOLDER},
     door,
-    http::Api,
+    http::{Api, Kept, Limits},
     keys,
     lock::Lock,
     reload::{self, ReloadView, Reloader, Watched},
@@ -136,6 +136,8 @@ impl Daemon {
             runtime,
             stop,
             reloader,
+            limits: Limits::default(),
+            kept: Kept::default(),
         });
         let watch = tokio::spawn(reload::watch(Arc::clone(&api), watched));
         let doors = door::serve(&api, unix, tcp);

@@ -8,18 +8,23 @@ mod analytics;
 mod auth;
 mod capabilities;
 mod claims;
+mod described;
 mod error;
 mod events;
 mod hold;
+mod idempotency;
 mod kill;
 mod lens;
 mod letters;
+mod limits;
 mod membranes;
 mod memory;
 mod messages;
 mod nodes;
 mod notes;
+mod parts;
 mod plan;
+mod request_id;
 mod resume;
 mod search;
 mod spawn;
@@ -30,24 +35,36 @@ mod triggers;
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{DefaultBodyLimit, State},
-    routing::{get, post},
+    middleware::{from_fn, from_fn_with_state},
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use worknode_actors::runtime::Runtime;
 use worknode_policies::kinds::Kinds;
 
-pub(crate) use self::auth::{Door, Origin, Peer};
-use self::{auth::Caller, error::ApiError};
+pub use self::described::openapi;
+pub(crate) use self::{
+    auth::{Caller, Door, Origin, Peer},
+    error::ApiError,
+    idempotency::Kept,
+    limits::Limits,
+};
+use self::{
+    described::Routes,
+    parts::{Json, Path},
+};
 use crate::{
     daemon::Departure,
+    mcp,
     reload::Reloader,
     view::{self, RunRef, StatusView, WhyView},
 };
 
 /// Bytes of a request body; a prompt of a task is the largest thing that is sent.
-const BODY: usize = worknode_core::bounds::PROMPT + 64 * 1024;
+pub(crate) const BODY: usize = worknode_core::bounds::PROMPT + 64 * 1024;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -57,6 +74,10 @@ pub(crate) struct Api {
     pub(crate) stop: watch::Sender<Option<Departure>>,
     /// Reads the configuration anew.
     pub(crate) reloader: Reloader,
+    /// How much is taken on at once.
+    pub(crate) limits: Limits,
+    /// What was answered to requests with a key.
+    pub(crate) kept: Kept,
 }
 
 impl Api {
@@ -71,32 +92,50 @@ impl Api {
 
 /// All routes, versioned and under the bare prefix.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let routes = Router::new()
-        .route("/status", get(status))
-        .route("/agents", get(agents::list).post(spawn::add))
-        .route("/agents/{id}", get(agents::show))
-        .route("/agents/{id}/kill", post(kill::agent))
-        .route("/agents/{id}/freeze", post(hold::freeze))
-        .route("/agents/{id}/thaw", post(hold::thaw))
-        .route("/agents/{id}/resume", post(agents::resume))
-        .route("/tasks", get(tasks::list).post(tasks::add))
-        .route("/tasks/{id}", get(tasks::show))
-        .route("/tasks/{id}/progress", post(tasks::progress))
-        .route("/tasks/{id}/submit", post(tasks::submit))
-        .route("/tasks/{id}/complete", post(tasks::submit))
-        .route("/tasks/claim", post(claims::next))
-        .route("/tasks/{id}/claim", post(claims::claim))
-        .route("/tasks/{id}/renew", post(claims::renew))
-        .route("/tasks/{id}/hand-over", post(claims::hand_over))
-        .route("/tasks/{id}/fail", post(claims::fail))
-        .route("/tasks/{id}/release", post(tasks::release))
-        .route("/tasks/{id}/block", post(tasks::block))
-        .route("/tasks/{id}/cancel", post(tasks::cancel))
-        .route("/tasks/{id}/retry", post(tasks::retry))
-        .route("/tasks/{id}/undo", post(tasks::undo))
-        .route("/tasks/{id}/approve", post(tasks::approve))
-        .route("/tasks/{id}/reject", post(tasks::reject))
-        .route("/runs/{of}", get(run))
+    let routes = routes()
+        .into_router()
+        .method_not_allowed_fallback(error::no_such_method)
+        .fallback(error::no_such_route);
+    let inner = Router::new()
+        .nest("/api/v1", routes.clone())
+        .nest("/api", routes)
+        .fallback(error::no_such_route)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
+        .with_state(Arc::clone(&api));
+    mcp::http::routes(&api, inner.clone())
+        .fallback_service(inner)
+        .layer(from_fn_with_state(Arc::clone(&api), limits::admit))
+        .layer(from_fn(request_id::name))
+}
+
+/// Every route is made here or in a module of its own, and described where it is made.
+fn routes() -> Routes {
+    Routes::new()
+        .get("/status", status, "The whole team at a glance")
+        .get(
+            "/runs/{of}",
+            run,
+            "The run of this id, or the last one of an agent or on a task",
+        )
+        .get(
+            "/why/{of}",
+            why,
+            "Why something is as it is: the causes of its last event",
+        )
+        .post(
+            "/capabilities",
+            capabilities::issue,
+            "Makes a capability for somebody whom the runtime does not run",
+        )
+        .example(r#"{"node": "ci", "for": "8h"}"#)
+        .post("/shutdown", shutdown, "Stops the daemon")
+        .example(r#"{"reason": "maintenance", "keep_agents": true}"#)
+        .merge(described::own_routes())
+        .merge(agents::routes())
+        .merge(tasks::routes())
+        .merge(kill::routes())
+        .merge(events::routes())
         .merge(nodes::routes())
         .merge(tree::routes())
         .merge(search::routes())
@@ -109,20 +148,6 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(messages::routes())
         .merge(resume::routes())
         .merge(plan::routes())
-        .route("/events", get(events::list).post(events::emit))
-        .route("/why/{of}", get(why))
-        .route("/capabilities", post(capabilities::issue))
-        .route("/kill", post(kill::targets))
-        .route("/panic", post(hold::panic))
-        .route("/unpanic", post(hold::unpanic))
-        .route("/shutdown", post(shutdown))
-        .fallback(error::no_such_route)
-        .layer(DefaultBodyLimit::max(BODY))
-        .with_state(api);
-    Router::new()
-        .nest("/api/v1", routes.clone())
-        .nest("/api", routes)
-        .fallback(error::no_such_route)
 }
 
 async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {
@@ -144,7 +169,7 @@ async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Stat
 async fn run(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    axum::extract::Path(of): axum::extract::Path<String>,
+    Path(of): Path<String>,
 ) -> Result<Json<RunRef>, ApiError> {
     caller.may_read()?;
     Ok(Json(view::last_run(api.reader(), &of)?))
@@ -153,29 +178,36 @@ async fn run(
 async fn why(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    axum::extract::Path(of): axum::extract::Path<String>,
+    Path(of): Path<String>,
 ) -> Result<Json<WhyView>, ApiError> {
     caller.may_read()?;
     Ok(Json(view::why(api.reader(), &of)?))
 }
 
 /// Why the daemon should stop.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Shutdown {
     reason: Option<String>,
+    /// Let the agents go on; the next daemon takes them over.
     keep_agents: bool,
+}
+
+/// The daemon stops.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Stopping {
+    stopping: bool,
 }
 
 async fn shutdown(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(body): Json<Shutdown>,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<Stopping>, ApiError> {
     caller.is_operator()?;
     api.stop.send_replace(Some(Departure {
         reason: body.reason.unwrap_or_else(|| "asked to".to_owned()),
         keep_agents: body.keep_agents,
     }));
-    Ok(Json(serde_json::json!({ "stopping": true })))
+    Ok(Json(Stopping { stopping: true }))
 }

@@ -23,3 +23,5 @@ pub mod telemetry;
 pub mod triggers;
 pub mod verdicts;
 pub mod view;
+
+pub use http::openapi;

@@ -14,11 +14,16 @@ use rmcp::{
         ServerConfig,
     },
     service::RequestContext,
+    transport::async_rw::AsyncRwTransport,
 };
 use serde_json::{Map, Value};
-use worknode_core::error::{Code, Error};
+use worknode_core::{
+    bounds,
+    error::{Code, Error},
+};
 
 mod calls;
+pub(crate) mod http;
 mod tools;
 
 pub use self::tools::Method;
@@ -28,6 +33,10 @@ use crate::view::ContinueView;
 const INSTRUCTIONS: &str = "Your team's runtime. Call `brief` first: it says what you work on, what was decided and what is \
 next. Report with `progress`, hand in with `submit`. Before you mend an error, `search` in issues; what you learn, record \
 with `record_issue`, `record_decision` and `remember`.";
+
+/// Bytes of one line that a client may send: more than the largest thing that any tool takes. A longer
+/// one is dropped and answered with an error; the conversation goes on.
+const LINE: usize = 2 * bounds::PROMPT + 64 * 1024;
 
 /// The way to a daemon's API, in the caller's name.
 pub trait Door: Send + Sync + 'static {
@@ -81,7 +90,9 @@ impl<D: Door> Server<D> {
     /// When the client does not speak the protocol.
     pub async fn over_stdio(self) -> Result<(), Error> {
         let failed = |what: String| Error::new(Code::Failed, what);
-        let running = match self.serve(rmcp::transport::stdio()).await {
+        let (from, to) = rmcp::transport::stdio();
+        let lines = AsyncRwTransport::new(from, to).with_max_line_length(LINE);
+        let running = match self.serve(lines).await {
             Ok(running) => running,
             // A client that went away before it said anything wanted nothing.
             Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
@@ -135,8 +146,8 @@ impl<D: Door> Server<D> {
                 }
             },
             PLAN => {
-                let tasks = self.door.ask(Method::Get, "/tasks", None).await?;
-                Ok(answer(tasks.to_string(), "application/json"))
+                let plan = self.door.ask(Method::Get, "/plan", None).await?;
+                Ok(answer(plan.to_string(), "application/json"))
             }
             TREE => {
                 let nodes = self.door.ask(Method::Get, "/nodes?limit=1000", None).await?;
@@ -204,7 +215,7 @@ impl<D: Door> ServerHandler for Server<D> {
             one(
                 PLAN,
                 "plan",
-                "All tasks, and where each stands.",
+                "The plan: its phases and tasks, and where each stands.",
                 "application/json",
             ),
             one(

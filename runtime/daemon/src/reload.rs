@@ -35,7 +35,7 @@ use crate::config::{self, LeftOut, Loaded, Mistake, Place, Reread, Sources};
 const IN_EVENT: usize = 20;
 
 /// What came of reading the configuration anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ReloadView {
     /// Triggers that are new.
     pub added: Vec<String>,
@@ -60,7 +60,7 @@ pub struct ReloadView {
 }
 
 /// What is wrong with the configuration that a daemon has not taken up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ConfigView {
     /// When it was read.
     pub at: Timestamp,

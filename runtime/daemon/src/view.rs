@@ -71,7 +71,7 @@ const RUNS: usize = 1_000;
 pub type Live = HashMap<RunId, Resources>;
 
 /// The whole team at a glance.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StatusView {
     /// The team's name.
     pub team: String,
@@ -108,7 +108,7 @@ pub struct StatusView {
 }
 
 /// Credentials that agents share and that give nothing for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PoolView {
     /// Their name.
     pub pool: String,
@@ -121,7 +121,7 @@ pub struct PoolView {
 }
 
 /// The daemon in charge.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DaemonView {
     /// Its process.
     pub pid: u32,
@@ -132,7 +132,7 @@ pub struct DaemonView {
 }
 
 /// Tasks by status.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the names are the states of a task")]
 pub struct TaskCounts {
     pub total: usize,
@@ -148,7 +148,7 @@ pub struct TaskCounts {
 }
 
 /// One agent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AgentView {
     /// Its Worknode.
     pub id: NodeId,
@@ -190,7 +190,7 @@ pub struct AgentView {
 }
 
 /// One task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskView {
     /// Its Worknode.
     pub id: NodeId,
@@ -250,7 +250,7 @@ pub struct RaisedView {
 }
 
 /// One verdict.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct VerdictView {
     /// Which gate.
     pub gate: String,
@@ -272,7 +272,7 @@ pub struct VerdictView {
 }
 
 /// What became of one thing that was to be stopped.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KilledView {
     /// Its name, or the id of a run.
     pub target: String,
@@ -289,7 +289,7 @@ pub struct KilledView {
 }
 
 /// What a panic, or its end, came to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PanicView {
     /// What is blocked now.
     pub blocked: Vec<PanicStage>,
@@ -300,7 +300,7 @@ pub struct PanicView {
 }
 
 /// Which run something refers to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunRef {
     /// The run.
     pub id: RunId,

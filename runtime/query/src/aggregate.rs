@@ -36,7 +36,7 @@ mod tests;
 use tally::Tally;
 
 /// What is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// How many there are.
@@ -298,7 +298,7 @@ fn key(value: &Fact) -> Vec<String> {
 }
 
 /// What an aggregate came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outcome {
     /// Of what.
     pub aggregate: String,
@@ -326,7 +326,7 @@ const fn is_zero(count: &u64) -> bool {
 }
 
 /// One group of an outcome.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Group {
     /// What its Worknodes have in common.
     pub key: Vec<String>,
@@ -337,7 +337,7 @@ pub struct Group {
 }
 
 /// A value of an outcome. Lengths of time are in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// A whole number.
@@ -349,7 +349,7 @@ pub enum Value {
 }
 
 /// How far the tasks are.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Progress {
     /// Tasks that are completed.
     pub done: u64,

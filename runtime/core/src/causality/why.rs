@@ -9,7 +9,7 @@ use crate::{event::Record, hlc::Hlc};
 pub const LINKS: usize = 100;
 
 /// How a link of the chain was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// It is what was asked about.
@@ -22,7 +22,7 @@ pub enum How {
 }
 
 /// One event of the chain.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Link {
     /// How it was found.
     pub how: How,
@@ -31,7 +31,7 @@ pub struct Link {
 }
 
 /// How the chain ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum End {
     /// With an event that has no cause: somebody asked for it, a limit was reached, a time came.
@@ -51,7 +51,7 @@ pub enum End {
 }
 
 /// The causes of an event: each link is the cause of the one before it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Why {
     /// First what was asked about.
     pub links: Vec<Link>,

@@ -2,14 +2,48 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::extract::State;
 use worknode_core::{agent::AgentCommand, command::Command, node::Kind};
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    hold, kill,
+    parts::{Json, Path},
+    spawn,
+};
 use crate::view::{self, AgentView, Live, UseView, uses};
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/agents", list, "All agents, and what each does")
+        .post(
+            "/agents",
+            spawn::add,
+            "Makes an agent beneath the caller, like one of the configuration",
+        )
+        .example(r#"{"like": "coder", "prompt": "Write the changelog"}"#)
+        .get("/agents/{id}", show, "One agent")
+        .post(
+            "/agents/{id}/kill",
+            kill::agent,
+            "Stops an agent and all beneath it, and answers with receipts",
+        )
+        .example(r#"{"reason": "runs wild", "grace": "5s"}"#)
+        .post(
+            "/agents/{id}/freeze",
+            hold::freeze,
+            "Holds an agent's processes where they are",
+        )
+        .post("/agents/{id}/thaw", hold::thaw, "Lets a frozen agent go on")
+        .post(
+            "/agents/{id}/resume",
+            resume,
+            "Lets an agent start again that was quarantined or stopped",
+        )
+}
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,

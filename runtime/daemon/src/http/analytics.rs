@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Query, State},
-    routing::get,
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::query::{self, Query as Wanted};
 use worknode_core::{
@@ -15,7 +12,14 @@ use worknode_core::{
 };
 use worknode_query::Outcome;
 
-use super::{Api, auth::Caller, error::ApiError, tree::scope};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    parts::{Json, Query},
+    tree::scope,
+};
 use crate::view::{AgentsView, PipelineView, ProgressView, agents_view};
 
 /// Days that are looked back when nobody says how many.
@@ -23,15 +27,19 @@ const DAYS: u64 = 7;
 /// Days that are looked back at the most.
 const MOST_DAYS: u64 = 366;
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/analytics/progress", get(progress))
-        .route("/analytics/pipeline", get(pipeline))
-        .route("/analytics/agents", get(agents))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/analytics/progress", progress, "How far the tasks are")
+        .get(
+            "/analytics/pipeline",
+            pipeline,
+            "What lies in which stage, and what it is worth",
+        )
+        .get("/analytics/agents", agents, "What the agents did, day by day")
 }
 
 /// Of which part of the tree.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Part {
     under: Option<String>,

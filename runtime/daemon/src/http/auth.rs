@@ -88,10 +88,12 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<Arc<Api>> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+impl Caller {
+    /// Who sends this.
+    ///
+    /// # Errors
+    /// `forbidden` when nobody says so.
+    pub(super) async fn known(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
         let peer = Extension::<Peer>::from_request_parts(parts, api)
             .await
             .ok()
@@ -101,6 +103,27 @@ impl FromRequestParts<Arc<Api>> for Caller {
             None => by_connection(peer)?,
         };
         Ok(Self(Arc::new(authority)))
+    }
+}
+
+impl Caller {
+    /// The same, as one request more of theirs.
+    ///
+    /// # Errors
+    /// Also `backpressure` when there are too many.
+    pub(crate) async fn counted(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
+        let caller = Self::known(parts, api).await?;
+        api.limits
+            .count(&caller.0.principal, api.runtime.system().now())?;
+        Ok(caller)
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        Ok(Self::counted(parts, api).await?)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Json, extract::State};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use worknode_core::{
     error::{Code, Error},
@@ -12,7 +13,7 @@ use worknode_core::{
 };
 use worknode_policies::capability::{self, Claims, VERSION, most_of, usual_outside};
 
-use super::{Api, auth::Caller, claims::any, error::ApiError};
+use super::{Api, auth::Caller, claims::any, error::ApiError, parts::Json};
 
 /// How long a capability is good when nothing is said: a working day.
 const USUAL: Duration = Duration::from_secs(8 * 60 * 60);
@@ -23,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const PERSON: &str = "person";
 
 /// For whom, and how far.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     node: String,
@@ -37,7 +38,7 @@ pub(super) struct Wanted {
 }
 
 /// A capability; its token is a secret.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Issued {
     token: String,
     node: NodeId,

@@ -5,11 +5,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::HeaderMap,
-};
+use axum::{extract::State, http::HeaderMap};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::claims::{Fits, Steal, Wanted, Won, claim as claim_task, claim_next};
 use worknode_core::{
@@ -24,14 +21,19 @@ use worknode_core::{
 };
 use worknode_query::{Facts, Predicate, Scope};
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    parts::{Json, Path, Tagged},
+};
 use crate::view::{self, TaskView};
 
 /// Worknodes of one name that are looked at to find a holder.
 const NAMESAKES: usize = 2;
 
 /// Who is to hold a task.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Claimed {
     agent: Option<String>,
@@ -43,16 +45,21 @@ pub(super) async fn claim(
     caller: Caller,
     Path(id): Path<String>,
     Json(body): Json<Claimed>,
-) -> Result<Json<Won>, ApiError> {
+) -> Result<Tagged<Won>, ApiError> {
     let (task, holder) = (task(&api, &id)?, holder(&api, &caller, body.agent.as_deref())?);
     let system = api.runtime.system();
-    Ok(Json(
-        claim_task(system, &caller.0, task, holder.0, lease(body.lease)).await?,
-    ))
+    Ok(won(claim_task(
+        system,
+        &caller.0,
+        task,
+        holder.0,
+        lease(body.lease),
+    )
+    .await?))
 }
 
 /// What somebody who asks for any task takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Next {
     agent: Option<String>,
@@ -77,7 +84,7 @@ pub(super) async fn next(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(body): Json<Next>,
-) -> Result<Json<Won>, ApiError> {
+) -> Result<Tagged<Won>, ApiError> {
     let (holder, name) = holder(&api, &caller, body.agent.as_deref())?;
     let scope = match &body.below {
         Some(below) => any(&api, below)?.id,
@@ -105,7 +112,7 @@ pub(super) async fn next(
         }),
         wait: body.wait.map_or(Duration::ZERO, |span| span.0),
     };
-    Ok(Json(claim_next(api.runtime.system(), &caller.0, wanted).await?))
+    Ok(won(claim_next(api.runtime.system(), &caller.0, wanted).await?))
 }
 
 /// How many ready tasks are left to a busy team: as many as its configuration keeps, or more. The
@@ -120,7 +127,7 @@ fn left(api: &Api, caller: &Caller, asked: Option<usize>) -> usize {
 }
 
 /// The claim under which somebody writes: in the body, or as `If-Match`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Renewed {
     epoch: Option<u64>,
@@ -133,7 +140,7 @@ pub(super) async fn renew(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(body): Json<Renewed>,
-) -> Result<Json<Won>, ApiError> {
+) -> Result<Tagged<Won>, ApiError> {
     let renew = TaskCommand::Renew {
         epoch: epoch(body.epoch, &headers)?,
         lease: lease(body.lease),
@@ -142,7 +149,7 @@ pub(super) async fn renew(
 }
 
 /// To whom a task goes on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandedOver {
     epoch: Option<u64>,
@@ -156,7 +163,7 @@ pub(super) async fn hand_over(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(body): Json<HandedOver>,
-) -> Result<Json<Won>, ApiError> {
+) -> Result<Tagged<Won>, ApiError> {
     let hand_over = TaskCommand::HandOver {
         epoch: epoch(body.epoch, &headers)?,
         to: any(&api, &body.to)?.id,
@@ -166,7 +173,7 @@ pub(super) async fn hand_over(
 }
 
 /// Why the holder could not do it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Failed {
     epoch: Option<u64>,
@@ -192,11 +199,18 @@ pub(super) async fn fail(
     Ok(Json(view::task(api.reader(), task)?))
 }
 
-async fn held(api: &Api, caller: &Caller, id: &str, command: TaskCommand) -> Result<Json<Won>, ApiError> {
+async fn held(api: &Api, caller: &Caller, id: &str, command: TaskCommand) -> Result<Tagged<Won>, ApiError> {
     let task = task(api, id)?;
     let system = api.runtime.system();
     let answer = system.ask(&caller.0, task, Command::Task(command), None).await?;
-    Ok(Json(Won::of(answer.node()?)?))
+    Ok(won(Won::of(answer.node()?)?))
+}
+
+fn won(won: Won) -> Tagged<Won> {
+    Tagged {
+        epoch: won.epoch,
+        body: won,
+    }
 }
 
 /// The task that `text` names. An id is taken as it is: the Worknode itself says when it is none.

@@ -1,10 +1,9 @@
 //! Events: a page, or a stream that can be resumed.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    Json,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -12,8 +11,9 @@ use axum::{
     },
 };
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use worknode_actors::membrane::Reply;
 use worknode_core::{
     command::Command,
@@ -22,11 +22,39 @@ use worknode_core::{
     hlc::Hlc,
     ids::NodeId,
     node::Kind,
+    time::Span,
 };
-use worknode_journal::EventFilter;
+use worknode_journal::{EventFilter, ReadError};
 
-use super::{Api, auth::Caller, error::ApiError, lens::Lens, nodes::named};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    lens::Lens,
+    nodes::named,
+    parts::{Created, Json, Query},
+};
 use crate::view;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/events",
+            list,
+            "What happened: a page, a page as soon as there is something, or a stream",
+        )
+        .answers::<Vec<Record>>(200, "The events, the oldest first.")
+        .or_streams()
+        .post(
+            "/events",
+            emit,
+            "Records an event of the team, or of another Worknode",
+        )
+        .answers::<Emitted>(201, "It came in.")
+        .answers::<Aside>(202, "There was no room for it.")
+        .example(r#"{"name": "deployed", "data": {"where": "staging"}}"#)
+}
 
 /// Events of one page when the client names no number.
 const PAGE: usize = 100;
@@ -34,11 +62,13 @@ const PAGE: usize = 100;
 const BATCH: usize = 256;
 /// Events read at once to look for those that are seen.
 const SCAN: usize = 1_000;
+/// The longest that a page is waited for: proxies give up a little later.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Events looked at for one page, once there is something on it.
 const SCANNED: usize = 20_000;
 
 /// Which events.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
     since: Option<Hlc>,
@@ -53,10 +83,12 @@ pub(super) struct Wanted {
     types: Option<String>,
     /// From the end.
     newest: bool,
+    /// How long to wait for something when there is nothing yet, as in `30s`; a minute at most.
+    wait: Option<Span>,
 }
 
 /// What events are looked at through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Through {
     Membranes,
@@ -85,14 +117,19 @@ pub(super) async fn list(
         let resumed = headers
             .get("last-event-id")
             .and_then(|id| id.to_str().ok()?.parse().ok());
-        return Ok(follow(&api, filter, lens, resumed));
+        return follow(&api, filter, lens, resumed);
     }
     let newest = filter.newest_first;
     let mut records = if lens.is_clear() {
         api.reader().events(&filter)?
     } else {
-        seen(&api, filter, &lens).await?
+        seen(&api, filter.clone(), &lens).await?
     };
+    if records.is_empty()
+        && let Some(wait) = wanted.wait
+    {
+        records = waited(&api, &filter, &lens, wait.0).await?;
+    }
     if newest {
         records.reverse();
     }
@@ -132,6 +169,40 @@ async fn seen(api: &Api, filter: EventFilter, lens: &Lens) -> Result<Vec<Record>
     }
 }
 
+/// What comes next, for those who follow no stream: as soon as there is something, or nothing once
+/// the time is over.
+pub(super) async fn waited(
+    api: &Api,
+    filter: &EventFilter,
+    lens: &Lens,
+    wait: Duration,
+) -> Result<Vec<Record>, Error> {
+    let mut follower = api.runtime.system().journal().follow(filter.after);
+    let mut stop = api.stop.subscribe();
+    let looked = async {
+        loop {
+            let records = tokio::select! {
+                records = follower.next(BATCH) => records?,
+                // Whoever waits must not hold up a graceful stop.
+                _ = stop.wait_for(Option::is_some) => return Ok(Vec::new()),
+            };
+            let seen = records.iter().filter_map(|record| lens.see(record));
+            let found: Vec<_> = seen
+                .filter(|record| matches(filter, record))
+                .take(filter.limit)
+                .collect();
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+    };
+    let found: Result<_, ReadError> = match tokio::time::timeout(wait.min(LONGEST), looked).await {
+        Ok(found) => found,
+        Err(_) => Ok(Vec::new()),
+    };
+    Ok(found?)
+}
+
 fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
     let node = match &wanted.node {
         None => None,
@@ -154,7 +225,13 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
 
 /// Everything after the given stamp, and then what comes; a client that lost the connection
 /// goes on from the last id that it saw.
-pub(super) fn follow(api: &Api, filter: EventFilter, lens: Lens, resumed: Option<Hlc>) -> Response {
+pub(super) fn follow(
+    api: &Api,
+    filter: EventFilter,
+    lens: Lens,
+    resumed: Option<Hlc>,
+) -> Result<Response, ApiError> {
+    let permit = api.limits.stream()?;
     let after = resumed.unwrap_or(filter.after);
     let follower = api.runtime.system().journal().follow(after);
     // Ends with the daemon: an open stream must not hold up a graceful stop.
@@ -167,11 +244,12 @@ pub(super) fn follow(api: &Api, filter: EventFilter, lens: Lens, resumed: Option
         Some((records, (follower, stop)))
     });
     let events = batches.flat_map(stream::iter).filter_map(move |record| {
+        // Given back when the stream is over, whoever ends it.
+        let _permit = &permit;
         std::future::ready(lens.see(&record).filter(|seen| matches(&filter, seen)))
     });
-    Sse::new(events.map(|record| Ok::<_, Infallible>(sse(&record))))
-        .keep_alive(KeepAlive::default())
-        .into_response()
+    let events = Sse::new(events.map(|record| Ok::<_, Infallible>(sse(&record))));
+    Ok(events.keep_alive(KeepAlive::default()).into_response())
 }
 
 fn matches(filter: &EventFilter, record: &Record) -> bool {
@@ -189,7 +267,7 @@ fn sse(record: &Record) -> SseEvent {
 }
 
 /// An event of the user's own, or of another system.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Emit {
     #[serde(alias = "type")]
@@ -228,6 +306,27 @@ pub(super) async fn emit(
     emit_on(&api, &caller, node, body).await
 }
 
+/// It came in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Emitted {
+    /// Its stamp.
+    at: Option<Hlc>,
+}
+
+/// There was no room for it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Aside {
+    /// It waits in place of an older one of its kind.
+    Conflated { conflated: bool },
+    /// It is kept as a dead letter.
+    Kept { dead_letter: Hlc, reason: String },
+}
+
+fn accepted(aside: Aside) -> Response {
+    (StatusCode::ACCEPTED, Json(aside)).into_response()
+}
+
 /// Records an event of one Worknode. 201 when it came in; 202 when there was no room for it and it
 /// is kept, or gave way to a newer one.
 pub(super) async fn emit_on(
@@ -246,12 +345,12 @@ pub(super) async fn emit_on(
     Ok(match reply {
         Reply::Done { records, .. } => {
             let at = records.first().map(|record| record.at);
-            (StatusCode::CREATED, Json(json!({ "at": at }))).into_response()
+            Created(Emitted { at }).into_response()
         }
-        Reply::Conflated => (StatusCode::ACCEPTED, Json(json!({ "conflated": true }))).into_response(),
-        Reply::PutAside { letter, reason } => {
-            let told = json!({ "dead_letter": letter, "reason": reason });
-            (StatusCode::ACCEPTED, Json(told)).into_response()
-        }
+        Reply::Conflated => accepted(Aside::Conflated { conflated: true }),
+        Reply::PutAside { letter, reason } => accepted(Aside::Kept {
+            dead_letter: letter,
+            reason,
+        }),
     })
 }

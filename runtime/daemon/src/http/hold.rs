@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_core::{
     agent::AgentCommand,
@@ -16,11 +14,17 @@ use worknode_core::{
     run::Hold,
 };
 
-use super::{Api, agents, auth::Caller, error::ApiError, kill};
+use super::{
+    Api, agents,
+    auth::Caller,
+    error::ApiError,
+    kill,
+    parts::{Json, Path},
+};
 use crate::view::{self, AgentView, KilledView, PanicView};
 
 /// Why.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Reason {
     reason: String,
@@ -37,7 +41,7 @@ impl Reason {
 }
 
 /// How far a panic is lifted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Unpanic {
     up_to: Option<PanicStage>,

@@ -3,10 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::store::all_of_kind;
 use worknode_core::{
@@ -21,14 +19,33 @@ use worknode_core::{
     time::Span,
 };
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    hold,
+    parts::{Json, Path},
+};
 use crate::view::{self, KilledView};
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/kill",
+            targets,
+            "Stops agents, tasks, runs or all below a Worknode, and answers with receipts",
+        )
+        .example(r#"{"targets": ["coder"], "reason": "runs wild", "dry_run": true}"#)
+        .post("/panic", hold::panic, "Stops everything and blocks it")
+        .post("/unpanic", hold::unpanic, "Lifts a panic, stage by stage")
+}
 
 /// What a stop may take beyond its grace before the answer says that it goes on.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// What to stop.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Kill {
     /// Names or ids of agents, tasks or runs.

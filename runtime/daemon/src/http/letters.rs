@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use worknode_actors::membrane::arrival;
 use worknode_core::{
@@ -19,17 +16,32 @@ use worknode_core::{
     node::Node,
 };
 
-use super::{Api, auth::Caller, error::ApiError, nodes::readable};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    nodes::readable,
+    parts::{Json, Path},
+};
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/nodes/{id}/dead-letters", get(list))
-        .route("/nodes/{id}/dead-letters/{stamp}", get(show))
-        .route("/nodes/{id}/dead-letters/{stamp}/{action}", post(settle))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/nodes/{id}/dead-letters",
+            list,
+            "What a Worknode's membranes refused and keep",
+        )
+        .get("/nodes/{id}/dead-letters/{stamp}", show, "One dead letter")
+        .post(
+            "/nodes/{id}/dead-letters/{stamp}/{action}",
+            settle,
+            "Lets a dead letter in after all, or throws it away",
+        )
 }
 
 /// The dead letters of one Worknode.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Letters {
     node: NodeId,
     name: String,
@@ -39,7 +51,7 @@ struct Letters {
     letters: Vec<OneLetter>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct OneLetter {
     /// Its name: the stamp under which it is kept.
     letter: Hlc,
@@ -74,18 +86,28 @@ async fn show(
 }
 
 /// What may be done about a letter.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Action {
     Replay,
     Discard,
 }
 
+/// A letter that is settled.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SettledLetter")]
+struct Settled {
+    letter: Hlc,
+    action: LetterAction,
+    /// How many are left.
+    left: usize,
+}
+
 async fn settle(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path((id, letter, action)): Path<(String, Hlc, Action)>,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<Settled>, ApiError> {
     let node = opened(&api, &caller, &id)?;
     let action = match action {
         Action::Replay => LetterAction::Replay,
@@ -98,9 +120,11 @@ async fn settle(
         .ask(&caller.0, node.id, command, None)
         .await?
         .node()?;
-    Ok(Json(serde_json::json!({
-        "letter": letter, "action": action, "left": node.body.letters.len(),
-    })))
+    Ok(Json(Settled {
+        letter,
+        action,
+        left: node.body.letters.len(),
+    }))
 }
 
 fn opened(api: &Api, caller: &Caller, id: &str) -> Result<Node, Error> {

@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use worknode_core::{
@@ -19,16 +16,34 @@ use worknode_core::{
 };
 use worknode_policies::membrane::{Arrival, Incoming, Outward, World};
 
-use super::{Api, auth::Caller, error::ApiError, events::Emit, nodes::readable};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    events::Emit,
+    nodes::readable,
+    parts::{Json, Path},
+};
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/nodes/{id}/membrane", get(show))
-        .route("/nodes/{id}/membrane/test", post(test))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/nodes/{id}/membrane",
+            show,
+            "The rules in front of a Worknode, and where each comes from",
+        )
+        .post(
+            "/nodes/{id}/membrane/test",
+            test,
+            "What the membranes would make of an event; stores nothing",
+        )
+        .example(r#"{"name": "deployed", "data": {"where": "staging"}}"#)
 }
 
 /// The rules of one Worknode.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Membranes")]
 struct Shown {
     node: NodeId,
     name: String,
@@ -42,7 +57,8 @@ struct Shown {
     membranes: Vec<OneMembrane>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Membrane")]
 struct OneMembrane {
     /// Whose it is.
     node: NodeId,
@@ -82,7 +98,8 @@ async fn show(
 }
 
 /// What would become of an event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MembraneTrial")]
 struct Tried {
     /// When it came in from outside, as from the caller.
     arrives: Verdict,
@@ -90,7 +107,8 @@ struct Tried {
     leaves: Vec<Left>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeenFrom")]
 struct Left {
     /// Of which Worknode from outside.
     from: String,
@@ -98,7 +116,8 @@ struct Left {
     verdict: Verdict,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MembraneVerdict")]
 struct Verdict {
     /// `admit`, `refuse`, `dead_letter`; outwards `pass` or `inside`.
     decision: &'static str,
@@ -108,7 +127,8 @@ struct Verdict {
     event: Option<Seen>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeenEvent")]
 struct Seen {
     name: String,
     version: u32,

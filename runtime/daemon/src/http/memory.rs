@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    extract::State,
+    http::HeaderMap,
     response::{IntoResponse, Response},
-    routing::get,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use worknode_actors::memory::{self, Entry, Key, Wish};
 use worknode_core::{
     command::Operation,
@@ -19,19 +18,41 @@ use worknode_core::{
 };
 use worknode_journal::EventFilter;
 
-use super::{Api, auth::Caller, error::ApiError, events, lens::Lens, nodes::check_covered};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    events,
+    lens::Lens,
+    nodes::check_covered,
+    parts::{Json, Path, Query},
+};
 
 /// Keys of one page when the client names no number.
 const PAGE: usize = 100;
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/memory", get(list))
-        .route("/memory/{*key}", get(show).put(set).delete(forget))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/memory",
+            list,
+            "What is remembered: by words, in a namespace, or which namespaces there are",
+        )
+        .answers::<Listed>(200, "Entries, or namespaces.")
+        .streams()
+        .get("/memory/{*key}", show, "What is remembered under a key")
+        .put(
+            "/memory/{*key}",
+            set,
+            "Remembers a value under a key, in one's own namespace",
+        )
+        .example(r#"{"value": {"done": 3}, "ttl": "7d"}"#)
+        .delete("/memory/{*key}", forget, "Forgets a key")
 }
 
 /// What to list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Which {
     /// Words that are looked for in all namespaces.
@@ -47,10 +68,14 @@ struct Which {
     watch: bool,
 }
 
-/// The namespaces that there are.
-#[derive(Debug, Serialize)]
-struct Namespaces {
-    namespaces: Vec<String>,
+/// What a list is of.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Listed {
+    /// What is remembered.
+    Entries(Vec<Entry>),
+    /// The namespaces that there are.
+    Namespaces { namespaces: Vec<String> },
 }
 
 async fn list(
@@ -67,13 +92,13 @@ async fn list(
         let mut found = memory::search(reader, words, limit, now)?;
         found.retain(|(id, _)| check_covered(&api, &caller, *id).is_ok());
         let entries: Vec<Entry> = found.into_iter().map(|(_, entry)| entry).collect();
-        return Ok(Json(entries).into_response());
+        return Ok(Json(Listed::Entries(entries)).into_response());
     }
     let Some(namespace) = &which.namespace else {
         check_covered(&api, &caller, team)?;
         let prefix = which.prefix.as_deref().unwrap_or_default();
         let namespaces = memory::namespaces(reader, team, prefix)?;
-        return Ok(Json(Namespaces { namespaces }).into_response());
+        return Ok(Json(Listed::Namespaces { namespaces }).into_response());
     };
     memory::check_namespace(namespace)?;
     covered(&api, &caller, namespace)?;
@@ -81,7 +106,7 @@ async fn list(
         return watch(&api, &caller, namespace, &headers);
     }
     let entries = memory::list(reader, team, namespace, which.after.as_deref(), limit, now)?;
-    Ok(Json(entries).into_response())
+    Ok(Json(Listed::Entries(entries)).into_response())
 }
 
 /// Nobody need have remembered anything there yet.
@@ -102,7 +127,7 @@ fn watch(api: &Api, caller: &Caller, namespace: &str, headers: &HeaderMap) -> Re
     };
     let id = memory::namespace_id(api.runtime.system().team().node(), namespace);
     let lens = Lens::at(api, caller, id);
-    Ok(events::follow(api, filter, lens, resumed))
+    events::follow(api, filter, lens, resumed)
 }
 
 async fn show(
@@ -123,8 +148,9 @@ async fn show(
 }
 
 /// What to remember, and how.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewEntry")]
 struct Set {
     value: Value,
     /// For how long, as in `30m`; for ever when it is not said.
@@ -140,7 +166,7 @@ async fn set(
     caller: Caller,
     Path(key): Path<String>,
     Json(body): Json<Set>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Entry>, ApiError> {
     caller.may(Operation::Note, "remember anything")?;
     let wish = Wish {
         ttl: body.ttl.map(|ttl| ttl.0),
@@ -154,15 +180,23 @@ async fn set(
         wish,
     )
     .await?;
-    Ok((StatusCode::OK, Json(entry)).into_response())
+    Ok(Json(entry))
+}
+
+/// A key that is forgotten.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Forgotten {
+    key: String,
+    /// Was anything there?
+    deleted: bool,
 }
 
 async fn forget(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(key): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Forgotten>, ApiError> {
     caller.may(Operation::Note, "forget anything")?;
-    let was_there = memory::delete(api.runtime.system(), &caller.0, &Key::parse(&key)?).await?;
-    Ok(Json(json!({ "key": key, "deleted": was_there })))
+    let deleted = memory::delete(api.runtime.system(), &caller.0, &Key::parse(&key)?).await?;
+    Ok(Json(Forgotten { key, deleted }))
 }

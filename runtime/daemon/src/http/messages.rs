@@ -2,22 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::{extract::State, http::HeaderMap};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use worknode_actors::inbox;
 use worknode_core::{
     command::Operation,
     error::{Code, Error},
     event::Principal,
     hlc::Hlc,
-    ids::RunId,
+    ids::{NodeId, RunId},
     message::Message,
     node::{Kind, Node},
 };
@@ -25,21 +19,38 @@ use worknode_core::{
 use super::{
     Api,
     auth::Caller,
+    described::Routes,
     error::ApiError,
+    idempotency::key,
     nodes::{check_covered, named},
-    spawn::key,
+    parts::{Created, Json, Path, Query},
 };
 use crate::view::{self, MessageView};
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/messages", get(list).post(send))
-        .route("/messages/{stamp}/ack", post(acknowledge))
-        .route("/agents/{id}/message", post(send_to))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/messages",
+            list,
+            "Messages that wait; with `all`, those that were heard too",
+        )
+        .post(
+            "/messages",
+            send,
+            "Says something to an agent, a task, or all below a Worknode",
+        )
+        .example(r#"{"to": "coder", "text": "The schema has changed"}"#)
+        .post(
+            "/messages/{stamp}/ack",
+            acknowledge,
+            "Says that a message was heard",
+        )
+        .post("/agents/{id}/message", send_to, "Says something to one agent")
+        .example(r#"{"text": "The schema has changed"}"#)
 }
 
 /// Whose messages.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Whose {
     /// An agent, a task, or another Worknode; the caller's own when it is not said.
@@ -101,7 +112,7 @@ fn addressee(api: &Api, text: &str) -> Result<Node, Error> {
 }
 
 /// Something to say.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Said {
     /// To whom; in the path of one agent it is not said again.
@@ -125,12 +136,26 @@ struct Said {
     key: Option<String>,
 }
 
+/// What was said to whom.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Sent {
+    sent: Vec<SentTo>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct SentTo {
+    /// Whose inbox it is in.
+    to: NodeId,
+    /// The message's stamp.
+    message: Hlc,
+}
+
 async fn send(
     State(api): State<Arc<Api>>,
     caller: Caller,
     headers: HeaderMap,
     Json(said): Json<Said>,
-) -> Result<Response, ApiError> {
+) -> Result<Created<Sent>, ApiError> {
     let to = said.to.clone();
     let to = to.ok_or_else(|| Error::new(Code::Usage, "a message needs `to`"))?;
     say(&api, &caller, &to, &headers, said).await
@@ -142,7 +167,7 @@ async fn send_to(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(said): Json<Said>,
-) -> Result<Response, ApiError> {
+) -> Result<Created<Sent>, ApiError> {
     say(&api, &caller, &id, &headers, said).await
 }
 
@@ -152,7 +177,7 @@ async fn say(
     to: &str,
     headers: &HeaderMap,
     said: Said,
-) -> Result<Response, ApiError> {
+) -> Result<Created<Sent>, ApiError> {
     caller.may(Operation::Note, "send messages")?;
     let node = addressee(api, to)?;
     let message = Message {
@@ -164,18 +189,31 @@ async fn say(
     };
     let system = api.runtime.system();
     let kept = inbox::send(system, &caller.0, &node, said.broadcast, message).await?;
-    let sent: Vec<Value> = kept
-        .iter()
-        .map(|(node, at)| json!({ "to": node, "message": at }))
-        .collect();
-    Ok((StatusCode::CREATED, Json(json!({ "sent": sent }))).into_response())
+    let sent = kept.iter().map(|(to, message)| SentTo {
+        to: *to,
+        message: *message,
+    });
+    Ok(Created(Sent { sent: sent.collect() }))
+}
+
+/// A message that was heard.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Acknowledged {
+    message: Hlc,
+    /// Whose message it was.
+    of: NodeId,
+    acknowledged: bool,
 }
 
 async fn acknowledge(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(stamp): Path<Hlc>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Acknowledged>, ApiError> {
     let of = inbox::acknowledge(api.runtime.system(), &caller.0, stamp).await?;
-    Ok(Json(json!({ "message": stamp, "of": of, "acknowledged": true })))
+    Ok(Json(Acknowledged {
+        message: stamp,
+        of,
+        acknowledged: true,
+    }))
 }

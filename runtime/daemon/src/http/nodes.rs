@@ -7,12 +7,11 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use worknode_actors::{
@@ -29,17 +28,48 @@ use worknode_core::{
     node::{Kind, Node, NodeChange},
 };
 
-use super::{Api, auth::Caller, error::ApiError, events};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    events,
+    parts::{Json, Path},
+};
 use crate::view::{NodeView, find_node};
 
 type Answer = Result<Response, ApiError>;
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/nodes", post(create))
-        .route("/nodes/{id}", get(show).put(set))
-        .route("/nodes/{id}/emit", post(emit))
-        .route("/nodes/{id}/{verb}", post(change))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post("/nodes", create, "Makes a Worknode")
+        .answers::<NodeView>(201, "It was made.")
+        .example(r#"{"kind": "document", "name": "design", "tags": ["draft"]}"#)
+        .get("/nodes/{id}", show, "One Worknode")
+        .answers::<NodeView>(200, "As it is now.")
+        .tagged()
+        .put(
+            "/nodes/{id}",
+            set,
+            "Changes attributes, name or membrane of a Worknode",
+        )
+        .answers::<NodeView>(200, "As it is now.")
+        .tagged()
+        .if_match()
+        .example(r#"{"attributes": {"stage": "won", "note": null}}"#)
+        .post("/nodes/{id}/emit", emit, "Records an event of a Worknode")
+        .answers::<events::Emitted>(201, "It came in.")
+        .answers::<events::Aside>(202, "There was no room for it.")
+        .example(r#"{"name": "deployed", "data": {"where": "staging"}}"#)
+        .post(
+            "/nodes/{id}/{verb}",
+            change,
+            "Changes a Worknode: move, rename, archive, restore, tag, untag, assign, unassign, link, unlink",
+        )
+        .answers::<NodeView>(200, "As it is now.")
+        .tagged()
+        .if_match()
+        .example(r#"{"tag": "urgent"}"#)
 }
 
 /// The Worknode that `text` names.
@@ -84,8 +114,9 @@ async fn show(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String
 }
 
 /// A Worknode as a client makes it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewNode")]
 struct Create {
     /// Where; below the team when it is not said.
     #[serde(default)]
@@ -135,8 +166,9 @@ async fn create(State(api): State<Arc<Api>>, caller: Caller, Json(body): Json<Cr
 }
 
 /// What is to be different. What is not named stays as it is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NodeChanges")]
 struct Set {
     /// New values; `null` takes one away.
     #[serde(default)]
@@ -145,6 +177,7 @@ struct Set {
     name: Option<String>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Box<MembraneSpec>>")]
     membrane: Option<Option<Box<MembraneSpec>>>,
 }
 
@@ -198,8 +231,9 @@ async fn emit(
 }
 
 /// What a verb needs to be known; each takes its own part of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "NodeVerb")]
 struct Change {
     to: Option<String>,
     tag: Option<String>,
@@ -274,8 +308,9 @@ fn read(api: &Api, verb: &str, node: &Node, body: Change) -> Result<(NodeId, Nod
 }
 
 /// A link as a client names it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewLink")]
 struct LinkBody {
     relation: String,
     to: String,

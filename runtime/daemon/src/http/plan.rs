@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    http::StatusCode,
-    routing::{get, post},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::{
     deviation,
@@ -22,21 +18,38 @@ use worknode_core::{
     node::{Kind, Node},
 };
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    parts::{Created, Json, Path, Query},
+};
 use crate::view::{
     self, TaskView,
     plan::{DeviationView, EscalationView, PlanView, PlannedView},
 };
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/plan", get(show))
-        .route("/plan/deviation", get(deviation_of))
-        .route("/plan/tasks", post(add))
-        .route("/plan/tasks/{id}", get(one).put(change))
-        .route("/plan/tasks/{id}/cancel", post(cancel))
-        .route("/escalations", get(escalations))
-        .route("/escalations/settle", post(settle))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/plan", show, "The plan: its phases and tasks")
+        .get(
+            "/plan/deviation",
+            deviation_of,
+            "How far the work is from the plan",
+        )
+        .post("/plan/tasks", add, "Adds a task to the plan")
+        .example(r#"{"task": {"title": "Write the tests"}, "phase": "foundation", "reason": "was missing"}"#)
+        .get("/plan/tasks/{id}", one, "One task as it is planned")
+        .put("/plan/tasks/{id}", change, "Changes what is planned of a task")
+        .example(r#"{"files": ["schema.sql"], "reason": "it is smaller than we thought"}"#)
+        .post("/plan/tasks/{id}/cancel", cancel, "Takes a task out of the plan")
+        .get("/escalations", escalations, "What nobody has settled")
+        .post(
+            "/escalations/settle",
+            settle,
+            "Says that something is settled, and how",
+        )
 }
 
 async fn show(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<PlanView>, ApiError> {
@@ -54,7 +67,7 @@ async fn one(
     Ok(Json(view::plan::planned(api.reader(), &node)?))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Of {
     /// A task, a phase or an agent; otherwise the team.
@@ -95,8 +108,9 @@ fn team(api: &Api) -> Result<Node, Error> {
 }
 
 /// A task for the plan.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "PlanAddition")]
 struct Addition {
     task: NewTask,
     /// The phase that it goes into; otherwise beside the phases of the plan.
@@ -109,11 +123,11 @@ async fn add(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(body): Json<Addition>,
-) -> Result<(StatusCode, Json<TaskView>), ApiError> {
+) -> Result<Created<TaskView>, ApiError> {
     caller.may_spawn()?;
     let system = api.runtime.system();
     let id = replan::add(system, &caller.0, body.task, body.phase.as_deref(), &body.reason).await?;
-    Ok((StatusCode::CREATED, Json(view::task(api.reader(), id)?)))
+    Ok(Created(view::task(api.reader(), id)?))
 }
 
 async fn change(
@@ -130,8 +144,9 @@ async fn change(
     )
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Because")]
 struct Cancelled {
     reason: String,
 }
@@ -164,8 +179,9 @@ async fn escalations(
 }
 
 /// What is settled.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Settlement")]
 struct Settled {
     topic: String,
     reason: String,

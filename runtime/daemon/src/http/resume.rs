@@ -2,22 +2,35 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    routing::get,
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_core::{error::Error, event::Principal, node::Kind};
 
-use super::{Api, auth::Caller, error::ApiError, nodes::check_covered, tree::scope};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    nodes::check_covered,
+    parts::{Json, Path, Query},
+    tree::scope,
+};
 use crate::view::{self, ContinueView, EstimatesView};
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/continue", get(own))
-        .route("/agents/{id}/continue", get(of))
-        .route("/estimates", get(estimates))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/continue", own, "Where the caller stands, and what is next")
+        .get(
+            "/agents/{id}/continue",
+            of,
+            "Where an agent stands, and what is next",
+        )
+        .get(
+            "/estimates",
+            estimates,
+            "What work was estimated at, and what it took",
+        )
 }
 
 /// Of the agent that asks; a person is told of the team.
@@ -54,7 +67,7 @@ async fn read(api: &Api, agent: Option<String>) -> Result<Json<ContinueView>, Ap
 }
 
 /// Below which Worknode.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Under {
     under: Option<String>,

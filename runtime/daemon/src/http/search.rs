@@ -5,13 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use serde::Deserialize;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use worknode_actors::query::{self, Query as Wanted};
 use worknode_core::{
     error::{Code, Error},
@@ -24,42 +20,55 @@ use worknode_query::Outcome;
 use super::{
     Api,
     auth::Caller,
+    described::Routes,
     error::ApiError,
+    parts::{Json, Path, Query},
     tree::{Narrow, page, scope},
 };
-use crate::view::{self, AggregateView, FailedView};
+use crate::view::{self, AggregateView, FailedView, NodePage};
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/search", get(search))
-        .route("/agents/{id}/query", post(ask))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/search",
+            search,
+            "Worknodes by words and conditions, or aggregates over them",
+        )
+        .post("/agents/{id}/query", ask, "The same in the name of an agent")
+        .example(r#"{"query": "kind == \"task\" && status == \"blocked\""}"#)
 }
 
 async fn search(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(narrow): Query<Narrow>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Found>, ApiError> {
     let under = scope(&api, &caller, narrow.under.as_deref())?;
     answer(&api, under, narrow).await
 }
 
+/// What a question comes to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Found {
+    Page(NodePage),
+    Aggregates(AggregateView),
+}
+
 /// A page of Worknodes, or what all of them come to.
-async fn answer(api: &Api, under: NodeId, narrow: Narrow) -> Result<Response, ApiError> {
+async fn answer(api: &Api, under: NodeId, narrow: Narrow) -> Result<Json<Found>, ApiError> {
     let aggregates = narrow.aggregate.clone();
     let wanted = narrow.query(under)?;
     match aggregates {
-        None => Ok(page(api, wanted).await?.into_response()),
-        Some(aggregates) => Ok(aggregate(api, &wanted, &aggregates).await?.into_response()),
+        None => Ok(Json(Found::Page(page(api, wanted).await?.0))),
+        Some(aggregates) => Ok(Json(Found::Aggregates(
+            aggregate(api, &wanted, &aggregates).await?,
+        ))),
     }
 }
 
 /// Several aggregates are kept apart by `;`.
-pub(super) async fn aggregate(
-    api: &Api,
-    wanted: &Wanted,
-    aggregates: &str,
-) -> Result<Json<AggregateView>, ApiError> {
+async fn aggregate(api: &Api, wanted: &Wanted, aggregates: &str) -> Result<AggregateView, Error> {
     let texts: Vec<String> = aggregates
         .split(';')
         .map(|text| text.trim().to_owned())
@@ -67,11 +76,11 @@ pub(super) async fn aggregate(
         .collect();
     let now = api.runtime.system().now();
     let (outcomes, failed) = query::aggregate(api.reader(), api.kinds(), wanted, &texts, now).await?;
-    Ok(Json(AggregateView {
+    Ok(AggregateView {
         names: names(api, wanted.under, &outcomes),
         aggregates: outcomes,
         failed: FailedView::of(failed),
-    }))
+    })
 }
 
 /// What the Worknodes are called whose ids name groups; only of those where was asked.
@@ -90,7 +99,7 @@ fn names(api: &Api, under: NodeId, outcomes: &[Outcome]) -> BTreeMap<String, Str
 }
 
 /// What an agent asks.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// A condition in CEL.
@@ -113,7 +122,7 @@ async fn ask(
     caller: Caller,
     Path(id): Path<String>,
     Json(asked): Json<Asked>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Found>, ApiError> {
     let agent = view::find(api.reader(), Kind::Agent, &id)?;
     if let Principal::Agent { node, name, .. } = &caller.0.principal
         && *node != agent.id

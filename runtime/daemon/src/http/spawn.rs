@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{extract::State, http::HeaderMap};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::spawn::{Duty, Wanted, spawn};
 use worknode_core::{
@@ -18,16 +15,17 @@ use worknode_core::{
     usage::Usd,
 };
 
-use super::{Api, agents, auth::Caller, error::ApiError};
+use super::{
+    Api, agents,
+    auth::Caller,
+    error::ApiError,
+    idempotency::key,
+    parts::{Created, Json},
+};
 use crate::view::{self, AgentView};
 
-/// The header that makes asking twice as good as asking once.
-const KEY: &str = "idempotency-key";
-/// Characters of it.
-const KEY_LENGTH: usize = 255;
-
 /// The agent that is wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewAgent {
     /// The agent of the configuration that it is like.
@@ -60,7 +58,7 @@ pub(super) async fn add(
     caller: Caller,
     headers: HeaderMap,
     Json(new): Json<NewAgent>,
-) -> Result<(StatusCode, Json<AgentView>), ApiError> {
+) -> Result<Created<AgentView>, ApiError> {
     caller.may_spawn()?;
     let wanted = Wanted {
         raised: Vec::new(),
@@ -78,7 +76,7 @@ pub(super) async fn add(
         key: key(&headers)?,
     };
     let node = spawn(api.runtime.system(), &caller.0, wanted).await?;
-    Ok((StatusCode::CREATED, agents::one(&api, &node.to_string()).await?))
+    Ok(Created(agents::one(&api, &node.to_string()).await?.0))
 }
 
 fn duty(api: &Api, new: &NewAgent) -> Result<Duty, Error> {
@@ -93,19 +91,6 @@ fn duty(api: &Api, new: &NewAgent) -> Result<Duty, Error> {
         Some(_) => Err(Error::new(
             Code::Usage,
             "a task has its own title and prompt: give either a task, or title and prompt",
-        )),
-    }
-}
-
-pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
-    let Some(value) = headers.get(KEY) else {
-        return Ok(None);
-    };
-    match value.to_str() {
-        Ok(key) if (1..=KEY_LENGTH).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(Error::new(
-            Code::Usage,
-            format!("an Idempotency-Key has 1 to {KEY_LENGTH} printable characters"),
         )),
     }
 }

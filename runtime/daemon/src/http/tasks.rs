@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::HeaderMap};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::{
     membrane::Reply,
@@ -24,8 +21,102 @@ use worknode_core::{
 };
 use worknode_policies::landing;
 
-use super::{Api, auth::Caller, claims, error::ApiError};
+use super::{
+    Api,
+    auth::Caller,
+    claims,
+    described::Routes,
+    error::ApiError,
+    parts::{Created, Done, Json, Path, Tagged},
+};
 use crate::view::{self, TaskView};
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/tasks",
+            list,
+            "All open tasks, and the last thousand that are over",
+        )
+        .post("/tasks", add, "Adds a task")
+        .example(r#"{"title": "Write the changelog", "files": ["CHANGELOG.md"]}"#)
+        .get("/tasks/{id}", show, "One task")
+        .post(
+            "/tasks/claim",
+            claims::next,
+            "Claims the next task that is ready and fits",
+        )
+        .example(r#"{"agent": "ci", "skills": ["rust"], "wait": "20s"}"#)
+        .post("/tasks/{id}/claim", claims::claim, "Claims a task for a lease")
+        .example(r#"{"agent": "ci", "lease": "60s"}"#)
+        .post("/tasks/{id}/renew", claims::renew, "Renews the lease of a claim")
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "lease": "60s"}"#)
+        .post(
+            "/tasks/{id}/hand-over",
+            claims::hand_over,
+            "Hands a claim on to another holder",
+        )
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "to": "ci"}"#)
+        .post(
+            "/tasks/{id}/fail",
+            claims::fail,
+            "Gives a task up: it counts as an attempt",
+        )
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "reason": "the tool is not there"}"#)
+        .post("/tasks/{id}/progress", progress, "Says how far the holder is")
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "percent": 50, "message": "half way"}"#)
+        .post(
+            "/tasks/{id}/submit",
+            submit,
+            "Hands in a commit; the gates check exactly this one",
+        )
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "commit": "0123456789abcdef0123456789abcdef01234567"}"#)
+        .post(
+            "/tasks/{id}/complete",
+            submit,
+            "The same as `submit`: it asks for review, it does not grant it",
+        )
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "commit": "0123456789abcdef0123456789abcdef01234567"}"#)
+        .post(
+            "/tasks/{id}/release",
+            release,
+            "Gives a task back: it counts as no attempt",
+        )
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "reason": "somebody else knows more"}"#)
+        .post(
+            "/tasks/{id}/block",
+            block,
+            "Says that the holder cannot go on, and what is missing",
+        )
+        .if_match_epoch()
+        .example(r#"{"epoch": 1, "reason": "the schema is missing"}"#)
+        .post("/tasks/{id}/cancel", cancel, "Nobody wants it any more")
+        .post(
+            "/tasks/{id}/retry",
+            retry,
+            "Lets a blocked or failed task be tried again",
+        )
+        .post(
+            "/tasks/{id}/undo",
+            undo,
+            "Makes a task that takes back what this one landed",
+        )
+        .post("/tasks/{id}/approve", approve, "Approves what is in review")
+        .example(r#"{"note": "as planned"}"#)
+        .post(
+            "/tasks/{id}/reject",
+            reject,
+            "Rejects what is in review, with the reason for the next brief",
+        )
+        .example(r#"{"reason": "the tests are missing"}"#)
+}
 
 type Answer = Result<Json<TaskView>, ApiError>;
 
@@ -37,26 +128,36 @@ pub(super) async fn list(
     Ok(Json(view::tasks(api.reader())?))
 }
 
-pub(super) async fn show(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Tagged<TaskView>, ApiError> {
     caller.may_read()?;
     let node = view::find(api.reader(), Kind::Task, &id)?;
-    one(&api, node.id)
+    let body = view::task(api.reader(), node.id)?;
+    Ok(Tagged {
+        epoch: body.epoch,
+        body,
+    })
 }
 
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(new): Json<NewTask>,
-) -> Result<(StatusCode, Json<TaskView>), ApiError> {
+) -> Result<Created<TaskView>, ApiError> {
     caller.may_write()?;
     let id = add_task(api.runtime.system(), &caller.0.principal, new).await?;
-    Ok((StatusCode::CREATED, one(&api, id)?))
+    Ok(Created(one(&api, id)?.0))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewProgress")]
 pub(super) struct Reported {
-    epoch: u64,
+    /// That of the claim; `If-Match` may say it instead.
+    epoch: Option<u64>,
     #[serde(default)]
     percent: Option<u8>,
     #[serde(default)]
@@ -67,8 +168,9 @@ pub(super) async fn progress(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Json(body): Json<Reported>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Done, ApiError> {
     let task = claims::task(&api, &id)?;
     let progress = Progress {
         percent: body.percent,
@@ -76,16 +178,17 @@ pub(super) async fn progress(
     };
     let system = api.runtime.system();
     system
-        .report_progress(&caller.0, task, body.epoch, progress)
+        .report_progress(&caller.0, task, claims::epoch(body.epoch, &headers)?, progress)
         .await?;
     // Nothing to say: what was acknowledged is a word that may be replaced before it is stored.
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Submitted {
-    epoch: u64,
+    /// That of the claim; `If-Match` may say it instead.
+    epoch: Option<u64>,
     commit: CommitId,
 }
 
@@ -93,17 +196,27 @@ pub(super) async fn submit(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Json(body): Json<Submitted>,
 ) -> Answer {
     let node = view::find(api.reader(), Kind::Task, &id)?;
-    submit::submit(api.runtime.system(), &caller.0, node.id, body.epoch, body.commit).await?;
+    submit::submit(
+        api.runtime.system(),
+        &caller.0,
+        node.id,
+        claims::epoch(body.epoch, &headers)?,
+        body.commit,
+    )
+    .await?;
     one(&api, node.id)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UnderClaim")]
 pub(super) struct Because {
-    epoch: u64,
+    /// That of the claim; `If-Match` may say it instead.
+    epoch: Option<u64>,
     #[serde(default)]
     reason: String,
 }
@@ -112,10 +225,11 @@ pub(super) async fn release(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Json(body): Json<Because>,
 ) -> Answer {
     let release = TaskCommand::Release {
-        epoch: body.epoch,
+        epoch: claims::epoch(body.epoch, &headers)?,
         cause: ReleaseCause::GivenBack,
         detail: body.reason,
     };
@@ -126,6 +240,7 @@ pub(super) async fn block(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Json(body): Json<Because>,
 ) -> Answer {
     ask(
@@ -133,15 +248,16 @@ pub(super) async fn block(
         &caller,
         &id,
         TaskCommand::Block {
-            epoch: body.epoch,
+            epoch: claims::epoch(body.epoch, &headers)?,
             reason: body.reason,
         },
     )
     .await
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Because")]
 pub(super) struct Cancelled {
     reason: String,
 }
@@ -165,14 +281,14 @@ pub(super) async fn undo(
     caller: Caller,
     Path(id): Path<String>,
     Json(body): Json<Cancelled>,
-) -> Result<(StatusCode, Json<TaskView>), ApiError> {
+) -> Result<Created<TaskView>, ApiError> {
     caller.may_spawn()?;
     let node = view::find(api.reader(), Kind::Task, &id)?;
     let undoing = undo::undo(api.runtime.system(), &caller.0, &node, &body.reason).await?;
-    Ok((StatusCode::CREATED, one(&api, undoing)?))
+    Ok(Created(one(&api, undoing)?.0))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Decided {
     /// What was looked at; the submission that is in review when it is not said.

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    http::HeaderMap,
-    response::Response,
-    routing::get,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use worknode_actors::query::{self, Query as Wanted};
 use worknode_core::{
@@ -17,35 +12,63 @@ use worknode_core::{
     hlc::Hlc,
     ids::NodeId,
     node::{Kind, Node},
+    time::Span,
 };
 use worknode_journal::{EventFilter, ReadError};
 
 use super::{
     Api,
     auth::Caller,
+    described::Routes,
     error::ApiError,
     events,
     lens::Lens,
     nodes::{check_covered, named, readable},
+    parts::{Json, Path, Query},
 };
 use crate::view::{LinkView, NodePage, NodeView};
 
 /// Worknodes of one page when the client names no number.
 const PAGE: usize = 100;
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/nodes", get(list))
-        .route("/nodes/{id}/children", get(children))
-        .route("/nodes/{id}/ancestors", get(ancestors))
-        .route("/nodes/{id}/descendants", get(descendants))
-        .route("/nodes/{id}/links", get(links))
-        .route("/nodes/{id}/events", get(history))
-        .route("/nodes/{id}/watch", get(watch))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/nodes", list, "A page of Worknodes")
+        .get(
+            "/nodes/{id}/children",
+            children,
+            "A page of the Worknodes right below one",
+        )
+        .get(
+            "/nodes/{id}/ancestors",
+            ancestors,
+            "The Worknodes above one, its parent first",
+        )
+        .get(
+            "/nodes/{id}/descendants",
+            descendants,
+            "A page of the Worknodes anywhere below one",
+        )
+        .get(
+            "/nodes/{id}/links",
+            links,
+            "What a Worknode has to do with others, both ways",
+        )
+        .get(
+            "/nodes/{id}/events",
+            history,
+            "A page of what happened to a Worknode",
+        )
+        .get(
+            "/nodes/{id}/watch",
+            watch,
+            "What happens at and below a Worknode, as a stream",
+        )
+        .streams()
 }
 
 /// Which of them, and which page.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Narrow {
     /// Below which Worknode.
@@ -198,13 +221,30 @@ fn neighbour(api: &Api, relation: &str, id: NodeId) -> Result<Option<LinkView>, 
 }
 
 /// Which events of a Worknode.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Since {
+    /// After this stamp.
     since: Option<Hlc>,
+    /// Comma-separated types.
     types: Option<String>,
+    /// From the end.
     newest: bool,
+    /// At most so many.
     limit: Option<usize>,
+    /// How long to wait for something when there is nothing yet, as in `30s`; a minute at most.
+    wait: Option<Span>,
+}
+
+/// From where a Worknode is watched.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "WatchedSince")]
+struct Onward {
+    /// After this stamp; from now on when it is not said.
+    since: Option<Hlc>,
+    /// Comma-separated types.
+    types: Option<String>,
 }
 
 async fn history(
@@ -223,8 +263,14 @@ async fn history(
         ..EventFilter::default()
     };
     let lens = Lens::of(&api, &caller, Some(node.id), false)?;
-    let mut records = api.reader().ask(move |reader| reader.events(&filter)).await?;
+    let asked = filter.clone();
+    let mut records = api.reader().ask(move |reader| reader.events(&asked)).await?;
     records = records.iter().filter_map(|record| lens.see(record)).collect();
+    if records.is_empty()
+        && let Some(wait) = wanted.wait
+    {
+        records = events::waited(&api, &filter, &lens, wait.0).await?;
+    }
     if wanted.newest {
         records.reverse();
     }
@@ -237,7 +283,7 @@ async fn watch(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Query(wanted): Query<Since>,
+    Query(wanted): Query<Onward>,
 ) -> Result<Response, ApiError> {
     let node = readable(&api, &caller, &id)?;
     let resumed = headers
@@ -250,5 +296,5 @@ async fn watch(
         ..EventFilter::default()
     };
     let lens = Lens::of(&api, &caller, Some(node.id), false)?;
-    Ok(events::follow(&api, filter, lens, resumed))
+    events::follow(&api, filter, lens, resumed)
 }

@@ -3,23 +3,23 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use worknode_core::{
     error::{Code, Error},
     hlc::Hlc,
     time::{Span, Timestamp},
 };
-use worknode_triggers::Trigger;
+use worknode_triggers::{Trigger, TriggerSpec};
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{
+    Api,
+    auth::Caller,
+    described::Routes,
+    error::ApiError,
+    parts::{Json, Made, Path, Query},
+};
 use crate::{
     reload::{InForce, ReloadView},
     triggers::{
@@ -39,20 +39,24 @@ const NEXT: usize = 10;
 /// Firings of a page, when nobody says.
 const RUNS: usize = 50;
 
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/triggers", get(list).post(add))
-        .route("/triggers/next", get(next_of_all))
-        .route("/triggers/runs", get(runs_of_all))
-        .route("/triggers/simulate", post(simulate))
-        .route("/triggers/{name}", get(show).delete(remove))
-        .route("/triggers/{name}/next", get(next))
-        .route("/triggers/{name}/explain", get(explain))
-        .route("/triggers/{name}/runs", get(runs))
-        .route("/triggers/{name}/fire", post(fire))
-        .route("/triggers/{name}/pause", post(pause))
-        .route("/triggers/{name}/resume", post(resume))
-        .route("/reload", post(reload))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/triggers", list, "A page of triggers, and how each stands")
+        .post("/triggers", add, "Adds triggers, as TOML or as one in JSON")
+        .example(r#"{"toml": "[[trigger]]\nname = \"daily\"\ncron = \"0 9 * * *\"\n[trigger.notify]\nto = \"operator\"\n", "dry_run": true}"#)
+        .get("/triggers/next", next_of_all, "What fires next")
+        .get("/triggers/runs", runs_of_all, "A page of firings, the latest first")
+        .post("/triggers/simulate", simulate, "What triggers would do in a span of time")
+        .example(r#"{"from": "2026-12-01T00:00:00Z", "to": "2026-12-02T00:00:00Z"}"#)
+        .get("/triggers/{name}", show, "One trigger")
+        .delete("/triggers/{name}", remove, "Removes a trigger that was added")
+        .get("/triggers/{name}/next", next, "When it fires next")
+        .get("/triggers/{name}/explain", explain, "What it means, in words")
+        .get("/triggers/{name}/runs", runs, "A page of its firings, the latest first")
+        .post("/triggers/{name}/fire", fire, "Fires it now, by hand")
+        .post("/triggers/{name}/pause", pause, "Holds it until it is resumed")
+        .post("/triggers/{name}/resume", resume, "Lets it go on")
+        .post("/reload", reload, "Reads the configuration anew")
 }
 
 /// The trigger of this name that is in force.
@@ -75,7 +79,7 @@ fn tasks(api: &Api) -> Result<KnownTasks, Error> {
 }
 
 /// Which part of a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct ListQuery {
     cursor: Option<String>,
@@ -118,7 +122,7 @@ async fn show(State(api): State<Arc<Api>>, caller: Caller, Path(name): Path<Stri
 }
 
 /// What comes next.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct NextQuery {
     from: Option<Timestamp>,
@@ -165,7 +169,7 @@ async fn explain(
 }
 
 /// Which part of the history.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct RunsQuery {
     cursor: Option<Hlc>,
@@ -198,17 +202,27 @@ async fn runs(
     Ok(Json(page))
 }
 
-async fn fire(State(api): State<Arc<Api>>, caller: Caller, Path(name): Path<String>) -> Answer<Value> {
+/// A firing by hand.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Fired {
+    trigger: String,
+    /// Which occurrence.
+    occurrence: String,
+    /// Its identity.
+    firing: String,
+}
+
+async fn fire(State(api): State<Arc<Api>>, caller: Caller, Path(name): Path<String>) -> Answer<Fired> {
     caller.is_operator()?;
     let firing = api
         .runtime
         .fire_trigger(&name, caller.0.principal.clone())
         .await?;
-    Ok(Json(json!({
-        "trigger": firing.trigger,
-        "occurrence": firing.key,
-        "firing": firing.to_string(),
-    })))
+    Ok(Json(Fired {
+        firing: firing.to_string(),
+        trigger: firing.trigger,
+        occurrence: firing.key,
+    }))
 }
 
 async fn pause(State(api): State<Arc<Api>>, caller: Caller, Path(name): Path<String>) -> Answer<TriggerView> {
@@ -232,8 +246,9 @@ async fn resume(
 }
 
 /// A span to try triggers on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Simulation")]
 struct Simulate {
     from: Timestamp,
     to: Timestamp,
@@ -271,15 +286,17 @@ async fn simulate(
 }
 
 /// Triggers to add: as the text of a file, or one as it would be said in JSON.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "NewTriggers")]
 enum Add {
     Text(AddText),
-    Trigger(toml::Table),
+    Trigger(#[schemars(with = "TriggerSpec")] toml::Table),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TriggersText")]
 struct AddText {
     toml: String,
     /// What mistakes in it are told under.
@@ -316,22 +333,22 @@ async fn add(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Json(body): Json<Add>,
-) -> Result<Response, ApiError> {
+) -> Result<Made<AddedView>, ApiError> {
     caller.is_operator()?;
     let AddText { toml, file, dry_run } = body.text()?;
     let sources = api.reloader.sources().clone();
     let added: AddedView = blocking(move || triggers::add(&sources, &file, &toml, dry_run)).await?;
     if dry_run {
-        return Ok(Json(added).into_response());
+        return Ok(Made::Not(added));
     }
     api.reloader
         .reload(&api.runtime, caller.0.principal.clone())
         .await?;
-    Ok((StatusCode::CREATED, Json(added)).into_response())
+    Ok(Made::New(added))
 }
 
 /// Whether to leave it at saying what would be done.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct DryRun {
     dry_run: bool,

@@ -123,7 +123,44 @@ pub(super) fn request(
             format!("/nodes/{}/assign", args.part("task")?),
             json!({ "to": args.text("to")? }),
         ),
+        "replan" => replan(&args)?,
         other => return Err(Error::new(Code::NotFound, format!("there is no tool `{other}`"))),
+    })
+}
+
+/// What is planned of a task, as far as a call may say it.
+const PLANNED: [&str; 7] = [
+    "title",
+    "prompt",
+    "files",
+    "depends_on",
+    "agent",
+    "deadline",
+    "priority",
+];
+
+fn replan(args: &Arguments<'_>) -> Result<Request, Error> {
+    let reason = args.text("reason")?;
+    let cancel = args.given.get("cancel") == Some(&Value::Bool(true));
+    Ok(match args.optional("task") {
+        Some(task) if cancel => post(
+            format!("/plan/tasks/{}/cancel", escaped(task)),
+            json!({ "reason": reason }),
+        ),
+        None if cancel => return Err(missing("task")),
+        Some(task) => Request {
+            method: Method::Put,
+            path: format!("/plan/tasks/{}", escaped(task)),
+            body: Some(args.only(&[&PLANNED[..], &["reason"]].concat())),
+        },
+        None => {
+            args.text("title")?;
+            let task = args.only(&[&PLANNED[..], &["key"]].concat());
+            post(
+                "/plan/tasks",
+                json!({ "task": task, "phase": args.optional("phase"), "reason": reason }),
+            )
+        }
     })
 }
 

@@ -99,6 +99,9 @@ fn every_tool_asks_something_when_it_has_what_it_needs() {
         if tool.name == "record_issue" {
             given.insert("error".to_owned(), json!("it broke"));
         }
+        if tool.name == "replan" {
+            given.insert("title".to_owned(), json!("Write it"));
+        }
         let head = || Some("c0ffee".to_owned());
         let request = calls::request(tool.name, &speaker, &given, head).unwrap();
         assert!(request.path.starts_with('/'), "{}", tool.name);
@@ -115,5 +118,32 @@ fn every_tool_asks_something_when_it_has_what_it_needs() {
             // Some of these the API itself refuses.
             let _ = calls::request(tool.name, &speaker, &without, || None);
         }
+    }
+}
+
+#[test]
+fn a_plan_is_changed_by_its_kind_of_change() {
+    let asked = |given: Value| calls::request("replan", &Speaker::default(), &object(given), || None);
+    let path = |given: Value| asked(given).map(|request| (request.method, request.path));
+    let because = "it was missing";
+    let added =
+        asked(json!({ "title": "Write", "files": ["a"], "phase": "one", "reason": because })).unwrap();
+    assert_eq!((added.method, added.path.as_str()), (Method::Post, "/plan/tasks"));
+    let body = added.body.unwrap();
+    assert_eq!(body["task"], json!({ "title": "Write", "files": ["a"] }));
+    assert_eq!(
+        (&body["phase"], &body["reason"]),
+        (&json!("one"), &json!(because))
+    );
+    let changed = path(json!({ "task": "w", "title": "Write", "reason": because })).unwrap();
+    assert_eq!(changed, (Method::Put, "/plan/tasks/w".to_owned()));
+    let gone = path(json!({ "task": "w", "cancel": true, "reason": because })).unwrap();
+    assert_eq!(gone, (Method::Post, "/plan/tasks/w/cancel".to_owned()));
+    for wrong in [
+        json!({ "title": "Write" }),
+        json!({ "reason": because }),
+        json!({ "cancel": true, "reason": because }),
+    ] {
+        assert_eq!(path(wrong.clone()).unwrap_err().code, Code::Usage, "{wrong}");
     }
 }

@@ -245,6 +245,33 @@ const TOOLS: &[Tool] = &[
         ],
         sort: Leads,
     },
+    Tool {
+        name: "replan",
+        what: "Change the plan: add a task, or with `task` say what is different about one, or that nobody wants it any more.",
+        takes: &[
+            ("!reason", "string", "Why: that is kept."),
+            (
+                "task",
+                "string",
+                "The task that is to change; a new one when it is not said.",
+            ),
+            ("cancel", "boolean", "With `task`: nobody wants it any more."),
+            ("key", "string", "Of a new task: its name."),
+            ("phase", "string", "Of a new task: where it belongs."),
+            ("title", "string", "One line that says what is to be done."),
+            ("prompt", "string", "What its agent is told."),
+            ("files", "strings", "Globs of the files that may change."),
+            ("depends_on", "strings", "Names of tasks that come first."),
+            ("agent", "string", "Name or glob of the agents that may take it."),
+            (
+                "deadline",
+                "string",
+                "When it should be completed, as in 2026-12-01T18:00:00+01:00.",
+            ),
+            ("priority", "integer", "Higher goes first."),
+        ],
+        sort: Leads,
+    },
 ];
 
 /// The tools of somebody who leads others, or does not.

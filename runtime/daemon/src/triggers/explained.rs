@@ -10,7 +10,7 @@ use super::{KnownTasks, NextView, kind_of, next};
 const NEXT: usize = 3;
 
 /// A trigger in words.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ExplainedView {
     /// Its name; none of a schedule alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use crate::config::{
 };
 
 /// Triggers that were added, or would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AddedView {
     /// Their names.
     pub added: Vec<String>,
@@ -28,7 +28,7 @@ pub struct AddedView {
 }
 
 /// A trigger that was removed, or would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RemovedView {
     /// Its name.
     pub removed: String,

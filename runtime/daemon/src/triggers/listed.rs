@@ -14,7 +14,7 @@ use super::{KnownTasks, action_of, kind_of, next, schedule_of, shown_place};
 use crate::config::Place;
 
 /// One page of triggers, in the order of their names.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TriggerPage {
     /// The triggers.
     pub triggers: Vec<TriggerView>,
@@ -24,7 +24,7 @@ pub struct TriggerPage {
 }
 
 /// One trigger.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TriggerView {
     /// Its name.
     pub name: String,
@@ -69,7 +69,7 @@ pub struct TriggerView {
 }
 
 /// The last firing of a trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastView {
     /// Which occurrence.
     pub occurrence: String,
@@ -85,7 +85,7 @@ pub struct LastView {
 }
 
 /// What a trigger skipped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SkipView {
     /// When it was due.
     pub due: Timestamp,
@@ -94,7 +94,7 @@ pub struct SkipView {
 }
 
 /// Something that waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct WaitingView {
     /// What, or who says so.
     pub what: String,
@@ -103,7 +103,7 @@ pub struct WaitingView {
 }
 
 /// What is wrong with a trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AlarmView {
     /// `overdue` or `failing`.
     pub cause: AlarmCause,

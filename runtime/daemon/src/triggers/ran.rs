@@ -16,7 +16,7 @@ use worknode_journal::{EventFilter, Reader};
 pub(crate) const MOST: usize = 1_000;
 
 /// One page of firings, the newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FiringPage {
     /// The firings.
     pub runs: Vec<FiringView>,
@@ -26,7 +26,7 @@ pub struct FiringPage {
 }
 
 /// What became of one occurrence of a trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FiringView {
     /// Whose.
     pub trigger: String,

@@ -17,7 +17,7 @@ const LISTED: usize = 100_000;
 const COUNTED: usize = 5_000_000;
 
 /// What would happen.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SimulationView {
     /// After this instant,
     pub from: Timestamp,
@@ -40,7 +40,7 @@ pub struct SimulationView {
 }
 
 /// How often one trigger would act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TallyView {
     /// Its name.
     pub trigger: String,
@@ -51,7 +51,7 @@ pub struct TallyView {
 }
 
 /// One occurrence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OccurrenceView {
     /// When, and whose.
     #[serde(flatten)]

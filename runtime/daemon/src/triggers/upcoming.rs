@@ -16,7 +16,7 @@ pub(super) const MOST: usize = 10_000;
 const PASSED: usize = 100_000;
 
 /// What fires next, the earliest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NextViews {
     /// The occurrences.
     pub next: Vec<NextView>,
@@ -26,7 +26,7 @@ pub struct NextViews {
 }
 
 /// One occurrence that is to come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NextView {
     /// When it acts, in UTC.
     pub at: String,

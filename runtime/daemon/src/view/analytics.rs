@@ -25,7 +25,7 @@ const TASKS: usize = 200_000;
 const PAGE: usize = 1_000;
 
 /// How far the tasks of a part of the tree are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProgressView {
     /// The Worknode below which they are.
     pub under: NodeId,
@@ -38,7 +38,7 @@ pub struct ProgressView {
 }
 
 /// What an attribute comes to, in each group.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PipelineView {
     /// The Worknode below which they are.
     pub under: NodeId,
@@ -49,7 +49,7 @@ pub struct PipelineView {
 }
 
 /// What agents got done.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AgentsView {
     /// The Worknode below which their tasks are.
     pub under: NodeId,
@@ -69,7 +69,7 @@ pub struct AgentsView {
 }
 
 /// One agent's part.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AgentNumbers {
     /// Its name.
     pub agent: String,
@@ -86,7 +86,7 @@ pub struct AgentNumbers {
 }
 
 /// How long things took, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Latency {
     /// How many there were.
     pub count: usize,

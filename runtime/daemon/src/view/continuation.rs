@@ -34,7 +34,7 @@ const NOTES: usize = 8;
 const RUNS: usize = 8;
 
 /// Where an agent stands, or the team when none is named.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContinueView {
     /// The team's name.
     pub team: String,
@@ -70,7 +70,7 @@ pub struct ContinueView {
 }
 
 /// The agent that comes back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AgentPart {
     /// Its Worknode.
     pub id: NodeId,
@@ -86,7 +86,7 @@ pub struct AgentPart {
 }
 
 /// Something that was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Step {
     /// The event that says so.
     pub event: Hlc,

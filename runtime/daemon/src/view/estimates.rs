@@ -17,7 +17,7 @@ const TASKS: usize = 20_000;
 const ENOUGH: usize = 3;
 
 /// Estimates against what was, by who did it and what it was.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EstimatesView {
     /// The Worknode below which the tasks are.
     pub under: NodeId,
@@ -31,7 +31,7 @@ pub struct EstimatesView {
 }
 
 /// What one agent, driver, tag or phase took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EstimateRow {
     /// `all`, `agent`, `driver`, `tag` or `phase`.
     pub by: String,

@@ -5,7 +5,7 @@ use worknode_actors::inbox::Kept;
 use worknode_core::{hlc::Hlc, ids::NodeId, message::Message};
 
 /// One message.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MessageView {
     /// Its name: the stamp under which it is kept.
     pub message: Hlc,

@@ -17,7 +17,7 @@ use worknode_policies::kinds::Kinds;
 use worknode_query::Outcome;
 
 /// One Worknode of the tree.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NodeView {
     /// Its identity.
     pub id: NodeId,
@@ -126,7 +126,7 @@ impl From<&Node> for NodeView {
 }
 
 /// One page of Worknodes.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NodePage {
     /// The Worknodes, the oldest first.
     pub nodes: Vec<NodeView>,
@@ -140,7 +140,7 @@ pub struct NodePage {
 }
 
 /// Worknodes on which a condition has no value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FailedView {
     /// How many.
     pub nodes: usize,
@@ -173,7 +173,7 @@ impl NodePage {
 }
 
 /// What aggregates came to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AggregateView {
     /// Each in the order in which it was asked for.
     pub aggregates: Vec<Outcome>,
@@ -186,7 +186,7 @@ pub struct AggregateView {
 }
 
 /// What one Worknode has to do with another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LinkView {
     /// What, read from the Worknode that was asked for: `depends_on`, `blocks`, …
     pub relation: String,

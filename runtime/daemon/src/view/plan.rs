@@ -16,14 +16,14 @@ use worknode_journal::Reader;
 use worknode_policies::deviation::Deviation;
 
 /// The plan as it stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PlanView {
     /// Its phases, in their order.
     pub phases: Vec<PhaseView>,
 }
 
 /// One phase.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PhaseView {
     /// Its Worknode.
     pub id: NodeId,
@@ -34,7 +34,7 @@ pub struct PhaseView {
 }
 
 /// What the plan asks of one task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of a task in a plan's file")]
 pub struct PlannedView {
     pub id: NodeId,
@@ -136,7 +136,7 @@ pub fn planned(reader: &Reader, node: &Node) -> Result<PlannedView, Error> {
 }
 
 /// How far the work is from the plan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DeviationView {
     /// Of what: a task, a phase, an agent or the team.
     pub of: String,
@@ -176,7 +176,7 @@ impl DeviationView {
 }
 
 /// Something that nobody has settled yet.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EscalationView {
     /// What it is about.
     pub node: String,

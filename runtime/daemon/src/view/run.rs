@@ -16,7 +16,7 @@ use worknode_process::{Identify, Liveness, Resources};
 use super::{PoolView, UseView, uses};
 
 /// One live run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunView {
     /// Its identity.
     pub id: RunId,

@@ -12,7 +12,7 @@ use worknode_process::Resources;
 use super::Live;
 
 /// How much is used of one thing that has a limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct UseView {
     /// Of what: `time`, `cpu`, `memory`, `processes`, `tokens`, `usd`; of a run also `silence`, of
     /// an agent `spawned` and `depth`, of the team `agents`.

@@ -17,7 +17,7 @@ use worknode_journal::{EventFilter, Firing, ReadError, Reader, StoredRun};
 use super::{find_among, find_run};
 
 /// The causes of one thing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct WhyView {
     /// What was asked about: a stamp, or a name.
     pub of: String,
