@@ -400,8 +400,17 @@ async fn install(system: &System) -> Result<(), Error> {
             None => Event::NodeCreated { node: spec },
             // What was changed by hand stays, until the plan's file says something new.
             Some(node) if known_plan && is_amended(&node) => continue,
-            Some(node) if differs(&node, &spec) => Event::NodeUpdated { detail: spec.detail },
-            Some(_) => continue,
+            Some(node) => {
+                let spec = if known_plan {
+                    with_priority_of(&node, spec)
+                } else {
+                    spec
+                };
+                if !differs(&node, &spec) {
+                    continue;
+                }
+                Event::NodeUpdated { detail: spec.detail }
+            }
         };
         drafts.push(Draft {
             node: id,
@@ -456,6 +465,15 @@ fn is_amended(node: &Node) -> bool {
 /// Is an approved tree of the task on its way to the base branch? Then it lands as what it was judged.
 fn is_landing(task: &Task) -> bool {
     matches!(&task.status, TaskStatus::InReview(review) if review.landing.is_some())
+}
+
+/// A priority that is another than the plan's, which says nothing new, was raised since: that is taken
+/// back by whoever raised it.
+fn with_priority_of(node: &Node, mut spec: NodeSpec) -> NodeSpec {
+    if let (Some(task), Detail::Task(wanted)) = (node.task(), &mut spec.detail) {
+        wanted.priority = task.spec.priority;
+    }
+    spec
 }
 
 /// Does the definition ask something else than the stored Worknode has?

@@ -119,6 +119,8 @@ fn gates_judge_all_of_a_commit_or_what_is_new_in_it() {
         r#"
 [team]
 name = "deeds"
+[gate.secrets]
+severity = "error"
 [[trigger]]
 name = "all"
 event = "go"
@@ -233,7 +235,7 @@ run = { command = ["/no/such/program"] }
     assert_eq!(status["alarms"][0]["trigger"], "wake", "{status}");
     assert_eq!(status["alarms"][0]["cause"], "failing");
     scene.worknode(&["status"]).ok().says(&[
-        "trigger wake: its last 3 runs failed",
+        "trigger wake: its last 2 runs failed",
         "worknode trigger show wake",
     ]);
     let tried = scene.wait_for_event("the next attempt", of("ghost", "trigger_attempted"));

@@ -139,8 +139,9 @@ async fn p9_a_run_of_an_escalated_task_may_more_until_that_is_over() {
     let run = queued(system, agent).unwrap();
     assert!(run.raised.iter().any(|raise| raise.gives(Permission::Workspaces)));
     let file = system.context().paths.run(run.id).join("token");
-    until(&within, "it has its token", || file.exists()).await;
-    let token = fs::read_to_string(file).unwrap();
+    let read = || fs::read_to_string(&file).unwrap_or_default();
+    until(&within, "it has its token", || !read().is_empty()).await;
+    let token = read();
     let worth = |now| -> Option<Authority> {
         let key = system.context().keys.public();
         verify(&token, &key, now).ok().map(Authority::from)
@@ -241,4 +242,40 @@ raise = { tier = "executive", permissions = ["network"], for = "10s" }
         "{how}"
     );
     scene.worknode(&["down"]).ok();
+}
+
+const PLANNED: &str = r#"
+[[phase]]
+name = "first"
+[[phase.task]]
+id = "planned"
+title = "Planned"
+prompt = "Plan."
+files = ["planned.txt"]
+approval = "none"
+deadline = "2026-11-21T11:00:30Z"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_of_the_plan_stays_raised_through_a_restart() {
+    let scene = Scene::with_team(&format!("{LADDER}{PLANNED}"));
+    let within = Within::start(&scene, begin()).await;
+    let task = |within: &Within| {
+        let nodes = &within.system().team().plan;
+        let (id, _) = nodes.iter().find(|(_, spec)| spec.name == "planned").unwrap();
+        task_of(within.system(), *id)
+    };
+    after(&within, MINUTE).await;
+    after(&within, HOUR).await;
+    until(&within, "it is raised", || task(&within).spec.priority == 9).await;
+    let now = end(within).await;
+    let within = Within::start(&scene, now.plus(MINUTE)).await;
+    assert_eq!(task(&within).spec.priority, 9, "the plan says nothing new");
+    after(&within, HOUR).await;
+    until(&within, "it is lowered", || {
+        let task = task(&within);
+        task.spec.priority == 0 && task.raised.is_empty()
+    })
+    .await;
+    end(within).await;
 }
