@@ -60,7 +60,7 @@ impl Permission {
 }
 
 /// Rights beside one's own, until an instant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Raise {
     /// All that this tier may ask of others.

@@ -235,7 +235,7 @@ pub struct TaskView {
 }
 
 /// Rights beside the usual, for a time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RaisedView {
     /// The firing that gave them.
     pub by: String,

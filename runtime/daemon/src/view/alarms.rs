@@ -9,7 +9,7 @@ use worknode_journal::Reader;
 const SHOWN: usize = 100;
 
 /// Something that does not work as it should.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StatusAlarm {
     /// Which trigger; none when it is the scheduler itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
