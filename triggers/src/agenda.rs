@@ -49,7 +49,7 @@ impl Agenda {
 
     /// The next instant at which something is to be looked at.
     #[must_use]
-    pub fn next(&mut self) -> Option<Timestamp> {
+    pub fn first(&mut self) -> Option<Timestamp> {
         while let Some(Reverse((at, number))) = self.heap.peek().copied() {
             if self.counts(at, number) {
                 return Some(at);
@@ -63,7 +63,7 @@ impl Agenda {
     #[must_use]
     pub fn due(&mut self, now: Timestamp) -> Vec<usize> {
         let mut due = Vec::new();
-        while self.next().is_some_and(|at| at <= now) {
+        while self.first().is_some_and(|at| at <= now) {
             let Some(Reverse((_, number))) = self.heap.pop() else {
                 break;
             };
@@ -103,17 +103,17 @@ mod tests {
         for (number, millis) in [(0, 3_600), (1, 10), (2, 10)] {
             agenda.plan(number, Some(at(millis)));
         }
-        assert_eq!(agenda.next(), Some(at(10)));
+        assert_eq!(agenda.first(), Some(at(10)));
         assert_eq!(agenda.due(at(15)), [1, 2]);
-        assert_eq!(agenda.next(), Some(at(3_600)));
+        assert_eq!(agenda.first(), Some(at(3_600)));
         // What is planned anew counts; what was planned before does not.
         agenda.plan(0, Some(at(9_000)));
         agenda.plan(0, Some(at(5_000)));
         assert_eq!(agenda.due(at(4_000)), [0; 0]);
         assert_eq!(agenda.due(at(10_000)), [0]);
-        assert_eq!(agenda.next(), None);
+        assert_eq!(agenda.first(), None);
         agenda.plan(3, Some(at(1)));
-        assert_eq!(agenda.next(), None, "there is no such number");
+        assert_eq!(agenda.first(), None, "there is no such number");
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
                     plain.extend(millis.map(|millis| (at(millis), number)));
                     agenda.plan(number, millis.map(at));
                 }
-                prop_assert_eq!(agenda.next(), plain.first().map(|(when, _)| *when));
+                prop_assert_eq!(agenda.first(), plain.first().map(|(when, _)| *when));
             }
         }
     }

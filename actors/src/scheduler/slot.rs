@@ -184,7 +184,7 @@ impl Slots {
 
     /// The next instant at which there is something to look at.
     pub(super) fn next(&mut self) -> Option<Timestamp> {
-        self.agenda.next()
+        self.agenda.first()
     }
 
     /// Takes out who is to be looked at by then, the earliest first.
