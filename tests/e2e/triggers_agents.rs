@@ -263,7 +263,7 @@ fn p4_p8_a_trigger_stops_whom_it_means_with_its_reason_and_grace_and_they_are_go
         assert_eq!(receipt["survivors"], 0);
     }
     assert_eq!(receipt(&scene, &stubborn)["kill_sent"], true);
-    assert!(find_marked("WORKNODE_RUN", &stays).len() > 0);
+    assert!(!find_marked("WORKNODE_RUN", &stays).is_empty());
     let by = scene.wait_for_event("who stopped it", |event| event["type"] == "agent_stop_requested");
     assert_eq!(by["by"]["name"], "tidy", "{by}");
     // Nobody is left whom it means.
