@@ -120,7 +120,7 @@ fn every_refusal_is_a_problem() {
         .refuses(400, "usage", "title");
     door.ask("POST", "/api/v1/tasks", &[("Content-Type", "text/plain")], "{}")
         .refuses(415, "usage", "Content-Type");
-    let large = format!("{{\"title\": \"{}\"}}", "x".repeat(2_000_000));
+    let large = format!("{{\"title\": \"{}\"}}", "x".repeat(6_000_000));
     door.ask("POST", "/api/v1/tasks", &[], &large)
         .refuses(413, "usage", "");
     door.get("/api/v1/nodes/%FF").refuses(400, "usage", "");

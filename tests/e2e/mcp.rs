@@ -9,16 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use worknode_tests::{program::command, scene::Scene};
 
-const TEAM: &str = r#"
-[team]
-name = "t"
-
-[[agent]]
-name = "coder"
-profile = "implementation"
-command = ["sh", "work.sh"]
-sandbox = "off"
-"#;
+use crate::memory::{TEAM, up};
 
 /// A client of the server on standard input and output.
 struct Client {
@@ -90,14 +81,6 @@ impl Drop for Client {
         self.to.take();
         self.child.wait().unwrap();
     }
-}
-
-fn up(work: &str) -> Scene {
-    let scene = Scene::new();
-    scene.write("work.sh", work);
-    let scene = scene.and_team(TEAM);
-    scene.worknode(&["up", "-d"]).ok();
-    scene
 }
 
 #[test]
@@ -177,6 +160,23 @@ fn a_person_has_every_tool_and_resource() {
             "{resource}"
         );
     }
+}
+
+#[test]
+fn p8_a_line_without_an_end_is_not_kept() {
+    let scene = up("exit 1\n");
+    let mut client = Client::start(&scene);
+    let long = json!({ "key": "notes/x", "value": "x".repeat(9_000_000) });
+    let request = json!({ "jsonrpc": "2.0", "id": 77, "method": "tools/call", "params": { "name": "remember", "arguments": long } });
+    client.say(&request);
+    // The conversation goes on.
+    assert_eq!(client.done("status", json!({}))["team"], "t");
+    assert!(
+        scene.http("/api/v1/memory")["namespaces"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// An agent that works with the tools alone: says something, notes something, hands in.

@@ -158,7 +158,7 @@ fn pages_of_other_sites_are_not_heard() {
         assert_eq!(from(origin), 403, "{origin}");
     }
     assert_eq!(from("http://localhost:6274"), 200);
-    let large = json!({ "name": "remember", "arguments": { "key": "a/b", "value": "x".repeat(2_000_000) } });
+    let large = json!({ "name": "remember", "arguments": { "key": "a/b", "value": "x".repeat(6_000_000) } });
     assert_eq!(send(&door, "tools/call", &large, &[]).status, 413);
     let stream = door.ask("GET", "/mcp", &[("Accept", "text/event-stream")], "");
     assert_eq!(stream.status, 405, "there is no stream that could be left open");

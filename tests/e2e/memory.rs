@@ -6,7 +6,7 @@ use worknode_tests::{program::command, running::Running, scene::Scene, wait::wai
 use crate::operator::both;
 
 /// A coder that does what `work.sh` says when there is a task, and a lead that only reads.
-const TEAM: &str = r#"
+pub(crate) const TEAM: &str = r#"
 [team]
 name = "t"
 
@@ -29,7 +29,8 @@ fn ask(scene: &Scene, args: &[&str]) -> Value {
     scene.worknode(&[args, &["--json"]].concat()).ok().json()
 }
 
-fn up(work: &str) -> Scene {
+/// A team whose coder does this.
+pub(crate) fn up(work: &str) -> Scene {
     let scene = Scene::new();
     scene.write("work.sh", work);
     let scene = scene.and_team(TEAM);

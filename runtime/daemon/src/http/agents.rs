@@ -14,7 +14,7 @@ use super::{
     parts::{Json, Path},
     spawn,
 };
-use crate::view::{self, AgentView, Live, UseView, uses};
+use crate::view::{self, AgentView, Live, TaskView, UseView, uses};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -26,6 +26,11 @@ pub(super) fn routes() -> Routes {
         )
         .example(r#"{"like": "coder", "prompt": "Write the changelog"}"#)
         .get("/agents/{id}", show, "One agent")
+        .get(
+            "/agents/{id}/tasks",
+            tasks,
+            "The tasks that an agent holds, or handed in for review",
+        )
         .post(
             "/agents/{id}/kill",
             kill::agent,
@@ -60,6 +65,18 @@ pub(super) async fn show(
 ) -> Result<Json<AgentView>, ApiError> {
     caller.may_read()?;
     one(&api, &id).await
+}
+
+async fn tasks(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<TaskView>>, ApiError> {
+    caller.may_read()?;
+    let agent = view::find(api.reader(), Kind::Agent, &id)?;
+    let mut tasks = view::tasks(api.reader())?;
+    tasks.retain(|task| task.agent.as_ref() == Some(&agent.name));
+    Ok(Json(tasks))
 }
 
 pub(super) async fn resume(

@@ -84,7 +84,7 @@ pub(crate) struct Kept(Mutex<Inner>);
 struct Inner {
     entries: HashMap<Place, Entry>,
     /// The oldest first.
-    order: VecDeque<(Place, Timestamp)>,
+    order: VecDeque<Place>,
     bytes: usize,
 }
 
@@ -117,7 +117,7 @@ impl Kept {
                     answer: None,
                 };
                 inner.entries.insert(place.clone(), entry);
-                inner.order.push_back((place.clone(), now));
+                inner.order.push_back(place.clone());
                 Known::New
             }
         }
@@ -127,7 +127,7 @@ impl Kept {
     fn end(&self, place: &Place, answer: Option<Answer>) {
         let mut inner = self.inner();
         let Some(answer) = answer else {
-            inner.entries.remove(place);
+            inner.drop_key(place);
             return;
         };
         let size = answer.size();
@@ -139,26 +139,37 @@ impl Kept {
 }
 
 impl Inner {
-    /// Lets go of what is too old or too much. What is under way stays.
+    /// Lets go of what is too old or too much.
     fn forget(&mut self, now: Timestamp) {
-        while let Some((place, since)) = self.order.front() {
-            let is_known = self.entries.get(place).filter(|entry| entry.since == *since);
-            let runs = is_known.is_some_and(|entry| entry.answer.is_none());
-            let is_old = since.plus(KEPT) <= now;
-            let too_many = self.entries.len() >= ANSWERS || self.bytes > BYTES;
-            if is_known.is_some() && (runs || !(is_old || too_many)) {
-                return;
-            }
-            let is_known = is_known.is_some();
-            let Some((place, _)) = self.order.pop_front() else {
+        for _ in 0..self.order.len() {
+            let Some(place) = self.order.pop_front() else {
                 return;
             };
-            if !is_known {
+            let Some(entry) = self.entries.get(&place) else {
                 continue;
+            };
+            let is_old = entry.since.plus(KEPT) <= now;
+            let too_many = self.entries.len() >= ANSWERS || self.bytes > BYTES;
+            match &entry.answer {
+                // What is under way stays, however long it takes. How much that can be, `limits` says.
+                None => self.order.push_back(place),
+                Some(answer) if is_old || too_many => {
+                    self.bytes = self.bytes.saturating_sub(answer.size());
+                    self.entries.remove(&place);
+                }
+                Some(_) => {
+                    self.order.push_front(place);
+                    return;
+                }
             }
-            let gone = self.entries.remove(&place).and_then(|entry| entry.answer);
-            let size = gone.map_or(0, |answer| answer.size());
-            self.bytes = self.bytes.saturating_sub(size);
+        }
+    }
+
+    /// As if it had never been asked.
+    fn drop_key(&mut self, place: &Place) {
+        self.entries.remove(place);
+        if let Some(at) = self.order.iter().rposition(|known| known == place) {
+            self.order.remove(at);
         }
     }
 }
@@ -290,4 +301,70 @@ fn digest(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(key: usize) -> Place {
+        (
+            "operator".to_owned(),
+            "/api/v1/tasks".to_owned(),
+            format!("k{key}"),
+        )
+    }
+
+    fn answer(bytes: usize) -> Answer {
+        Answer {
+            head: Arc::new((StatusCode::CREATED, HeaderMap::new())),
+            body: Some(Bytes::from(vec![b'x'; bytes])),
+        }
+    }
+
+    fn is_new(kept: &Kept, key: usize, now: u64) -> bool {
+        matches!(
+            kept.begin(&place(key), 1, Timestamp::from_millis(now)),
+            Known::New
+        )
+    }
+
+    #[test]
+    fn p6_a_key_is_taken_once_until_it_failed_or_a_day_is_over() {
+        let kept = Kept::default();
+        assert!(is_new(&kept, 1, 0));
+        assert!(!is_new(&kept, 1, 0), "it is under way");
+        kept.end(&place(1), None);
+        assert!(is_new(&kept, 1, 0), "it failed");
+        kept.end(&place(1), Some(answer(3)));
+        let now = Timestamp::from_millis(1);
+        assert!(matches!(kept.begin(&place(1), 1, now), Known::Before(answer) if answer.size() == 3));
+        assert!(
+            matches!(kept.begin(&place(1), 2, now), Known::No(_)),
+            "another body"
+        );
+        let day = u64::try_from(KEPT.as_millis()).unwrap();
+        assert!(is_new(&kept, 1, day));
+    }
+
+    #[test]
+    fn p8_so_many_are_kept_and_no_more() {
+        let kept = Kept::default();
+        assert!(is_new(&kept, 0, 0), "this one takes long");
+        for key in 1..2 * ANSWERS {
+            assert!(is_new(&kept, key, 0));
+            // Every other one fails, and leaves nothing behind.
+            kept.end(&place(key), (key % 2 == 0).then(|| answer(1)));
+        }
+        let inner = kept.inner();
+        assert!(inner.entries.len() <= ANSWERS && inner.order.len() <= ANSWERS);
+        assert_eq!(inner.entries.len(), inner.order.len());
+        assert!(inner.entries.contains_key(&place(0)));
+        drop(inner);
+        for key in 2 * ANSWERS..2 * ANSWERS + 20 {
+            assert!(is_new(&kept, key, 0));
+            kept.end(&place(key), Some(answer(ANSWER)));
+        }
+        assert!(kept.inner().bytes <= BYTES + ANSWER);
+    }
 }

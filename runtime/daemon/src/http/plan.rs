@@ -130,7 +130,7 @@ async fn add(
     Ok(Created(view::task(api.reader(), id)?))
 }
 
-async fn change(
+pub(super) async fn change(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,

@@ -34,6 +34,7 @@ pub(super) fn routes() -> Routes {
             search,
             "Worknodes by words and conditions, or aggregates over them",
         )
+        .get("/nodes/{id}/search", search_below, "The same, below one Worknode")
         .post("/agents/{id}/query", ask, "The same in the name of an agent")
         .example(r#"{"query": "kind == \"task\" && status == \"blocked\""}"#)
 }
@@ -44,6 +45,23 @@ async fn search(
     Query(narrow): Query<Narrow>,
 ) -> Result<Json<Found>, ApiError> {
     let under = scope(&api, &caller, narrow.under.as_deref())?;
+    answer(&api, under, narrow).await
+}
+
+async fn search_below(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(narrow): Query<Narrow>,
+) -> Result<Json<Found>, ApiError> {
+    if narrow.under.is_some() {
+        let error = Error::new(
+            Code::Usage,
+            "the path says below which Worknode, and `under` does too",
+        );
+        return Err(error.hint("leave `under` out, or ask `/search`").into());
+    }
+    let under = scope(&api, &caller, Some(&id))?;
     answer(&api, under, narrow).await
 }
 

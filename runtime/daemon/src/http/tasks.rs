@@ -28,6 +28,7 @@ use super::{
     described::Routes,
     error::ApiError,
     parts::{Created, Done, Json, Path, Tagged},
+    plan,
 };
 use crate::view::{self, TaskView};
 
@@ -41,6 +42,13 @@ pub(super) fn routes() -> Routes {
         .post("/tasks", add, "Adds a task")
         .example(r#"{"title": "Write the changelog", "files": ["CHANGELOG.md"]}"#)
         .get("/tasks/{id}", show, "One task")
+        .put("/tasks/{id}", plan::change, "Changes what is planned of a task")
+        .example(r#"{"files": ["schema.sql"], "reason": "it is smaller than we thought"}"#)
+        .delete(
+            "/tasks/{id}",
+            remove,
+            "The same as `cancel`: what happened stays on record",
+        )
         .post(
             "/tasks/claim",
             claims::next,
@@ -269,6 +277,11 @@ pub(super) async fn cancel(
     Json(body): Json<Cancelled>,
 ) -> Answer {
     ask(&api, &caller, &id, TaskCommand::Cancel { reason: body.reason }).await
+}
+
+async fn remove(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let reason = "removed".to_owned();
+    ask(&api, &caller, &id, TaskCommand::Cancel { reason }).await
 }
 
 pub(super) async fn retry(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
