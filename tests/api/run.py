@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -175,6 +176,8 @@ def main():
     parser.add_argument("--only", choices=["made-up", "there", "last"], help="one pass")
     parser.add_argument("more", nargs="*", help="handed on to schemathesis")
     options = parser.parse_args()
+    # Whoever ends this ends the team too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     tester = installed()
     program = TARGET / "debug" / "worknode"
     folder = pathlib.Path(tempfile.mkdtemp(prefix="worknode-api-"))
