@@ -175,6 +175,26 @@ fn of_all(conn: &Connection, range: &Range<'_>, page: &mut Page) -> Result<(), S
 
 /// Walks back from the Worknode's last event, from each to the one before it.
 fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) -> Result<(), StoreError> {
+    let matching = matching(conn, node, range, page)?;
+    let mut body = conn.prepare_cached("SELECT body FROM events WHERE at = ?1")?;
+    for at in matching {
+        if page.is_full() {
+            break;
+        }
+        let mut rows = body.query([at])?;
+        let row = rows.next()?.ok_or_else(|| broken(at, page.origin))?;
+        page.push(at, text(row, 0)?)?;
+    }
+    Ok(())
+}
+
+/// The keys of its events that are asked for, in the order that is asked for; few more than a page.
+fn matching(
+    conn: &Connection,
+    node: NodeId,
+    range: &Range<'_>,
+    page: &Page,
+) -> Result<VecDeque<i64>, StoreError> {
     let mut matching = VecDeque::new();
     let mut next = last_of(conn, node)?;
     let mut step = conn.prepare_cached("SELECT before, topic FROM events WHERE at = ?1")?;
@@ -187,9 +207,7 @@ fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) 
         if next >= at {
             return Err(broken(at, page.origin));
         }
-        let types = &range.filter.types;
-        let topic = text(row, 1)?;
-        if at > range.until || !(types.is_empty() || types.iter().any(|wanted| wanted == topic)) {
+        if at > range.until || !is_of(&range.filter.types, text(row, 1)?) {
             continue;
         }
         matching.push_back(at);
@@ -204,16 +222,12 @@ fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) 
     if !range.filter.newest_first {
         matching.make_contiguous().reverse();
     }
-    let mut body = conn.prepare_cached("SELECT body FROM events WHERE at = ?1")?;
-    for at in matching {
-        if page.is_full() {
-            break;
-        }
-        let mut rows = body.query([at])?;
-        let row = rows.next()?.ok_or_else(|| broken(at, page.origin))?;
-        page.push(at, text(row, 0)?)?;
-    }
-    Ok(())
+    Ok(matching)
+}
+
+/// Without types, every one is wanted.
+fn is_of(types: &[String], topic: &str) -> bool {
+    types.is_empty() || types.iter().any(|wanted| wanted == topic)
 }
 
 fn last_of(conn: &Connection, node: NodeId) -> Result<i64, StoreError> {

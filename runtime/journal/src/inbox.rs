@@ -6,6 +6,7 @@
 //! groups at the most, however much else there is, and nothing in the second lane waits for ever.
 
 use std::{
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -101,16 +102,8 @@ impl Inbox {
         loop {
             let mut group = Group::default();
             self.take_first(&mut group);
-            if group.requests.is_empty() {
-                match self.rest.blocking_recv() {
-                    Some(message) => self.sort(message, &mut group),
-                    None => self.take_first(&mut group),
-                }
-                let over = self.rest.is_closed() && self.rest.is_empty();
-                if group.requests.is_empty() && over && self.first.is_empty() {
-                    return None;
-                }
-                self.take_first(&mut group);
+            if group.requests.is_empty() && self.wait(&mut group).is_break() {
+                return None;
             }
             self.pace.note(group.hurries);
             let most = group.requests.len().saturating_add(self.pace.beside());
@@ -124,6 +117,20 @@ impl Inbox {
                 return Some(group.requests);
             }
         }
+    }
+
+    /// Waits until somebody comes; breaks when nobody can come any more.
+    fn wait(&mut self, group: &mut Group) -> ControlFlow<()> {
+        match self.rest.blocking_recv() {
+            Some(message) => self.sort(message, group),
+            None => self.take_first(group),
+        }
+        let over = self.rest.is_closed() && self.rest.is_empty() && self.first.is_empty();
+        if over && group.requests.is_empty() {
+            return ControlFlow::Break(());
+        }
+        self.take_first(group);
+        ControlFlow::Continue(())
     }
 
     /// What a group of so many requests took.

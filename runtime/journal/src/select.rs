@@ -188,6 +188,23 @@ impl Conditions {
         }
     }
 
+    /// Which one it is: by id, place or name.
+    fn itself(&mut self, selector: &Selector) {
+        if let Some(id) = selector.id {
+            self.also("id = ?", [blob(id)]);
+        }
+        if let Some(parent) = selector.parent {
+            self.also("parent = ?", [blob(parent)]);
+        }
+        if let Some(name) = &selector.name {
+            self.also("name = ?", [Value::Text(name.clone())]);
+        }
+        if let Some(prefix) = &selector.name_prefix {
+            let text = Value::Text(prefix.clone());
+            self.also("substr(name, 1, length(?)) = ?", [text.clone(), text]);
+        }
+    }
+
     fn within(&mut self, column: &str, span: Span) {
         if let Some(from) = span.from {
             self.also(&format!("{column} >= ?"), [first_key(from)]);
@@ -261,19 +278,7 @@ fn conditions(selector: &Selector, small: bool) -> Conditions {
     };
     all.any_of(kind, selector.kinds.iter().map(|kind| kind.name().to_owned()));
     all.any_of(status, selector.statuses.iter().cloned());
-    if let Some(id) = selector.id {
-        all.also("id = ?", [blob(id)]);
-    }
-    if let Some(parent) = selector.parent {
-        all.also("parent = ?", [blob(parent)]);
-    }
-    if let Some(name) = &selector.name {
-        all.also("name = ?", [Value::Text(name.clone())]);
-    }
-    if let Some(prefix) = &selector.name_prefix {
-        let text = Value::Text(prefix.clone());
-        all.also("substr(name, 1, length(?)) = ?", [text.clone(), text]);
-    }
+    all.itself(selector);
     for label in labels(selector) {
         all.also(
             "num IN (SELECT num FROM labels WHERE sort = ? AND value = ?)",

@@ -81,10 +81,15 @@ fn save_node(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
          ON CONFLICT (num) DO UPDATE SET children = excluded.children, updated = excluded.updated",
     )?
     .execute((entry.num, entry.children, key(entry.updated)))?;
-    let unsaved = entry.unsaved;
-    if unsaved.row {
+    if entry.unsaved.row {
         return insert(conn, entry);
     }
+    save_changes(conn, entry)
+}
+
+/// Only what is not yet saved of one that has its row.
+fn save_changes(conn: &Connection, entry: &mut Entry) -> Result<(), StoreError> {
+    let unsaved = entry.unsaved;
     let (num, node) = (entry.num, &entry.node);
     if unsaved.place {
         conn.prepare_cached("UPDATE nodes SET parent = ?2, name = ?3 WHERE num = ?1")?

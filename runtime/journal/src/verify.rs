@@ -156,30 +156,43 @@ impl Walk {
         }
         // Later links are checked against what is stored, so each break is told once.
         self.before = hash;
-        let Some(fold) = &mut self.fold else {
-            return Ok(());
-        };
-        let what = match chain::decode(at, body) {
-            Err(error) => error.to_string(),
-            Ok(record) => match fold.apply(scratch, &record) {
-                Ok(before)
-                    if stamp::key(before) == row.get::<_, i64>(1)?
-                        && record.event.topic() == text(row, 2)? =>
-                {
-                    fold.keep_request();
-                    if report.events.is_multiple_of(BATCH) {
-                        tables::save(scratch, fold)?;
-                        fold.committed();
-                    }
-                    return Ok(());
-                }
-                Ok(_) => "the event's columns do not say what the event says".to_owned(),
-                Err(refused) => format!("no journal accepts this event: {refused}"),
-            },
-        };
-        report.problem(Some(at), what);
-        self.fold = None;
+        if let Err(what) = self.fold_in(scratch, row, report.events)? {
+            report.problem(Some(at), what);
+            self.fold = None;
+        }
         Ok(())
+    }
+
+    /// Repeats the event on what came of those before it, as long as all of them could be repeated.
+    /// The inner error says why this one cannot.
+    fn fold_in(
+        &mut self,
+        scratch: &Connection,
+        row: &Row<'_>,
+        events: u64,
+    ) -> Result<Result<(), String>, StoreError> {
+        let Some(fold) = &mut self.fold else {
+            return Ok(Ok(()));
+        };
+        let at = stamp::stamp(row.get(0)?, self.origin);
+        let record = match chain::decode(at, text(row, 4)?) {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let before = match fold.apply(scratch, &record) {
+            Ok(before) => stamp::key(before),
+            Err(refused) => return Ok(Err(format!("no journal accepts this event: {refused}"))),
+        };
+        if before != row.get::<_, i64>(1)? || record.event.topic() != text(row, 2)? {
+            let what = "the event's columns do not say what the event says";
+            return Ok(Err(what.to_owned()));
+        }
+        fold.keep_request();
+        if events.is_multiple_of(BATCH) {
+            tables::save(scratch, fold)?;
+            fold.committed();
+        }
+        Ok(Ok(()))
     }
 }
 
