@@ -49,13 +49,7 @@ fn outermost_shim(process: Stat) -> io::Result<Option<RunId>> {
         if own.contains(&at.pid) {
             return Ok(found);
         }
-        match variable(at.pid, SHIM_MARK) {
-            Ok(Some(run)) => found = run.parse().ok().or(found),
-            Ok(None) => {}
-            // The environment of another user's process: none of our shims.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            Err(error) => return Err(error),
-        }
+        found = mark_of(at.pid)?.or(found);
         if at.parent == 0 {
             return Ok(found);
         }
@@ -67,6 +61,16 @@ fn outermost_shim(process: Stat) -> io::Result<Option<RunId>> {
         at = parent;
     }
     Err(io::Error::other("it has too many ancestors"))
+}
+
+/// The run of the shim that marked the process's environment, when that can be read.
+fn mark_of(pid: u32) -> io::Result<Option<RunId>> {
+    match variable(pid, SHIM_MARK) {
+        Ok(run) => Ok(run.and_then(|run| run.parse().ok())),
+        // The environment of another user's process: none of our shims.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn own_ancestors() -> io::Result<HashSet<u32>> {

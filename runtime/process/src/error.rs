@@ -181,25 +181,29 @@ impl SpawnError {
         if let Some(what) = scarcity(&reason) {
             return Self::Exhausted { program, what };
         }
-        let not_executable = |reason| Self::NotExecutable {
-            program: program.clone(),
-            reason,
+        let not_executable = match Errno::from_io_error(&reason) {
+            Some(Errno::ACCESS | Errno::PERM) => NotExecutable::Permission,
+            Some(Errno::NOEXEC) => NotExecutable::Format,
+            Some(Errno::NOENT) => NotExecutable::Interpreter,
+            Some(Errno::TXTBSY) => NotExecutable::Busy,
+            errno => return Self::from_arguments(program, errno, reason),
         };
-        match Errno::from_io_error(&reason) {
-            Some(Errno::ACCESS | Errno::PERM) => not_executable(NotExecutable::Permission),
-            Some(Errno::NOEXEC) => not_executable(NotExecutable::Format),
-            Some(Errno::NOENT) => not_executable(NotExecutable::Interpreter),
-            Some(Errno::TXTBSY) => not_executable(NotExecutable::Busy),
-            Some(Errno::TOOBIG) => Self::Unacceptable {
-                program,
-                why: "its arguments and environment are too long together",
-            },
-            None if reason.kind() == io::ErrorKind::InvalidInput => Self::Unacceptable {
-                program,
-                why: "an argument or a variable contains a NUL byte",
-            },
-            _ => Self::Other { program, reason },
+        Self::NotExecutable {
+            program,
+            reason: not_executable,
         }
+    }
+
+    /// The program is not to blame: what it is given may be.
+    fn from_arguments(program: PathBuf, errno: Option<Errno>, reason: io::Error) -> Self {
+        let why = match errno {
+            Some(Errno::TOOBIG) => "its arguments and environment are too long together",
+            None if reason.kind() == io::ErrorKind::InvalidInput => {
+                "an argument or a variable contains a NUL byte"
+            }
+            _ => return Self::Other { program, reason },
+        };
+        Self::Unacceptable { program, why }
     }
 
     /// From what the shim answered.

@@ -212,33 +212,45 @@ impl Link {
         loop {
             tokio::select! {
                 message = self.wire.receive() => match message {
-                    Ok(Message::Exit(exit)) => return End::Exit(Box::new(exit)),
-                    Ok(Message::Superseded) => return End::Superseded,
-                    Ok(Message::Reply { id, reply }) => {
-                        if let Some(waiting) = self.pending.remove(&id) {
-                            let _ = waiting.send(reply);
-                        }
-                    }
-                    Ok(Message::Notice(notice)) => self.tell(notice, notices),
+                    Ok(message) => if let Some(end) = self.heard(message, notices) {
+                        return end;
+                    },
                     Err(error) => {
                         tracing::debug!(%error, run = %self.place.run, "the connection to a shim broke");
                         return End::Broken;
                     }
                 },
                 call = calls.recv(), if asking => match call {
-                    Some(call) => {
-                        let id = self.next;
-                        self.next += 1;
-                        self.pending.retain(|_, waiting| !waiting.is_closed());
-                        self.pending.insert(id, call.reply);
-                        if self.wire.send(id, call.ask).await.is_err() {
-                            return End::Broken;
-                        }
-                    }
+                    Some(call) => if self.ask(call).await.is_err() {
+                        return End::Broken;
+                    },
                     None => asking = false,
                 },
             }
         }
+    }
+
+    /// Hands on what the shim says. Answers whether that was its last word.
+    fn heard(&mut self, message: Message, notices: &broadcast::Sender<Notice>) -> Option<End> {
+        match message {
+            Message::Exit(exit) => return Some(End::Exit(Box::new(exit))),
+            Message::Superseded => return Some(End::Superseded),
+            Message::Reply { id, reply } => {
+                if let Some(waiting) = self.pending.remove(&id) {
+                    let _ = waiting.send(reply);
+                }
+            }
+            Message::Notice(notice) => self.tell(notice, notices),
+        }
+        None
+    }
+
+    async fn ask(&mut self, call: Call) -> io::Result<()> {
+        let id = self.next;
+        self.next += 1;
+        self.pending.retain(|_, waiting| !waiting.is_closed());
+        self.pending.insert(id, call.reply);
+        self.wire.send(id, call.ask).await
     }
 
     fn tell(&self, notice: Notice, notices: &broadcast::Sender<Notice>) {

@@ -8,6 +8,7 @@ use std::{
     fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
+    ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
@@ -82,12 +83,25 @@ impl Feed {
 
     /// Writes what the pipe takes.
     pub(super) fn write(&mut self) {
-        let Some(pipe) = &mut self.pipe else { return };
+        if self.fill_pipe().is_break() {
+            return;
+        }
+        self.waiting.shrink_to(READ_AHEAD);
+        if self.closing {
+            self.pipe = None;
+        }
+    }
+
+    /// Breaks when there is no pipe, or it takes no more; goes on when nothing waits any more.
+    fn fill_pipe(&mut self) -> ControlFlow<()> {
+        let Some(pipe) = &mut self.pipe else {
+            return ControlFlow::Break(());
+        };
         while !self.waiting.is_empty() {
             match pipe.write(self.waiting.as_slices().0) {
                 Ok(written) => drop(self.waiting.drain(..written)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return ControlFlow::Break(()),
                 // Nobody reads it any more.
                 Err(_) => {
                     self.waiting.clear();
@@ -95,10 +109,7 @@ impl Feed {
                 }
             }
         }
-        self.waiting.shrink_to(READ_AHEAD);
-        if self.closing {
-            self.pipe = None;
-        }
+        ControlFlow::Continue(())
     }
 }
 

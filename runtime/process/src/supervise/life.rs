@@ -170,20 +170,7 @@ impl Life {
             return (vec![Source::Signals], Vec::new());
         }
         let happened: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
-        let mut ready = Vec::new();
-        let mut writable = Vec::new();
-        for (source, flags) in sources.into_iter().zip(happened) {
-            if let Source::Peer(token) = source
-                && flags.contains(PollFlags::OUT)
-            {
-                writable.push(token);
-            }
-            let only_out = flags == PollFlags::OUT && matches!(source, Source::Peer(_));
-            if !flags.is_empty() && !only_out {
-                ready.push(source);
-            }
-        }
-        (ready, writable)
+        sorted(sources.into_iter().zip(happened))
     }
 
     fn next(&self) -> Option<Instant> {
@@ -294,10 +281,7 @@ impl Life {
                 self.watch.touch(now);
                 Reply::Done
             }
-            Ask::Input { key, bytes } => match self.feed.take(&key, &bytes) {
-                Ok(()) => Reply::Done,
-                Err(why) => Reply::Refused(why.to_owned()),
-            },
+            Ask::Input { key, bytes } => done(self.feed.take(&key, &bytes)),
             Ask::CloseInput => {
                 self.feed.close();
                 Reply::Done
@@ -401,5 +385,30 @@ impl Life {
             cgroup.remove();
         }
         let _ = std::fs::remove_file(SOCKET);
+    }
+}
+
+/// Who has something to be read, and which peers take more.
+fn sorted(happened: impl Iterator<Item = (Source, PollFlags)>) -> (Vec<Source>, Vec<Token>) {
+    let mut ready = Vec::new();
+    let mut writable = Vec::new();
+    for (source, flags) in happened {
+        if let Source::Peer(token) = source
+            && flags.contains(PollFlags::OUT)
+        {
+            writable.push(token);
+        }
+        let only_out = flags == PollFlags::OUT && matches!(source, Source::Peer(_));
+        if !flags.is_empty() && !only_out {
+            ready.push(source);
+        }
+    }
+    (ready, writable)
+}
+
+fn done(taken: Result<(), &'static str>) -> Reply {
+    match taken {
+        Ok(()) => Reply::Done,
+        Err(why) => Reply::Refused(why.to_owned()),
     }
 }
