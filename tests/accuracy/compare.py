@@ -133,80 +133,141 @@ DEFINED = [
 ]
 
 
-def explained(language, text, mine, gap):
-    """Why the two differ by `gap`, when it is a difference of definition; or None."""
+def has(body, *signs):
+    """Whether one of the signs stands in the lines."""
+    return any(sign in line for line in body for sign in signs)
+
+
+# What may stand in a function of a language and be read differently by the two: the languages,
+# whether it stands in the lines, and what it is.
+SIGNS = (
+    (
+        ("C",),
+        lambda body: any(line.lstrip().startswith("#") for line in body),
+        "preprocessor lines inside: both branches counted, or one",
+    ),
+    (
+        ("C",),
+        lambda body: has(body, "'\\\\'", "'\"'", "'{'", "'}'"),
+        "a quoted sign inside, after which the other reads on wrongly",
+    ),
+    (
+        ("JavaScript", "TypeScript"),
+        lambda body: has(body, "`"),
+        "a template text inside: `?:` and `&&` in it are ways, and not counted by the other",
+    ),
+    (
+        ("JavaScript", "TypeScript"),
+        lambda body: has(body[1:], "=>", "function"),
+        "a function inside: its ways given to the other of the two",
+    ),
+    (
+        ("Rust",),
+        lambda body: any("!" in line and ("(" in line or "{" in line) for line in body),
+        "a macro inside: its tokens read differently",
+    ),
+)
+
+
+def by_definition(mine, gap):
+    """The differences of definition that make up `gap`; or None."""
     there = [(name, mine[key]) for name, key in DEFINED if mine.get(key)]
     for size in range(1, len(there) + 1):
         for some in combinations(there, size):
             if gap == sum(count for _, count in some):
                 return " + ".join(name for name, _ in some)
-    body = text.split("\n")[mine["line"] - 1 : mine["end"]]
-    if language == "C" and any(line.lstrip().startswith("#") for line in body):
-        return "preprocessor lines inside: both branches counted, or one"
-    if language == "C" and any(sign in line for line in body for sign in ("'\\\\'", "'\"'", "'{'", "'}'")):
-        return "a quoted sign inside, after which the other reads on wrongly"
-    if language in ("JavaScript", "TypeScript") and any("`" in line for line in body):
-        return "a template text inside: `?:` and `&&` in it are ways, and not counted by the other"
-    inner = any("=>" in line or "function" in line for line in body[1:])
-    if language in ("JavaScript", "TypeScript") and inner:
-        return "a function inside: its ways given to the other of the two"
-    if language == "Rust" and any("!" in line and ("(" in line or "{" in line) for line in body):
-        return "a macro inside: its tokens read differently"
     return None
 
 
-def main():
-    """Compares what both programs measure, language by language."""
+def explained(language, text, mine, gap):
+    """Why the two differ by `gap`, when it is a difference of definition; or None."""
+    body = text.split("\n")[mine["line"] - 1 : mine["end"]]
+    signs = (words for languages, stands, words in SIGNS if language in languages and stands(body))
+    return by_definition(mine, gap) or next(signs, None)
+
+
+def arguments():
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=120_000, help="lines of each language at least, if there are")
     parser.add_argument("--show", type=int, default=5, help="unexplained differences to show for each language")
     parser.add_argument("--measure", help="the measuring program; built when not given")
     parser.add_argument("folders", nargs="+")
-    options = parser.parse_args()
-    program = options.measure
-    if program is None:
-        build = ["cargo", "build", "--release", "--package", "worknode-gates", "--example", "measure", "--message-format=json"]
-        told = subprocess.run(build, capture_output=True, text=True, check=True).stdout.splitlines()
-        program = [m["executable"] for m in map(json.loads, told) if m.get("executable")][-1]
+    return parser.parse_args()
+
+
+def built():
+    """The measuring program, built."""
+    build = ["cargo", "build", "--release", "--package", "worknode-gates", "--example", "measure", "--message-format=json"]
+    told = subprocess.run(build, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [m["executable"] for m in map(json.loads, told) if m.get("executable")][-1]
+
+
+class Tally:
+    """How the two compare in one language."""
+
+    def __init__(self, language):
+        self.language = language
+        self.counts, self.reasons = Counter(), Counter()
+        self.shown = []
+
+    def count(self, path, text, a, b):
+        """Counts one function, ours and theirs."""
+        if a is None:
+            self.counts["missing"] += 1
+            self.shown.append(("only theirs", path, b, None))
+            return
+        self.counts["both"] += 1
+        gap = b.cyclomatic_complexity - a["complexity"]
+        reason = explained(self.language, text, a, gap) if gap else None
+        if not gap:
+            self.counts["equal"] += 1
+        elif reason:
+            self.counts["explained"] += 1
+            self.reasons[reason] += 1
+        else:
+            self.counts["one" if abs(gap) == 1 else "more"] += 1
+            self.shown.append(("differs", path, b, a))
+
+    def print_row(self, lines, seconds, their_seconds):
+        """One line of the table, and what explains the differences."""
+        tally = self.counts
+        both = max(tally["both"], 1)
+        share = lambda n: f"{100 * n / both:.1f}%"
+        print(f"{self.language:11} {lines:8} {tally['both']:6} {share(tally['equal']):>7} {share(tally['equal'] + tally['explained']):>10} "
+              f"{tally['one']:5} {tally['more']:5} {tally['missing']:11} {lines / max(seconds, 1e-9):10.0f} "
+              f"{lines / max(their_seconds, 1e-9):8.0f} {their_seconds / max(seconds, 1e-9):6.1f}")
+        for reason, times in self.reasons.most_common():
+            print(f"            {times} x {reason}")
+
+    def print_shown(self, most):
+        """The first of those that nothing explains."""
+        for kind in ("differs", "only theirs"):
+            of_kind = [entry for entry in self.shown if entry[0] == kind]
+            for _, path, b, a in of_kind[:most]:
+                here = a["complexity"] if a else "-"
+                print(f"{self.language} {kind}: {path}:{b.start_line} {b.name}: {here} against {b.cyclomatic_complexity}")
+
+
+def main():
+    """Compares what both programs measure, language by language."""
+    options = arguments()
+    program = options.measure or built()
     found, count = files(options.folders, options.lines)
     print(f"{'language':11} {'lines':>8} {'both':>6} {'equal':>7} {'+explained':>10} {'±1':>5} {'more':>5} {'only theirs':>11} {'lines/s':>10} {'theirs':>8} {'times':>6}")
-    shown = []
+    tallies = []
     for language, sources in found.items():
         mine, seconds = ours([program], sources)
         other, their_seconds = theirs(sources)
         texts = dict(sources)
-        tally, reasons = Counter(), Counter()
+        tally = Tally(language)
         for path, functions in other.items():
             for a, b in pairs(list(mine.get(path, [])), functions):
-                if a is None:
-                    tally["missing"] += 1
-                    shown.append((language, "only theirs", path, b, None))
-                    continue
-                tally["both"] += 1
-                gap = b.cyclomatic_complexity - a["complexity"]
-                reason = explained(language, texts[path], a, gap) if gap else None
-                if not gap:
-                    tally["equal"] += 1
-                elif reason:
-                    tally["explained"] += 1
-                    reasons[reason] += 1
-                else:
-                    tally["one" if abs(gap) == 1 else "more"] += 1
-                    shown.append((language, "differs", path, b, a))
-        both = max(tally["both"], 1)
-        share = lambda n: f"{100 * n / both:.1f}%"
-        lines = count[language]
-        print(f"{language:11} {lines:8} {tally['both']:6} {share(tally['equal']):>7} {share(tally['equal'] + tally['explained']):>10} "
-              f"{tally['one']:5} {tally['more']:5} {tally['missing']:11} {lines / max(seconds, 1e-9):10.0f} "
-              f"{lines / max(their_seconds, 1e-9):8.0f} {their_seconds / max(seconds, 1e-9):6.1f}")
-        for reason, times in reasons.most_common():
-            print(f"            {times} x {reason}")
-    for language in found:
-        for kind in ("differs", "only theirs"):
-            of_kind = [entry for entry in shown if entry[0] == language and entry[1] == kind]
-            for _, _, path, b, a in of_kind[: options.show]:
-                here = a["complexity"] if a else "-"
-                print(f"{language} {kind}: {path}:{b.start_line} {b.name}: {here} against {b.cyclomatic_complexity}")
+                tally.count(path, texts[path], a, b)
+        tally.print_row(count[language], seconds, their_seconds)
+        tallies.append(tally)
+    for tally in tallies:
+        tally.print_shown(options.show)
 
 
 if __name__ == "__main__":
