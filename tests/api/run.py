@@ -83,6 +83,7 @@ def installed():
 
 
 def free_port():
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -110,9 +111,11 @@ class Team:
         self.worknode("down")
 
     def worknode(self, *args):
+        """Runs the program in the team's folder; it has to succeed."""
         subprocess.run([self.program, *args], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
 
     def ask(self, method, path, body=None):
+        """What the daemon answers to one request of the operator."""
         request = urllib.request.Request(f"{self.url}/api/v1{path}", method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
         if body is not None:
@@ -152,6 +155,7 @@ def settings(folder, known):
 
 
 def one_pass(name, program, team, options, config, filters):
+    """One run of the testing program over the team; whether everything it found was sound."""
     print(f"== {name}", flush=True)
     command = [
         program, "--config-file", config, "run", f"{team.url}/api/v1/openapi.json",
@@ -169,6 +173,7 @@ def one_pass(name, program, team, options, config, filters):
 
 
 def main():
+    """Makes a team, and asks its API everything that its description allows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=5, help="made-up requests for each operation and pass")
     parser.add_argument("--seed", type=int, help="the same requests as in an earlier run")
