@@ -31,9 +31,9 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// None to a baseline of nothing.
+    /// None to a baseline of nothing, or to none at all.
     fn ratio(&self) -> Option<f64> {
-        (self.baseline != 0.0).then(|| self.ours / self.baseline)
+        (self.baseline != 0.0 && !self.baseline.is_nan()).then(|| self.ours / self.baseline)
     }
 }
 
@@ -123,6 +123,8 @@ fn row(figure: &Figure) -> [String; 5] {
 
 fn shown(value: f64, unit: Unit) -> String {
     match unit {
+        // There is no such figure.
+        _ if value.is_nan() => "-".to_owned(),
         Unit::PerSecond => format!("{} /s", grouped(value)),
         Unit::Bytes => format!("{} B", grouped(value)),
         Unit::Processes => grouped(value),
