@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use worknode_core::{
+    agent::Share,
     bounds,
     error::{Code, Error},
     event::{Draft, Event, Principal},
@@ -143,6 +144,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
         max_attempts: new.max_attempts.unwrap_or(team.attempts).max(1),
         priority: new.priority,
         max_duration: new.max_duration.map(|span| span.0),
+        limits: Share::default(),
         amended: false,
     })
 }

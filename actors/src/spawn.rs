@@ -136,15 +136,14 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
     outcome.map(|()| spawned.node)
 }
 
-/// The time of a task is its own; all else is as it is wanted.
+/// Of what the task may have and what is wanted the smaller.
 fn share_of(system: &System, wanted: &Wanted) -> Result<Share, Error> {
     let Duty::Task(id) = wanted.duty else {
         return Ok(wanted.share);
     };
     let node = system.reader().node(id)?;
-    let own = node.as_ref().and_then(|node| node.task()?.spec.max_duration);
-    let time = [own, wanted.share.time].into_iter().flatten().min();
-    Ok(Share { time, ..wanted.share })
+    let own = node.as_ref().and_then(|node| Some(node.task()?.spec.share()));
+    Ok(wanted.share.and(own.unwrap_or_default()))
 }
 
 fn likeness(system: &System, name: &str) -> Result<AgentDefinition, Error> {

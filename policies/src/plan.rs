@@ -26,12 +26,14 @@ pub mod advice;
 mod amend;
 mod check;
 mod graph;
+mod limits;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
 pub use amend::difference;
 pub use check::{Problem, check, check_roles};
+pub use limits::TaskLimits;
 pub use resolve::{Defaults, Planned, resolve};
 
 /// Dependencies of one task, those on the phase before included.
@@ -121,6 +123,10 @@ pub struct PlanTask {
     /// A time limit for each run of this task, where it is shorter than the agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration: Option<Span>,
+    /// Further limits of each run, where they are tighter than its agent's, as in
+    /// { tokens = 200_000, usd = 2.0, memory = "2GiB", processes = 64 }.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<TaskLimits>,
 }
 
 #[expect(

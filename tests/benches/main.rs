@@ -21,6 +21,7 @@ mod asks;
 mod claims;
 mod due;
 mod exits;
+mod gates;
 mod keep;
 mod kills;
 mod landings;
@@ -84,6 +85,7 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("kills", kills::run),
     ("claims", claims::run),
     ("landings", landings::run),
+    ("gates", gates::run),
     ("million", million::run),
     ("live-runs", live::run),
     ("adoption", adoption::run),

@@ -10,7 +10,7 @@ use worknode_core::{
     error::{Code, Error},
     git::CommitId,
     node::Node,
-    task::{Landing, TaskCommand, TaskSpec},
+    task::{Landing, Task, TaskCommand, TaskSpec},
     verdict::{Finding, Outcome, Verdict},
 };
 use worknode_gates::{
@@ -113,6 +113,24 @@ impl Shared {
             return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
         };
         let everything = system.team().gates.gates.scope == Scope::All;
+        Self::looking(system, node, task, landing, everything).await
+    }
+
+    /// Reads what `landing` changes, wherever gates are to look.
+    pub(super) async fn of_change(system: &System, node: &Node, landing: &Landing) -> Result<Self, Error> {
+        let Some(task) = node.task() else {
+            return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
+        };
+        Self::looking(system, node, task, landing, false).await
+    }
+
+    async fn looking(
+        system: &System,
+        node: &Node,
+        task: &Task,
+        landing: &Landing,
+        everything: bool,
+    ) -> Result<Self, Error> {
         Ok(Self {
             node: Arc::new(node.clone()),
             spec: Arc::clone(&task.spec),

@@ -18,7 +18,7 @@ use worknode_policies::{landing::Candidate, pattern::Patterns};
 
 use super::{
     Bench, Made,
-    queue::{Turn, work_off},
+    queue::{Landed, work_off},
 };
 use crate::{
     membrane::Reply,
@@ -177,16 +177,16 @@ pub(super) async fn land(
     };
     let mut turn = bench.queue.join(task, &candidate);
     let _one_at_a_time = bench.landing.lock().await;
-    if let Ok(turn) = turn.try_recv() {
+    if turn.try_recv().is_ok() {
         *made = Made::default();
-        return Ok(turn == Turn::LookAgain);
+        return Ok(false);
     }
     let base = tip(system).await?;
     if base != landing.base {
         note_moved_base(system, &landing.base, &base).await?;
         *made = Made::default();
         work_off(system, bench).await?;
-        return Ok(turn.try_recv() != Ok(Turn::Landed));
+        return Ok(turn.try_recv().is_err());
     }
     bench.queue.leave(task);
     land_alone(system, task, landing, candidate, made).await
@@ -212,9 +212,9 @@ pub(super) async fn among_others(
         Err(TryRecvError::Empty) => work_off(system, bench).await?,
         // Somebody took it along, and did not land it.
         Err(TryRecvError::Closed) => return Ok(true),
-        Ok(turn) => return Ok(turn == Turn::LookAgain),
+        Ok(Landed) => return Ok(false),
     }
-    Ok(turn.try_recv() != Ok(Turn::Landed))
+    Ok(turn.try_recv().is_err())
 }
 
 /// The branch is where gates saw it: one step, and the work is on it.

@@ -37,21 +37,16 @@ const TOGETHER: usize = 16;
 /// Submissions that one turn at the front takes along.
 const ALONG: usize = 64;
 
-/// What became of one that waited.
+/// What one that waited is told. Whoever is dropped without it has not landed, and looks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// It has landed.
-    Landed,
-    /// It has not; look at it again.
-    LookAgain,
-}
+pub(super) struct Landed;
 
 /// One that waits.
 #[derive(Debug)]
 struct Waiting {
     task: NodeId,
     candidate: Candidate,
-    done: oneshot::Sender<Turn>,
+    done: oneshot::Sender<Landed>,
 }
 
 /// Those that wait.
@@ -60,7 +55,7 @@ pub(super) struct Queue(Mutex<Vec<Waiting>>);
 
 impl Queue {
     /// Takes a place at the end.
-    pub(super) fn join(&self, task: NodeId, candidate: &Candidate) -> oneshot::Receiver<Turn> {
+    pub(super) fn join(&self, task: NodeId, candidate: &Candidate) -> oneshot::Receiver<Landed> {
         let (done, turn) = oneshot::channel();
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|other| other.task != task);
@@ -116,7 +111,7 @@ pub(super) async fn work_off(system: &System, bench: &Bench) -> Result<(), Error
             let one = waiting.get_mut(at).and_then(Option::take);
             if let Some(one) = one.filter(|one| landed.contains(&one.task)) {
                 // A job that is gone needs no answer; its task is completed all the same.
-                let _ = one.done.send(Turn::Landed);
+                let _ = one.done.send(Landed);
             }
         }
     }

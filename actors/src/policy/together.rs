@@ -126,7 +126,8 @@ pub(super) async fn judge(system: &System, tip: &CommitId, members: &[Member]) -
 async fn alone(system: &System, member: &Member) -> Result<Own, Error> {
     let team = system.team();
     let everything = team.gates.gates.scope == Scope::All;
-    let shared = Shared::of(system, &member.node, &member.landing(member.candidate.tree())).await?;
+    let landing = member.landing(member.candidate.tree());
+    let shared = Shared::of_change(system, &member.node, &landing).await?;
     let mut found = BTreeMap::new();
     let reads = |name: &&String| *name == gate::PLAN || !(everything || runs_program(name, &team.gates));
     for name in member.gates().iter().filter(reads) {

@@ -132,7 +132,7 @@ async fn work(system: &System, task: NodeId, agent: NodeId) -> Result<(), Error>
     let start = AgentCommand::Start {
         run,
         purpose: Purpose::Work { task, epoch },
-        share: Share::time(claimed.spec.max_duration),
+        share: claimed.spec.share(),
         raised: Vec::new(),
     };
     if let Err(error) = ask_agent(system, claim, agent, start).await {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use worknode_core::{bounds, task::Approval};
 
-use super::{DEPENDENCIES, EDGES, NAME, PhaseSpec, Plan, PlanTask, graph};
+use super::{DEPENDENCIES, EDGES, NAME, PhaseSpec, Plan, PlanTask, TaskLimits, graph};
 use crate::{
     gate,
     names::{Suggestions, fits},
@@ -164,6 +164,14 @@ impl<'a> Checker<'a> {
             self.say(
                 format!("{path}.max_duration"),
                 "a run that lasts no time does nothing",
+                Some(hint),
+            );
+        }
+        for key in task.limits.iter().flat_map(TaskLimits::nothing) {
+            let hint = "name how much there is, or leave it out".to_owned();
+            self.say(
+                format!("{path}.limits.{key}"),
+                "a run that has nothing of it does nothing",
                 Some(hint),
             );
         }

@@ -108,6 +108,7 @@ fn task_node(
         max_attempts: task.max_attempts.unwrap_or(defaults.max_attempts),
         priority: task.priority,
         max_duration: task.max_duration.map(|span| span.0),
+        limits: task.limits.map(|limits| limits.share()).unwrap_or_default(),
         amended: false,
     };
     Planned {

@@ -90,6 +90,7 @@ fn a_plan_is_read_as_people_write_it() {
         max_attempts = 2
         priority = -1
         max_duration = "10m"
+        limits = { tokens = 5_000, usd = 1.5, memory = "1GiB", processes = 8 }
         [[phase.task]]
         id = "api"
         title = "The API"
@@ -102,6 +103,12 @@ fn a_plan_is_read_as_people_write_it() {
     let task = &plan.phase[0].task[0];
     assert_eq!(task.approval, Some(Approval::Operator));
     assert_eq!(task.max_duration, Some(Span::secs(600)));
+    let share = task.limits.unwrap().share();
+    assert_eq!(
+        (share.tokens, share.memory, share.processes),
+        (Some(5_000), Some(1 << 30), Some(8))
+    );
+    assert!(share.usd.is_some());
     assert_eq!(plan.tasks().count(), 2);
 }
 
@@ -191,6 +198,15 @@ fn single_mistakes_are_found() {
     one(|t| t.agent = Some("nobody".into()), "no agent has the name");
     one(|t| t.max_attempts = Some(0), "never tried");
     one(|t| t.max_duration = Some(Span::default()), "lasts no time");
+    one(
+        |t| {
+            t.limits = Some(TaskLimits {
+                tokens: Some(0),
+                ..TaskLimits::default()
+            });
+        },
+        "has nothing of it",
+    );
     assert_eq!(
         messages(&with(|t| t.agent = Some("coder-?".into()))),
         Vec::<String>::new()

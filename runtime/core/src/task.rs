@@ -25,7 +25,7 @@ pub use decide::{LandPermit, TaskCommand, TaskDecision, decide};
 pub use retry::retry_after;
 
 use crate::{
-    agent::Tier,
+    agent::{Share, Tier},
     error::IllegalTransition,
     event::{Event, Principal},
     git::{CommitId, TreeId},
@@ -133,9 +133,20 @@ pub struct TaskSpec {
     pub priority: i32,
     /// A time limit of its own for each run, shorter than the agent's.
     pub max_duration: Option<Duration>,
+    /// Further limits of its own for each run, where they are tighter than the agent's.
+    #[serde(default, skip_serializing_if = "Share::is_nothing")]
+    pub limits: Share,
     /// Changed, or added, while the team worked: what the plan's file said before does not count.
     #[serde(default, skip_serializing_if = "is_false")]
     pub amended: bool,
+}
+
+impl TaskSpec {
+    /// What each run of it may have at most.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        self.limits.and(Share::time(self.max_duration))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

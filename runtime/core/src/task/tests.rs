@@ -537,3 +537,28 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Task>(&stored).unwrap(), lived);
     }
 }
+
+#[test]
+fn p8_what_a_run_may_have_is_the_smaller_of_all_that_is_said_of_its_task() {
+    use crate::agent::Share;
+    let time = |secs| Some(Duration::from_secs(secs));
+    let spec = |limits| TaskSpec {
+        max_duration: time(60),
+        limits,
+        ..TaskSpec::default()
+    };
+    assert_eq!(spec(Share::default()).share(), Share::time(time(60)));
+    let limits = Share {
+        time: time(90),
+        tokens: Some(5),
+        ..Share::default()
+    };
+    let share = spec(limits).share();
+    assert_eq!(
+        (share.time, share.tokens, share.memory),
+        (time(60), Some(5), None)
+    );
+    // A plan of before says the same as ever.
+    let stored = serde_json::to_value(spec(Share::default())).unwrap();
+    assert!(stored.get("limits").is_none());
+}

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use worknode_actors::{definition::DeviationLimit, oversight, store::all_of_kind};
 use worknode_core::{
+    agent::Share,
     error::{Code, Error},
     escalation::{Matter, Rung},
     ids::NodeId,
@@ -55,6 +56,9 @@ pub struct PlannedView {
     pub approval: Approval,
     pub max_attempts: u32,
     pub max_duration: Option<Span>,
+    /// Further limits of each run.
+    #[serde(default, skip_serializing_if = "Share::is_nothing")]
+    pub limits: Share,
     /// Whether it was changed, or added, while the team worked.
     pub amended: bool,
 }
@@ -82,6 +86,7 @@ impl PlannedView {
             approval: spec.approval,
             max_attempts: spec.max_attempts,
             max_duration: spec.max_duration.map(Span),
+            limits: spec.limits,
             amended: spec.amended,
         }
     }
