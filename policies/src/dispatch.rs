@@ -171,9 +171,7 @@ pub fn work(ready: &[ReadyTask<'_>], team: &[Candidate<'_>], slots: usize) -> Ve
         if given.contains(&task.id) {
             continue;
         }
-        let fresh_exists = team
-            .iter()
-            .any(|agent| will_do(task, agent) && !lost(task, agent));
+        let fresh_exists = somebody_new(task, team);
         let takes = |agent: &&Candidate<'_>| fits(task, agent) && !(fresh_exists && lost(task, agent));
         if let Some(at) = free.iter().position(takes) {
             let agent = free.remove(at).id;
@@ -182,6 +180,12 @@ pub fn work(ready: &[ReadyTask<'_>], team: &[Candidate<'_>], slots: usize) -> Ve
         }
     }
     assignments
+}
+
+/// Is there somebody who would do the task and has not lost it before?
+fn somebody_new(task: &ReadyTask<'_>, team: &[Candidate<'_>]) -> bool {
+    team.iter()
+        .any(|agent| will_do(task, agent) && !lost(task, agent))
 }
 
 fn idle<'a, 'b>(team: &'a [Candidate<'b>], tier: Tier) -> Vec<&'a Candidate<'b>> {

@@ -102,18 +102,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 fn before_write(task: &TaskSpec, path: &str, exists: bool) -> Said {
-    const FILE: u32 = 0o100_644;
-    let change = Change {
-        path: path.to_owned(),
-        utf8: true,
-        kind: if exists {
-            ChangeKind::Modified
-        } else {
-            ChangeKind::Added
-        },
-        old_mode: if exists { FILE } else { 0 },
-        new_mode: FILE,
-    };
+    let change = writing(path, exists);
     // Only named in advice that is not used here.
     let Ok(base) = "0".repeat(40).parse::<CommitId>() else {
         return Said::Nothing;
@@ -145,6 +134,22 @@ fn before_write(task: &TaskSpec, path: &str, exists: bool) -> Said {
         finding.rule,
         may.join(", ")
     ))
+}
+
+/// The change that writing to the file would be.
+fn writing(path: &str, exists: bool) -> Change {
+    const FILE: u32 = 0o100_644;
+    Change {
+        path: path.to_owned(),
+        utf8: true,
+        kind: if exists {
+            ChangeKind::Modified
+        } else {
+            ChangeKind::Added
+        },
+        old_mode: if exists { FILE } else { 0 },
+        new_mode: FILE,
+    }
 }
 
 /// Once: whoever stops again is not asked again.

@@ -261,28 +261,34 @@ fn stored(node: &Node) -> Attributes {
         .collect()
 }
 
+/// How attributes of older versions become newer ones, by the version they come from.
+fn upcasts(spec: &KindSpec, wrong: &mut impl FnMut(&str, String)) -> BTreeMap<u32, Translation> {
+    if spec.upcast.len() > UPCASTS {
+        wrong("upcast", format!("more than {UPCASTS} upcasts"));
+    }
+    let mut upcasts = BTreeMap::new();
+    for (at, upcast) in spec.upcast.iter().take(UPCASTS).enumerate() {
+        let key = format!("upcast[{at}].from");
+        if upcast.from == 0 || upcast.from >= spec.version {
+            let message = format!("version {} is not before version {}", upcast.from, spec.version);
+            wrong(&key, message);
+        }
+        if upcasts.insert(upcast.from, upcast.translation()).is_some() {
+            wrong(
+                &key,
+                format!("there is another upcast from version {}", upcast.from),
+            );
+        }
+    }
+    upcasts
+}
+
 impl Declared {
     fn new(spec: &KindSpec, wrong: &mut impl FnMut(&str, String)) -> Self {
         if spec.version == 0 {
             wrong("version", "versions begin with 1".to_owned());
         }
-        if spec.upcast.len() > UPCASTS {
-            wrong("upcast", format!("more than {UPCASTS} upcasts"));
-        }
-        let mut upcasts = BTreeMap::new();
-        for (at, upcast) in spec.upcast.iter().take(UPCASTS).enumerate() {
-            let key = format!("upcast[{at}].from");
-            if upcast.from == 0 || upcast.from >= spec.version {
-                let message = format!("version {} is not before version {}", upcast.from, spec.version);
-                wrong(&key, message);
-            }
-            if upcasts.insert(upcast.from, upcast.translation()).is_some() {
-                wrong(
-                    &key,
-                    format!("there is another upcast from version {}", upcast.from),
-                );
-            }
-        }
+        let upcasts = upcasts(spec, wrong);
         let schema = spec.schema.as_ref().map(Schema::compile).transpose();
         let schema = schema.unwrap_or_else(|mistakes| {
             for mistake in mistakes {

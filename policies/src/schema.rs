@@ -180,6 +180,18 @@ enum Bound {
     ExclusiveMaximum,
 }
 
+impl Bound {
+    /// Does the value keep to the limit, and what is the bound called in words?
+    fn judge(self, value: f64, limit: f64) -> (bool, &'static str) {
+        match self {
+            Self::Minimum => (value >= limit, "at least"),
+            Self::Maximum => (value <= limit, "at most"),
+            Self::ExclusiveMinimum => (value > limit, "above"),
+            Self::ExclusiveMaximum => (value < limit, "below"),
+        }
+    }
+}
+
 /// One rule. Each is about one type of value and holds for all others.
 #[derive(Clone, Debug)]
 enum Rule {

@@ -1,5 +1,7 @@
 //! Text from outside, made fit to be shown and stored.
 
+use std::{iter::Peekable, str::Chars};
+
 /// The last part of what a command wrote: at most `lines` lines and about `bytes` bytes, as
 /// UTF-8 without control characters.
 ///
@@ -51,35 +53,36 @@ fn without_escapes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
+        if c == '\u{1b}' {
+            skip_sequence(&mut chars);
+        } else {
             out.push(c);
-            continue;
-        }
-        match chars.peek() {
-            Some('[') => {
-                chars.next();
-                while chars
-                    .next_if(|c| *c != '\n' && !('\u{40}'..='\u{7e}').contains(c))
-                    .is_some()
-                {}
-                chars.next_if(|c| *c != '\n');
-            }
-            Some(']') => {
-                while chars
-                    .next_if(|c| !matches!(*c, '\u{7}' | '\u{1b}' | '\n'))
-                    .is_some()
-                {}
-                if chars.next_if_eq(&'\u{1b}').is_some() {
-                    chars.next_if_eq(&'\\');
-                }
-            }
-            Some(c) if *c != '\n' => {
-                chars.next();
-            }
-            _ => {}
         }
     }
     out
+}
+
+/// What follows ESC, up to the end of the sequence.
+fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            let goes_on = |c: &char| !matches!(*c, '\n' | '\u{40}'..='\u{7e}');
+            while chars.next_if(goes_on).is_some() {}
+            chars.next_if(|c| *c != '\n');
+        }
+        Some(']') => {
+            let goes_on = |c: &char| !matches!(*c, '\u{7}' | '\u{1b}' | '\n');
+            while chars.next_if(goes_on).is_some() {}
+            if chars.next_if_eq(&'\u{1b}').is_some() {
+                chars.next_if_eq(&'\\');
+            }
+        }
+        Some(c) if *c != '\n' => {
+            chars.next();
+        }
+        _ => {}
+    }
 }
 
 fn last_bytes(text: &str, bytes: usize) -> &str {

@@ -96,11 +96,7 @@ pub fn check_change(authority: &Authority, change: &NodeChange, note: &Note<'_>)
     if let Some(namespace) = note.namespace {
         return check_namespace(authority, namespace);
     }
-    let own = note.author.is_some() && note.author == own_node(who)
-        || authority
-            .task
-            .is_some_and(|task| note.ancestors.contains(&task.node));
-    if may_note(authority) && (own || (*note.kind == Kind::Issue && only_counts(change))) {
+    if may_change(authority, change, note) {
         return Ok(());
     }
     let message = format!(
@@ -109,6 +105,16 @@ pub fn check_change(authority: &Authority, change: &NodeChange, note: &Note<'_>)
         kind_of(who)
     );
     Err(Error::new(Code::Forbidden, message).hint("tell its author, or an executive, in a message"))
+}
+
+/// Its own notes, and those of its task, entirely; of what others found out, how often it was met.
+fn may_change(authority: &Authority, change: &NodeChange, note: &Note<'_>) -> bool {
+    let by_author = note.author.is_some() && note.author == own_node(&authority.principal);
+    let of_its_task = authority
+        .task
+        .is_some_and(|task| note.ancestors.contains(&task.node));
+    let only_met = *note.kind == Kind::Issue && only_counts(change);
+    may_note(authority) && (by_author || of_its_task || only_met)
 }
 
 /// Decides whether `authority` may do this with messages to `node`. Whom one may say something to

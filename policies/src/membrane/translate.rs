@@ -8,7 +8,7 @@
 //! a list is kept, renamed or dropped as a whole, and nothing in it is touched. A path that leads
 //! nowhere is no mistake: events have parts that are not always there.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Map, Number, Value};
 use worknode_core::{
@@ -51,15 +51,7 @@ pub fn apply(translation: &Translation, data: Value) -> Result<Value, Why> {
     let Value::Object(mut data) = data else {
         return Err(Why::NotATable);
     };
-    // The longest first, so that `a.b` is taken out of `a` before `a` goes; and all are taken
-    // before any is put down, so that two can change places.
-    let renamed = translation.rename.iter().rev();
-    let taken: Vec<_> = renamed
-        .filter_map(|(from, to)| Some((to, take(&mut data, from)?)))
-        .collect();
-    for (to, value) in taken.into_iter().rev() {
-        put(&mut data, to, value)?;
-    }
+    rename(&mut data, &translation.rename)?;
     if let Some(kept) = &translation.keep {
         data = keep(&data, kept)?;
     }
@@ -67,11 +59,7 @@ pub fn apply(translation: &Translation, data: Value) -> Result<Value, Why> {
         take(&mut data, path);
     }
     for (path, table) in &translation.map {
-        if let Some(value) = find(&mut data, path)
-            && let Some(new) = as_text(value).and_then(|text| table.get(&text))
-        {
-            *value = new.clone();
-        }
+        replace(&mut data, path, table);
     }
     for (path, value) in &translation.constant {
         put(&mut data, path, value.clone())?;
@@ -82,6 +70,29 @@ pub fn apply(translation: &Translation, data: Value) -> Result<Value, Why> {
         }
     }
     Ok(Value::Object(data))
+}
+
+fn rename(data: &mut Map<String, Value>, names: &BTreeMap<String, String>) -> Result<(), Why> {
+    // The longest first, so that `a.b` is taken out of `a` before `a` goes; and all are taken
+    // before any is put down, so that two can change places.
+    let taken: Vec<_> = names
+        .iter()
+        .rev()
+        .filter_map(|(from, to)| Some((to, take(data, from)?)))
+        .collect();
+    taken
+        .into_iter()
+        .rev()
+        .try_for_each(|(to, value)| put(data, to, value))
+}
+
+/// A value that the table knows becomes what the table has for it; another one stays.
+fn replace(data: &mut Map<String, Value>, path: &str, table: &BTreeMap<String, Value>) {
+    if let Some(value) = find(data, path)
+        && let Some(new) = as_text(value).and_then(|text| table.get(&text))
+    {
+        *value = new.clone();
+    }
 }
 
 /// What is wrong with a translation, each with its key. `of_events` also asks for types.
@@ -108,20 +119,17 @@ pub fn mistakes(translation: &Translation, of_events: bool) -> Vec<(String, Stri
     for (from, to) in &translation.rename {
         wrong(format!("rename.{from}"), bad_path(from).or_else(|| bad_path(to)));
     }
-    for (at, path) in translation.keep.iter().flatten().enumerate() {
-        wrong(format!("keep[{at}]"), bad_path(path));
-    }
-    for (at, path) in translation.drop.iter().enumerate() {
-        wrong(format!("drop[{at}]"), bad_path(path));
-    }
-    for path in translation.map.keys() {
-        wrong(format!("map.{path}"), bad_path(path));
-    }
-    for path in translation.constant.keys() {
-        wrong(format!("constant.{path}"), bad_path(path));
-    }
-    for path in translation.convert.keys() {
-        wrong(format!("convert.{path}"), bad_path(path));
+    let listed = translation.keep.iter().flatten().enumerate();
+    let kept = listed.map(|(at, path)| (format!("keep[{at}]"), path));
+    let dropped = translation.drop.iter().enumerate();
+    let dropped = dropped.map(|(at, path)| (format!("drop[{at}]"), path));
+    let mapped = translation.map.keys().map(|path| (format!("map.{path}"), path));
+    let set = translation.constant.keys();
+    let set = set.map(|path| (format!("constant.{path}"), path));
+    let converted = translation.convert.keys();
+    let converted = converted.map(|path| (format!("convert.{path}"), path));
+    for (key, path) in kept.chain(dropped).chain(mapped).chain(set).chain(converted) {
+        wrong(key, bad_path(path));
     }
     found
 }

@@ -29,6 +29,28 @@ struct Version {
     upcast: Option<Translation>,
 }
 
+/// What is wrong with a schema beside its form.
+fn check(key: &str, described: &EventSchema, say: &mut Sayer<'_>) {
+    if let Some(what) = bad_type(&described.of) {
+        say.wrong(format!("{key}.type"), what, None);
+    }
+    if described.version == 0 {
+        say.wrong(format!("{key}.version"), "versions begin at 1", None);
+    }
+    let upcast = described.upcast.iter();
+    for (inner, what) in upcast.flat_map(|upcast| translate::mistakes(upcast, false)) {
+        say.wrong(format!("{key}.upcast.{inner}"), what, None);
+    }
+    if described.version == 1 && described.upcast.is_some() {
+        let hint = "nothing is older than version 1".to_owned();
+        say.wrong(
+            format!("{key}.upcast"),
+            "there is nothing to bring up",
+            Some(hint),
+        );
+    }
+}
+
 impl Versions {
     pub(super) fn compile(schemas: &[EventSchema], say: &mut Sayer<'_>) -> Self {
         if schemas.len() > MEMBRANE_PARTS {
@@ -37,27 +59,7 @@ impl Versions {
         let mut types: BTreeMap<String, BTreeMap<u32, Version>> = BTreeMap::new();
         for (at, described) in schemas.iter().take(MEMBRANE_PARTS).enumerate() {
             let key = format!("schema[{at}]");
-            if let Some(what) = bad_type(&described.of) {
-                say.wrong(format!("{key}.type"), what, None);
-            }
-            if described.version == 0 {
-                say.wrong(format!("{key}.version"), "versions begin at 1", None);
-            }
-            for (inner, what) in described
-                .upcast
-                .iter()
-                .flat_map(|upcast| translate::mistakes(upcast, false))
-            {
-                say.wrong(format!("{key}.upcast.{inner}"), what, None);
-            }
-            if described.version == 1 && described.upcast.is_some() {
-                let hint = "nothing is older than version 1".to_owned();
-                say.wrong(
-                    format!("{key}.upcast"),
-                    "there is nothing to bring up",
-                    Some(hint),
-                );
-            }
+            check(&key, described, say);
             let schema = match Schema::compile(&described.schema) {
                 Ok(schema) => schema,
                 Err(mistakes) => {

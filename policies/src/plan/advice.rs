@@ -5,7 +5,7 @@
 //! path that one of the two patterns means. That finds what people write, and misses patterns whose
 //! common paths are all odd ones.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, iter::Peekable, str::Chars, time::Duration};
 
 use worknode_core::time::{Span, Timestamp};
 
@@ -106,23 +106,32 @@ fn witness(pattern: &str) -> String {
                 path.push('x');
             }
             '?' => path.push('x'),
-            '[' => {
-                path.extend(rest.next().filter(|c| !matches!(c, '!' | '^')).or(Some('x')));
-                while rest.next_if(|c| *c != ']').is_some() {}
-                rest.next();
-            }
-            '{' => {
-                while let Some(c) = rest.next_if(|c| !matches!(c, ',' | '}')) {
-                    path.push(c);
-                }
-                while rest.next_if(|c| *c != '}').is_some() {}
-                rest.next();
-            }
+            '[' => path.push(of_class(&mut rest)),
+            '{' => path.push_str(&first_choice(&mut rest)),
             '\\' => path.extend(rest.next()),
             other => path.push(other),
         }
     }
     path
+}
+
+/// A character of a class whose bracket was opened.
+fn of_class(rest: &mut Peekable<Chars<'_>>) -> char {
+    let first = rest.next().filter(|c| !matches!(c, '!' | '^'));
+    while rest.next_if(|c| *c != ']').is_some() {}
+    rest.next();
+    first.unwrap_or('x')
+}
+
+/// The first of the choices whose bracket was opened.
+fn first_choice(rest: &mut Peekable<Chars<'_>>) -> String {
+    let mut first = String::new();
+    while let Some(c) = rest.next_if(|c| !matches!(c, ',' | '}')) {
+        first.push(c);
+    }
+    while rest.next_if(|c| *c != '}').is_some() {}
+    rest.next();
+    first
 }
 
 /// Tasks of one phase that may run at the same time and may touch the same file. Phases run one

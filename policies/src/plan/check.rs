@@ -228,26 +228,28 @@ impl<'a> Checker<'a> {
         // Who may only make files needs to change none.
         let needs_files = may_create.is_empty();
         for (key, list) in lists {
-            match Patterns::parse(list) {
-                Ok(patterns)
-                    if patterns.is_empty() && ((key == "files" && needs_files) || !list.is_empty()) =>
-                {
-                    let message = if list.is_empty() {
-                        format!("`{key}` is empty, so nothing that the task does could land")
-                    } else {
-                        format!("`{key}` only excludes, so it names no file")
-                    };
-                    let hint = "name the files that may change, as in [\"src/**\", \"!src/generated/**\"]";
-                    self.say(format!("{path}.{key}"), message, Some(hint.to_owned()));
-                }
-                Ok(_) => {}
-                Err(errors) => {
-                    for error in errors {
-                        self.say(format!("{path}.{key}"), error.to_string(), error.hint());
-                    }
-                }
-            }
+            self.pattern_list(&format!("{path}.{key}"), key, list, key == "files" && needs_files);
         }
+    }
+
+    fn pattern_list(&mut self, at: &str, key: &str, list: &[String], needed: bool) {
+        let patterns = match Patterns::parse(list) {
+            Ok(patterns) => patterns,
+            Err(errors) => {
+                for error in errors {
+                    self.say(at.to_owned(), error.to_string(), error.hint());
+                }
+                return;
+            }
+        };
+        let message = match list {
+            _ if !patterns.is_empty() => return,
+            [] if !needed => return,
+            [] => format!("`{key}` is empty, so nothing that the task does could land"),
+            _ => format!("`{key}` only excludes, so it names no file"),
+        };
+        let hint = "name the files that may change, as in [\"src/**\", \"!src/generated/**\"]";
+        self.say(at.to_owned(), message, Some(hint.to_owned()));
     }
 
     /// What must be there when it is done can be made by it, and is a path.

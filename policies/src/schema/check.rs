@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
-use super::{Bound, Part, Rule, STEPS, Schema, TOLD, Type, Violation};
+use super::{Part, Rule, STEPS, Schema, TOLD, Type, Violation};
 
 /// Levels of a value and its schema together; what a reference to itself could reach on values
 /// that are as deep as JSON may be.
@@ -90,31 +90,41 @@ impl Checker<'_> {
         if !self.pay(1) {
             return;
         }
-        match (rule, value) {
-            (Rule::Types(types), _) => self.types(types, value),
-            (Rule::Among(allowed), _) => self.among(allowed, value),
-            (Rule::AllOf(parts), _) => parts.iter().for_each(|part| self.part(part, value)),
-            (Rule::AnyOf(parts), _) => self.any_of(parts, value),
-            (Rule::OneOf(parts), _) => self.one_of(parts, value),
-            (Rule::Not(part), _) => self.not(part, value),
-            (
-                Rule::If {
-                    condition,
-                    then,
-                    otherwise,
-                },
-                _,
-            ) => {
-                let branch = if self.holds(condition, value) {
-                    then
-                } else {
-                    otherwise
-                };
-                if let Some(part) = branch {
+        match rule {
+            Rule::Types(types) => self.types(types, value),
+            Rule::Among(allowed) => self.among(allowed, value),
+            Rule::Reference(name) => self.reference(name.as_deref(), value),
+            Rule::AllOf(_) | Rule::AnyOf(_) | Rule::OneOf(_) | Rule::Not(_) | Rule::If { .. } => {
+                self.joined(rule, value);
+            }
+            _ => self.of_type(rule, value),
+        }
+    }
+
+    /// Rules that are made of others.
+    fn joined(&mut self, rule: &Rule, value: &Value) {
+        match rule {
+            Rule::AllOf(parts) => parts.iter().for_each(|part| self.part(part, value)),
+            Rule::AnyOf(parts) => self.any_of(parts, value),
+            Rule::OneOf(parts) => self.one_of(parts, value),
+            Rule::Not(part) => self.not(part, value),
+            Rule::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                let holds = self.holds(condition, value);
+                if let Some(part) = if holds { then } else { otherwise } {
                     self.part(part, value);
                 }
             }
-            (Rule::Reference(name), _) => self.reference(name.as_deref(), value),
+            _ => {}
+        }
+    }
+
+    /// Rules that say something of values of one type only.
+    fn of_type(&mut self, rule: &Rule, value: &Value) {
+        match (rule, value) {
             (Rule::Size(from, to), Value::Object(object)) => self.count("entries", object.len(), *from, *to),
             (rule, Value::Object(object)) => self.object(rule, object),
             (Rule::Count(from, to), Value::Array(list)) => self.count("items", list.len(), *from, *to),
@@ -206,13 +216,7 @@ impl Checker<'_> {
                 patterned,
                 others,
             } => self.properties(object, named, patterned, others.as_deref()),
-            Rule::PropertyNames(part) => {
-                for name in object.keys() {
-                    if !self.holds(part, &Value::String(name.clone())) {
-                        self.say(format!("has a key that may not be there: `{}`", short(name)));
-                    }
-                }
-            }
+            Rule::PropertyNames(part) => self.property_names(part, object),
             Rule::Required(names) => {
                 for name in names.iter().filter(|name| !object.contains_key(*name)) {
                     self.say(format!("lacks `{name}`"));
@@ -227,6 +231,14 @@ impl Checker<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn property_names(&mut self, part: &Part, object: &Map<String, Value>) {
+        for name in object.keys() {
+            if !self.holds(part, &Value::String(name.clone())) {
+                self.say(format!("has a key that may not be there: `{}`", short(name)));
+            }
         }
     }
 
@@ -259,13 +271,7 @@ impl Checker<'_> {
 
     fn list(&mut self, rule: &Rule, list: &[Value]) {
         match rule {
-            Rule::Items { first, rest } => {
-                for (at, value) in list.iter().enumerate() {
-                    if let Some(part) = first.get(at).or(rest.as_deref()) {
-                        self.inside(&format!("[{at}]"), |inner| inner.part(part, value));
-                    }
-                }
-            }
+            Rule::Items { first, rest } => self.items(list, first, rest.as_deref()),
             Rule::Contains(part) if !list.iter().any(|value| self.holds(part, value)) => {
                 self.say("has no item of the form that one must have");
             }
@@ -280,16 +286,19 @@ impl Checker<'_> {
         }
     }
 
+    fn items(&mut self, list: &[Value], first: &[Part], rest: Option<&Part>) {
+        for (at, value) in list.iter().enumerate() {
+            if let Some(part) = first.get(at).or(rest) {
+                self.inside(&format!("[{at}]"), |inner| inner.part(part, value));
+            }
+        }
+    }
+
     fn number(&mut self, rule: &Rule, number: &Number) {
         let Some(value) = number.as_f64() else { return };
         match rule {
             Rule::Limit(bound, limit) => {
-                let (kept, words) = match bound {
-                    Bound::Minimum => (value >= *limit, "at least"),
-                    Bound::Maximum => (value <= *limit, "at most"),
-                    Bound::ExclusiveMinimum => (value > *limit, "above"),
-                    Bound::ExclusiveMaximum => (value < *limit, "below"),
-                };
+                let (kept, words) = bound.judge(value, *limit);
                 if !kept {
                     self.say(format!("is {number}; it must be {words} {limit}"));
                 }
