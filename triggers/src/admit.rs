@@ -52,11 +52,7 @@ pub enum Hindrance {
 #[must_use]
 pub fn admit(trigger: &Trigger, situation: &Situation) -> Admission {
     let terms = trigger.terms();
-    let hindered = |policy: Hindered, hindrance: Hindrance, reason: SkipReason| match policy {
-        Hindered::Skip => Admission::Skip(reason),
-        Hindered::Wait if situation.waiting => Admission::Skip(SkipReason::OneWaits),
-        Hindered::Wait => Admission::Wait(hindrance),
-    };
+    let hindered = |policy, hindrance, reason| hindered(policy, hindrance, reason, situation.waiting);
     if terms.max_firings.is_some_and(|most| situation.fired >= most) {
         return Admission::Skip(SkipReason::Spent);
     }
@@ -66,6 +62,12 @@ pub fn admit(trigger: &Trigger, situation: &Situation) -> Admission {
     if situation.quota {
         return hindered(terms.on_quota, Hindrance::Quota, SkipReason::Quota);
     }
+    beside_others(trigger, situation)
+}
+
+/// Nothing else hinders it: what those that still run say.
+fn beside_others(trigger: &Trigger, situation: &Situation) -> Admission {
+    let terms = trigger.terms();
     match overlap_decision(trigger.overlap, situation.running > 0) {
         OverlapDecision::Start if terms.max_concurrent.is_some_and(|most| situation.running >= most) => {
             Admission::Skip(SkipReason::TooMany)
@@ -73,7 +75,21 @@ pub fn admit(trigger: &Trigger, situation: &Situation) -> Admission {
         OverlapDecision::Start => Admission::Start,
         OverlapDecision::Skip => Admission::Skip(SkipReason::StillRunning),
         OverlapDecision::ReplacePrevious => Admission::ReplacePrevious,
-        OverlapDecision::Queue => hindered(Hindered::Wait, Hindrance::Running, SkipReason::OneWaits),
+        OverlapDecision::Queue => hindered(
+            Hindered::Wait,
+            Hindrance::Running,
+            SkipReason::OneWaits,
+            situation.waiting,
+        ),
+    }
+}
+
+/// One firing may wait, a second one beside it not.
+const fn hindered(policy: Hindered, hindrance: Hindrance, reason: SkipReason, waiting: bool) -> Admission {
+    match policy {
+        Hindered::Skip => Admission::Skip(reason),
+        Hindered::Wait if waiting => Admission::Skip(SkipReason::OneWaits),
+        Hindered::Wait => Admission::Wait(hindrance),
     }
 }
 

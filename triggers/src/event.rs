@@ -132,7 +132,7 @@ impl EventState {
             return EventDecision::Ignored;
         };
         let terms = trigger.terms();
-        let in_time = terms.start <= seen.stamp.wall && seen.stamp.wall <= terms.end;
+        let in_time = (terms.start..=terms.end).contains(&seen.stamp.wall);
         let repeated = self.last_seen.is_some_and(|last| seen.stamp <= last);
         if !trigger.enabled || !in_time || repeated {
             return EventDecision::Ignored;
@@ -279,16 +279,23 @@ impl EventRule {
             let opposite = self.event.literal().is_some_and(opposite);
             return if opposite { Part::Reset } else { Part::Nothing };
         }
-        match (&self.condition, seen.facts) {
-            (None, _) => Part::Match,
-            (Some(_), None) => Part::Unjudged("nothing is known of the event to answer `where`".to_owned()),
-            (Some(condition), Some(facts)) => match condition.holds(facts) {
-                Ok(true) => Part::Match,
-                // The same thing happened, and it was good this time.
-                Ok(false) if self.in_a_row => Part::Reset,
-                Ok(false) => Part::Nothing,
-                Err(error) => Part::Unjudged(error.to_string()),
-            },
+        self.judged(seen.facts)
+    }
+
+    /// What an event of the right type is, by its facts.
+    fn judged(&self, facts: Option<&Facts>) -> Part {
+        let Some(condition) = &self.condition else {
+            return Part::Match;
+        };
+        let Some(facts) = facts else {
+            return Part::Unjudged("nothing is known of the event to answer `where`".to_owned());
+        };
+        match condition.holds(facts) {
+            Ok(true) => Part::Match,
+            // The same thing happened, and it was good this time.
+            Ok(false) if self.in_a_row => Part::Reset,
+            Ok(false) => Part::Nothing,
+            Err(error) => Part::Unjudged(error.to_string()),
         }
     }
 

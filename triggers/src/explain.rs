@@ -47,16 +47,7 @@ fn some(span: Span) -> Option<Span> {
 }
 
 fn of_events(rule: &EventRule) -> String {
-    let each = match rule.count_by {
-        CountBy::All => "",
-        CountBy::Source => ", each source for itself",
-    };
-    let mut text = match (some(rule.absent_for), rule.need, rule.in_a_row) {
-        (Some(span), ..) => format!("When no event `{}` came for {span}{each}", rule.event),
-        (None, 1, _) => format!("On each event `{}`", rule.event),
-        (None, need, true) => format!("On every {need} events `{}` in a row{each}", rule.event),
-        (None, need, false) => format!("On every {need} events `{}`{each}", rule.event),
-    };
+    let mut text = which_events(rule);
     if let Some(within) = some(rule.within) {
         let _ = write!(text, ", within {within}");
     }
@@ -77,6 +68,20 @@ fn of_events(rule: &EventRule) -> String {
         let _ = write!(text, "\nNot again within {cooldown}.");
     }
     text
+}
+
+/// How many of them, and whose.
+fn which_events(rule: &EventRule) -> String {
+    let each = match rule.count_by {
+        CountBy::All => "",
+        CountBy::Source => ", each source for itself",
+    };
+    match (some(rule.absent_for), rule.need, rule.in_a_row) {
+        (Some(span), ..) => format!("When no event `{}` came for {span}{each}", rule.event),
+        (None, 1, _) => format!("On each event `{}`", rule.event),
+        (None, need, true) => format!("On every {need} events `{}` in a row{each}", rule.event),
+        (None, need, false) => format!("On every {need} events `{}`{each}", rule.event),
+    }
 }
 
 fn of_ladder(ladder: &Ladder) -> String {
@@ -122,25 +127,27 @@ fn terms(trigger: &Trigger) -> Vec<String> {
         lines.push(format!("At most {most} times in all."));
     }
     if !matches!(trigger.when(), When::Event(_)) {
-        lines.push(
-            match trigger.misfire() {
-                Misfire::Skip => "Missed: it is not made up for.",
-                Misfire::Once => "Missed: the last one is made up for.",
-                Misfire::All => "Missed: all are made up for, up to the limit.",
-            }
-            .to_owned(),
-        );
+        lines.push(when_missed(trigger.misfire()).to_owned());
     }
-    lines.push(
-        match trigger.overlap() {
-            Overlap::Allow => "Still running: another one starts beside it.",
-            Overlap::Forbid => "Still running: the next one is skipped.",
-            Overlap::Replace => "Still running: it is stopped, and the next one starts.",
-            Overlap::Queue => "Still running: the next one waits; a second one is skipped.",
-        }
-        .to_owned(),
-    );
+    lines.push(when_still_running(trigger.overlap()).to_owned());
     lines
+}
+
+const fn when_missed(misfire: Misfire) -> &'static str {
+    match misfire {
+        Misfire::Skip => "Missed: it is not made up for.",
+        Misfire::Once => "Missed: the last one is made up for.",
+        Misfire::All => "Missed: all are made up for, up to the limit.",
+    }
+}
+
+const fn when_still_running(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Allow => "Still running: another one starts beside it.",
+        Overlap::Forbid => "Still running: the next one is skipped.",
+        Overlap::Replace => "Still running: it is stopped, and the next one starts.",
+        Overlap::Queue => "Still running: the next one waits; a second one is skipped.",
+    }
 }
 
 #[cfg(test)]

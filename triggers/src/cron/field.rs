@@ -137,15 +137,7 @@ impl Kind {
             return Ok((self.min, if self.max == 7 { 6 } else { self.max }));
         }
         if let Some((low, high)) = base.split_once('-') {
-            let (from, mut to) = (self.value(item, low)?, self.value(item, high)?);
-            if self.max == 7 && to == 0 && from > 0 {
-                to = 7; // FRI-SUN
-            }
-            if from > to {
-                let hint = format!("write `{low}-{},{}-{high}`", self.max, self.min);
-                return Err(self.fault(item, "a range that runs backwards", Some(hint)));
-            }
-            return Ok((from, to));
+            return self.span(item, low, high);
         }
         let value = self.value(item, base)?;
         if let Some(step) = step {
@@ -153,6 +145,19 @@ impl Kind {
             return Err(self.fault(item, "a step that follows a single value", Some(hint)));
         }
         Ok((value, value))
+    }
+
+    /// `low-high`, both included.
+    fn span(&self, item: &str, low: &str, high: &str) -> Result<(u8, u8), CronError> {
+        let (from, mut to) = (self.value(item, low)?, self.value(item, high)?);
+        if self.max == 7 && to == 0 && from > 0 {
+            to = 7; // FRI-SUN
+        }
+        if from > to {
+            let hint = format!("write `{low}-{},{}-{high}`", self.max, self.min);
+            return Err(self.fault(item, "a range that runs backwards", Some(hint)));
+        }
+        Ok((from, to))
     }
 
     fn step(&self, item: &str, text: &str) -> Result<u8, CronError> {

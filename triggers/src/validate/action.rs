@@ -424,14 +424,11 @@ impl Check<'_> {
 /// Is it an address to which a message may go? In the clear only on this machine.
 fn usable_url(url: &str) -> Result<(), String> {
     let shown = || shortened(url);
-    let (rest, safe) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
-        (Some(rest), _) => (rest, true),
-        (None, Some(rest)) => (rest, false),
-        (None, None) => return Err(format!("`{}` is not an http(s) address", shown())),
+    let Some((rest, safe)) = after_scheme(url) else {
+        return Err(format!("`{}` is not an http(s) address", shown()));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let odd = |c: char| c.is_whitespace() || c.is_control();
-    if authority.is_empty() || url.contains(odd) || url.len() > super::MAX_TEXT {
+    if authority.is_empty() || url.contains(is_odd) || url.len() > super::MAX_TEXT {
         return Err(format!("`{}` is not an http(s) address", shown()));
     }
     if authority.contains('@') {
@@ -443,4 +440,16 @@ fn usable_url(url: &str) -> Result<(), String> {
     } else {
         Err(format!("`{}` would send the message in the clear", shown()))
     }
+}
+
+/// What follows the scheme, and whether others can read what goes there.
+fn after_scheme(url: &str) -> Option<(&str, bool)> {
+    match url.strip_prefix("https://") {
+        Some(rest) => Some((rest, true)),
+        None => Some((url.strip_prefix("http://")?, false)),
+    }
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
 }

@@ -249,15 +249,7 @@ fn key(action: &Action) -> &'static str {
 
 /// The types of events that the action makes happen.
 fn made_by(action: &Action, has_condition: bool) -> impl Iterator<Item = &str> {
-    let own: &[&str] = match action {
-        Action::Spawn(_) if has_condition => &[],
-        Action::Spawn(_) => OF_A_RUN,
-        Action::Notify { .. } => &["notified"],
-        Action::Gate(_) => &["verdict_recorded"],
-        Action::Escalate(_) => &["node_updated", "task_raised", "task_lowered"],
-        // There are only so many agents to stop, and a command writes what it likes.
-        Action::Terminate { .. } | Action::Emit(_) | Action::Run(_) => &[],
-    };
+    let own = made_always(action, has_condition);
     let task: &[&str] = match action {
         Action::Spawn(spec) if spec.task.is_some() && !has_condition => OF_A_TASK,
         _ => &[],
@@ -267,6 +259,19 @@ fn made_by(action: &Action, has_condition: bool) -> impl Iterator<Item = &str> {
         _ => None,
     };
     own.iter().chain(task).chain(OF_A_FIRING).copied().chain(emitted)
+}
+
+/// Those that follow from the sort of action alone.
+const fn made_always(action: &Action, has_condition: bool) -> &'static [&'static str] {
+    match action {
+        Action::Spawn(_) if has_condition => &[],
+        Action::Spawn(_) => OF_A_RUN,
+        Action::Notify { .. } => &["notified"],
+        Action::Gate(_) => &["verdict_recorded"],
+        Action::Escalate(_) => &["node_updated", "task_raised", "task_lowered"],
+        // There are only so many agents to stop, and a command writes what it likes.
+        Action::Terminate { .. } | Action::Emit(_) | Action::Run(_) => &[],
+    }
 }
 
 /// Does the condition tell runs and tasks apart? Of what triggers write, it cannot be known.

@@ -103,41 +103,8 @@ fn cron_schedule(cron: &str, zone: &str, problems: &mut Problems) -> Option<When
 
 /// Keys that are set and would do nothing: their author expects something of them.
 pub(super) fn useless_keys(spec: &TriggerSpec, problems: &mut Problems) {
-    let every = spec.every.is_some() || spec.cron.as_ref().is_some_and(|cron| cron.contains("@every"));
-    let timetable = spec.cron.is_some() || every;
     let event = spec.event.is_some();
-    let counts = spec.count.is_some() || spec.consecutive.is_some();
-    for (key, is_set, needed, is_there) in [
-        ("timezone", spec.timezone.is_some(), "cron", spec.cron.is_some()),
-        ("baseline", spec.baseline.is_some(), "every", every),
-        ("jitter", spec.jitter.is_some(), "cron` or `every", timetable),
-        (
-            "where",
-            spec.condition.is_some() && spec.deadline.is_none(),
-            "event`, `cron` or `every",
-            event || timetable,
-        ),
-        ("under", spec.under.is_some(), "event", event),
-        ("consecutive", spec.consecutive.is_some(), "event", event),
-        ("count", spec.count.is_some(), "event", event),
-        ("within", spec.within.is_some(), "count` or `consecutive", counts),
-        ("count_by", spec.count_by.is_some(), "event", event),
-        (
-            "reset_by",
-            spec.reset_by.is_some(),
-            "consecutive` or `absent_for",
-            spec.consecutive.is_some() || spec.absent_for.is_some(),
-        ),
-        ("debounce", spec.debounce.is_some(), "event", event),
-        ("absent_for", spec.absent_for.is_some(), "event", event),
-        ("cooldown", spec.cooldown.is_some(), "event", event),
-        (
-            "catch_up",
-            spec.catch_up.is_some(),
-            "misfire = \"all\"",
-            spec.misfire == Misfire::All,
-        ),
-    ] {
+    for (key, is_set, needed, is_there) in companions(spec) {
         if is_set && !is_there {
             problems.add(key, format!("`{key}` has a meaning only beside `{needed}`"), None);
         }
@@ -154,4 +121,37 @@ pub(super) fn useless_keys(spec: &TriggerSpec, problems: &mut Problems) {
         let hint = "write it into `deadline`, beside `of`".to_owned();
         problems.add("where", "which tasks a ladder is for is said there", Some(hint));
     }
+}
+
+/// Keys that mean something only beside others: the key, whether it is set, the others, whether one
+/// of them is there.
+fn companions(spec: &TriggerSpec) -> [(&'static str, bool, &'static str, bool); 14] {
+    let every = spec.every.is_some() || spec.cron.as_ref().is_some_and(|cron| cron.contains("@every"));
+    let timetable = spec.cron.is_some() || every;
+    let event = spec.event.is_some();
+    let counts = spec.count.is_some() || spec.consecutive.is_some();
+    let condition = spec.condition.is_some() && spec.deadline.is_none();
+    let in_vain = spec.consecutive.is_some() || spec.absent_for.is_some();
+    let all = spec.misfire == Misfire::All;
+    [
+        ("timezone", spec.timezone.is_some(), "cron", spec.cron.is_some()),
+        ("baseline", spec.baseline.is_some(), "every", every),
+        ("jitter", spec.jitter.is_some(), "cron` or `every", timetable),
+        ("where", condition, "event`, `cron` or `every", event || timetable),
+        ("under", spec.under.is_some(), "event", event),
+        ("consecutive", spec.consecutive.is_some(), "event", event),
+        ("count", spec.count.is_some(), "event", event),
+        ("within", spec.within.is_some(), "count` or `consecutive", counts),
+        ("count_by", spec.count_by.is_some(), "event", event),
+        (
+            "reset_by",
+            spec.reset_by.is_some(),
+            "consecutive` or `absent_for",
+            in_vain,
+        ),
+        ("debounce", spec.debounce.is_some(), "event", event),
+        ("absent_for", spec.absent_for.is_some(), "event", event),
+        ("cooldown", spec.cooldown.is_some(), "event", event),
+        ("catch_up", spec.catch_up.is_some(), "misfire = \"all\"", all),
+    ]
 }
