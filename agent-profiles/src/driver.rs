@@ -297,12 +297,11 @@ impl Driver {
         if resume && !self.can_resume() {
             return Err(DriverError::NoResume { driver: driver() });
         }
+        if !own.is_empty() {
+            return Ok(own);
+        }
         let again = resume && !self.resume.is_empty();
-        Ok(match own {
-            [] if again => &self.resume,
-            [] => &self.command,
-            own => own,
-        })
+        Ok(if again { &self.resume } else { &self.command })
     }
 }
 

@@ -95,11 +95,10 @@ fn after_success(progress: &Progress, end: End) -> Outcome {
         let reason = format!("it says that it is done, but `{tool}` was not over");
         return failed(Cause::WorkLeftUndone, reason);
     }
-    let ended_it = interrupted(end) || end == End::Unknown;
     match end {
         End::Code(0) => Outcome::Done,
         // It was over, and the supervisor ended what did not end by itself.
-        _ if progress.finished && ended_it => Outcome::Done,
+        _ if progress.finished && from_outside(end) => Outcome::Done,
         _ if interrupted(end) => failed(
             Cause::Interrupted,
             format!(
@@ -112,6 +111,11 @@ fn after_success(progress: &Progress, end: End) -> Outcome {
             format!("it said that it was done, but ended with {}", name(end)),
         ),
     }
+}
+
+/// Not by itself, as far as anybody knows.
+fn from_outside(end: End) -> bool {
+    interrupted(end) || end == End::Unknown
 }
 
 /// Nobody reads what it says.
