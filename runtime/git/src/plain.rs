@@ -4,7 +4,7 @@
 //! an `open` would wait for ever) and devices are refused, and no more is read than asked for.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -98,12 +98,10 @@ impl PlainFolder {
         {
             return Ok(None);
         }
-        let Some(seen) = found(fs::symlink_metadata(&full)).map_err(io)? else {
+        let seen = found(fs::symlink_metadata(&full)).map_err(io)?;
+        let Some(seen) = seen.filter(|seen| !seen.is_dir()) else {
             return Ok(None);
         };
-        if seen.is_dir() {
-            return Ok(None);
-        }
         if !seen.is_file() {
             return Err(not_plain());
         }
@@ -116,7 +114,7 @@ impl PlainFolder {
         };
         // It may have been exchanged since we looked.
         let now = file.metadata().map_err(io)?;
-        if !now.is_file() || (now.dev(), now.ino()) != (seen.dev(), seen.ino()) || !self.holds(&file) {
+        if !is_the_same(&now, &seen) || !self.holds(&file) {
             return Err(not_plain());
         }
         Ok(Some(file))
@@ -194,6 +192,10 @@ fn found<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
         }
         Err(error) => Err(error),
     }
+}
+
+fn is_the_same(now: &Metadata, seen: &Metadata) -> bool {
+    now.is_file() && (now.dev(), now.ino()) == (seen.dev(), seen.ino())
 }
 
 #[cfg(test)]

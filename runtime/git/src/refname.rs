@@ -27,17 +27,18 @@ impl Branch {
 
 /// Whether git would accept this as the full name of a ref.
 pub(crate) fn is_ref(name: &str) -> bool {
-    let parts_fit = name.split('/').all(|part| {
-        !part.is_empty() && part.len() <= 255 && !part.starts_with('.') && !part.ends_with(".lock")
-    });
     let forbidden = |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     name.starts_with("refs/")
         && name.len() <= LONGEST
-        && parts_fit
+        && name.split('/').all(is_part)
         && !name.contains(forbidden)
-        && !name.contains("..")
-        && !name.contains("@{")
+        && !has(&["..", "@{"])
         && !name.ends_with('.')
+}
+
+fn is_part(part: &str) -> bool {
+    !part.is_empty() && part.len() <= 255 && !part.starts_with('.') && !part.ends_with(".lock")
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ pub async fn remove_clone(root: &Path, path: &Path) -> Result<(), RemoveError> {
     .await
 }
 
+/// Whether the path has names only, and one at least.
+fn leads_down(path: &Path) -> bool {
+    let plain = |part| matches!(part, Component::Normal(_));
+    path.components().next().is_some() && path.components().all(plain)
+}
+
 /// Whether `path` is below `root` by its own words, and without links on the way.
 fn check(root: &Path, path: &Path) -> Result<(), RemoveError> {
     let outside = || RemoveError::Outside {
@@ -49,15 +55,11 @@ fn check(root: &Path, path: &Path) -> Result<(), RemoveError> {
         root: root.to_owned(),
     };
     let below = path.strip_prefix(root).map_err(|_| outside())?;
-    let mut parts = below.components().peekable();
-    if parts.peek().is_none() {
+    if !leads_down(below) {
         return Err(outside());
     }
     let mut place = root.to_owned();
-    for part in parts {
-        if !matches!(part, Component::Normal(_)) {
-            return Err(outside());
-        }
+    for part in below.components() {
         place.push(part);
         match fs::symlink_metadata(&place) {
             Ok(seen) if seen.is_symlink() => return Err(RemoveError::Link(place)),

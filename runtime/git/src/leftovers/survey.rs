@@ -213,15 +213,18 @@ impl Look<'_> {
             return Found::Nothing;
         }
         let full = place(self.clone, path);
-        match fs::symlink_metadata(&full) {
-            Ok(seen) if seen.is_symlink() => Found::Link,
-            // The read bits of all: then no question is needed.
-            Ok(seen) if seen.is_file() && (seen.mode() & 0o444 == 0o444 || can_read(&full)) => {
-                Found::File(seen.len())
-            }
-            Ok(seen) if seen.is_file() => Found::Unreadable,
-            Err(why) if why.kind() == std::io::ErrorKind::PermissionDenied => Found::Unreadable,
-            _ => Found::Nothing,
+        let seen = match fs::symlink_metadata(&full) {
+            Ok(seen) => seen,
+            Err(why) if why.kind() == std::io::ErrorKind::PermissionDenied => return Found::Unreadable,
+            Err(_) => return Found::Nothing,
+        };
+        if seen.is_symlink() {
+            return Found::Link;
+        }
+        if seen.is_file() {
+            of_file(&full, &seen)
+        } else {
+            Found::Nothing
         }
     }
 
@@ -244,7 +247,11 @@ impl Look<'_> {
     }
 }
 
-/// It is a regular file, so this does not wait.
-fn can_read(path: &Path) -> bool {
-    File::open(path).is_ok()
+/// With the read bits of all, no question is needed. It is a regular file, so this does not wait.
+fn of_file(path: &Path, seen: &fs::Metadata) -> Found {
+    if seen.mode() & 0o444 == 0o444 || File::open(path).is_ok() {
+        Found::File(seen.len())
+    } else {
+        Found::Unreadable
+    }
 }
