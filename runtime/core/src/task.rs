@@ -518,11 +518,13 @@ impl Task {
             return Ok(next);
         }
         next.status = match &self.status {
-            TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim) => {
-                next.apply_while_held(claim, event)?
+            TaskStatus::Claimed(claim) | TaskStatus::InProgress(claim)
+                if claim_written_under(event) == Some(claim.epoch) =>
+            {
+                next.apply_of_holder(claim, event)?
             }
             TaskStatus::InReview(review) => next.apply_in_review(review.clone(), event)?,
-            _ => next.apply_while_free(event)?,
+            _ => next.apply_of_others(event)?,
         };
         Ok(next)
     }
@@ -543,8 +545,8 @@ impl Task {
         }
     }
 
-    /// Nobody holds it: it waits for somebody, or is over.
-    fn apply_while_free(&mut self, event: &Event) -> Result<TaskStatus, IllegalTransition> {
+    /// What no holder writes, before it is handed in.
+    fn apply_of_others(&mut self, event: &Event) -> Result<TaskStatus, IllegalTransition> {
         use TaskStatus as S;
         Ok(match (event, &self.status) {
             (Event::TaskReady, S::Pending) => S::Ready,
@@ -552,7 +554,10 @@ impl Task {
             (Event::TaskFailed { reason }, S::Ready | S::Pending | S::Blocked { .. }) => S::Failed {
                 reason: reason.clone(),
             },
-            (Event::TaskCancelled { reason }, S::Pending | S::Ready | S::Blocked { .. }) => S::Cancelled {
+            (
+                Event::TaskCancelled { reason },
+                S::Pending | S::Ready | S::Claimed(_) | S::InProgress(_) | S::Blocked { .. },
+            ) => S::Cancelled {
                 reason: reason.clone(),
             },
             (Event::TaskRetried, S::Failed { .. } | S::Cancelled { .. } | S::Blocked { .. }) => {
@@ -575,17 +580,9 @@ impl Task {
         Ok(TaskStatus::Claimed(claim.clone()))
     }
 
-    /// P1: while somebody holds it, what is written carries the epoch of exactly this claim.
-    fn apply_while_held(&mut self, claim: &Claim, event: &Event) -> Result<TaskStatus, IllegalTransition> {
+    /// P1: what its holder writes carries the epoch of exactly this claim.
+    fn apply_of_holder(&mut self, claim: &Claim, event: &Event) -> Result<TaskStatus, IllegalTransition> {
         use TaskStatus as S;
-        if let Event::TaskCancelled { reason } = event {
-            return Ok(S::Cancelled {
-                reason: reason.clone(),
-            });
-        }
-        if claim_written_under(event) != Some(claim.epoch) {
-            return Err(self.unfit(event));
-        }
         Ok(match (event, &self.status) {
             (Event::TaskStarted { .. }, S::Claimed(_)) => S::InProgress(claim.clone()),
             (Event::ClaimRenewed { lease_until, .. }, _) => self.renewed(claim, *lease_until),
