@@ -242,9 +242,7 @@ pub async fn set(
         };
         let present = entry(&key.namespace, &node, system.now());
         check_version(key, present.as_ref().map_or(0, |entry| entry.version), wish)?;
-        if let Some(entry) =
-            present.filter(|entry| entry.value == value && entry.expires.is_none() && expires.is_none())
-        {
+        if let Some(entry) = present.filter(|entry| is_the_same(entry, &value, expires)) {
             return Ok(entry);
         }
         let attributes = written(authority, &value, version(&node).saturating_add(1), expires);
@@ -257,6 +255,11 @@ pub async fn set(
         "memory key `{}/{}`",
         key.namespace, key.name
     )))
+}
+
+/// The same value, to be remembered for good, as before.
+fn is_the_same(entry: &Entry, value: &Value, expires: Option<Timestamp>) -> bool {
+    entry.value == *value && entry.expires.is_none() && expires.is_none()
 }
 
 /// Forgets what is under `key`. Answers whether there was anything.

@@ -12,7 +12,7 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
-use crate::{membrane::arrival, store::OPEN, system::System};
+use crate::{definition::TeamDefinition, membrane::arrival, store::OPEN, system::System};
 
 /// The phase that holds what was added by hand.
 pub(crate) const PHASE: &str = "added";
@@ -91,19 +91,10 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
         return Err(usage("a task needs a title"));
     }
     let team = system.team();
-    let mut gates = new.gates.unwrap_or_else(|| team.default_gates.clone());
     // Only the operator may ask for less than the team does: whoever else could, would lead work
     // around its gates (P3).
     let may_ask_less = matches!(by, Principal::Operator | Principal::Runtime);
-    if !may_ask_less {
-        let missing = |gate: &&String| !gates.contains(gate);
-        let missing: Vec<String> = team.default_gates.iter().filter(missing).cloned().collect();
-        gates.splice(0..0, missing);
-    }
-    let known = worknode_gates::judge::names(&team.gates);
-    if let Some(gate) = gates.iter().find(|gate| !known.contains(gate)) {
-        return Err(usage(&format!("there is no gate `{gate}`")));
-    }
+    let gates = gates(team, new.gates, may_ask_less)?;
     if system.reader().count(&Kind::Task, &OPEN)? >= bounds::PENDING_TASKS {
         return Err(Error::backpressure("the list of open tasks"));
     }
@@ -113,15 +104,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
             .map(|node| node.id)
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
     };
-    let of_team = if team.has_reviewer() {
-        Approval::Validation
-    } else {
-        Approval::None
-    };
-    let approval = match new.approval {
-        Some(asked) if may_ask_less || !asked.is_weaker_than(of_team) => asked,
-        Some(_) | None => of_team,
-    };
+    let approval = approval(team, new.approval, may_ask_less);
     Ok(TaskSpec {
         key: new.key.unwrap_or_else(|| key_from(&new.title)),
         prompt: if new.prompt.is_empty() {
@@ -147,6 +130,36 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
         limits: Share::default(),
         amended: false,
     })
+}
+
+fn gates(
+    team: &TeamDefinition,
+    asked: Option<Vec<String>>,
+    may_ask_less: bool,
+) -> Result<Vec<String>, Error> {
+    let mut gates = asked.unwrap_or_else(|| team.default_gates.clone());
+    if !may_ask_less {
+        let missing = |gate: &&String| !gates.contains(gate);
+        let missing: Vec<String> = team.default_gates.iter().filter(missing).cloned().collect();
+        gates.splice(0..0, missing);
+    }
+    let known = worknode_gates::judge::names(&team.gates);
+    match gates.iter().find(|gate| !known.contains(gate)) {
+        Some(gate) => Err(Error::new(Code::Usage, format!("there is no gate `{gate}`"))),
+        None => Ok(gates),
+    }
+}
+
+fn approval(team: &TeamDefinition, asked: Option<Approval>, may_ask_less: bool) -> Approval {
+    let of_team = if team.has_reviewer() {
+        Approval::Validation
+    } else {
+        Approval::None
+    };
+    match asked {
+        Some(asked) if may_ask_less || !asked.is_weaker_than(of_team) => asked,
+        Some(_) | None => of_team,
+    }
 }
 
 /// `Review what landed!` becomes `review-what-landed`.

@@ -228,12 +228,16 @@ fn check_spec(spec: &TaskSpec) -> Result<(), Error> {
     if spec.deliverables.len() > bounds::DELIVERABLES {
         return Err(usage(format!("at most {} deliverables", bounds::DELIVERABLES)));
     }
+    check_patterns(spec)
+}
+
+fn check_patterns(spec: &TaskSpec) -> Result<(), Error> {
     let lists = [&spec.files, &spec.may_delete];
     for list in lists.into_iter().chain(&spec.may_create) {
         if let Err(errors) = Patterns::parse(list)
             && let Some(error) = errors.first()
         {
-            let refused = usage(error.to_string());
+            let refused = Error::new(Code::Usage, error.to_string());
             return Err(match error.hint() {
                 Some(hint) => refused.hint(hint),
                 None => refused,

@@ -391,11 +391,37 @@ impl Runtime {
 /// cancels what the plan no longer names. Doing it again changes nothing.
 async fn install(system: &System) -> Result<(), Error> {
     let team = system.team();
-    let mut drafts = Vec::new();
-    let mut tasks = 0;
     let known_plan = last_plan(system)?.as_ref() == Some(&team.plan_digest);
-    for (id, spec) in team.nodes() {
-        tasks += usize::from(spec.kind == Kind::Task);
+    let nodes = team.nodes();
+    let tasks = nodes.iter().filter(|(_, spec)| spec.kind == Kind::Task).count();
+    let mut drafts = different(system, nodes, known_plan)?;
+    let changed = !drafts.is_empty() || !known_plan;
+    drafts.extend(dropped_from_plan(system)?);
+    drafts.extend(install::changes(system)?);
+    for chunk in drafts.chunks(CHUNK) {
+        system
+            .journal()
+            .append(chunk.to_vec(), Durability::Durable)
+            .await?;
+    }
+    let mut events = vec![Event::DaemonStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+    }];
+    if changed {
+        events.push(Event::PlanLoaded {
+            digest: team.plan_digest.clone(),
+            tasks,
+        });
+    }
+    system.record(Principal::Runtime, team.node(), events).await?;
+    Ok(())
+}
+
+/// What the definition asks for and the store has not, or has differently.
+fn different(system: &System, nodes: Vec<(NodeId, NodeSpec)>, known_plan: bool) -> Result<Vec<Draft>, Error> {
+    let mut drafts = Vec::new();
+    for (id, spec) in nodes {
         let event = match system.reader().node(id)? {
             None => Event::NodeCreated { node: spec },
             // What was changed by hand stays, until the plan's file says something new.
@@ -419,27 +445,7 @@ async fn install(system: &System) -> Result<(), Error> {
             event,
         });
     }
-    let changed = !drafts.is_empty() || !known_plan;
-    drafts.extend(dropped_from_plan(system)?);
-    drafts.extend(install::changes(system)?);
-    for chunk in drafts.chunks(CHUNK) {
-        system
-            .journal()
-            .append(chunk.to_vec(), Durability::Durable)
-            .await?;
-    }
-    let mut events = vec![Event::DaemonStarted {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-    }];
-    if changed {
-        events.push(Event::PlanLoaded {
-            digest: team.plan_digest.clone(),
-            tasks,
-        });
-    }
-    system.record(Principal::Runtime, team.node(), events).await?;
-    Ok(())
+    Ok(drafts)
 }
 
 /// The digest of the plan that was loaded last.

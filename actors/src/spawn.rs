@@ -174,32 +174,34 @@ fn check_duty(system: &System, base: &AgentDefinition, duty: &Duty) -> Result<Du
         Duty::Prompt { .. } if tier == Tier::Implementation => usage(format!(
             "`{name}` changes code, which needs a task with its gates: name a task that is ready"
         )),
-        Duty::Prompt { title, prompt } => {
-            let (title, prompt) = (title.trim(), prompt.trim());
-            let first = prompt.lines().next().unwrap_or_default();
-            if title.is_empty() && prompt.is_empty() {
-                return usage("say what it is to do, in a title or a prompt".to_owned());
-            }
-            if title.len() + prompt.len() > WORDS {
-                return Err(Error::new(
-                    Code::Usage,
-                    format!("title and prompt have more than {WORDS} bytes"),
-                )
-                .hint("put what is long into a file of the repository, and name that file"));
-            }
-            let or = |text: &str, other: &str| {
-                if text.is_empty() {
-                    other.to_owned()
-                } else {
-                    text.to_owned()
-                }
-            };
-            Ok(Duty::Prompt {
-                title: or(title, &first.chars().take(80).collect::<String>()),
-                prompt: or(prompt, title),
-            })
-        }
+        Duty::Prompt { title, prompt } => check_prompt(title.trim(), prompt.trim()),
     }
+}
+
+fn check_prompt(title: &str, prompt: &str) -> Result<Duty, Error> {
+    let first = prompt.lines().next().unwrap_or_default();
+    if title.is_empty() && prompt.is_empty() {
+        let message = "say what it is to do, in a title or a prompt";
+        return Err(Error::new(Code::Usage, message));
+    }
+    if title.len() + prompt.len() > WORDS {
+        return Err(Error::new(
+            Code::Usage,
+            format!("title and prompt have more than {WORDS} bytes"),
+        )
+        .hint("put what is long into a file of the repository, and name that file"));
+    }
+    let or = |text: &str, other: &str| {
+        if text.is_empty() {
+            other.to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    Ok(Duty::Prompt {
+        title: or(title, &first.chars().take(80).collect::<String>()),
+        prompt: or(prompt, title),
+    })
 }
 
 fn check_task(system: &System, base: &AgentDefinition, id: NodeId) -> Result<Duty, Error> {
@@ -247,6 +249,21 @@ fn describe(
 
 /// A name becomes the name of a directory.
 fn own_name(system: &System, spawner: &Spawner, name: &str, spec: &AgentSpec) -> Result<String, Error> {
+    check_name(name)?;
+    let Some(taken) = system.reader().node(system.team().agent_node(name))? else {
+        return Ok(name.to_owned());
+    };
+    // What a daemon made that died before it could start it: the same one, asked for again.
+    let never_ran = system.reader().runs_of(taken.id, 1)?.is_empty();
+    let same = taken.agent().is_some_and(|agent| agent.spec == *spec);
+    if same && never_ran && taken.parent == Some(spawner.node.id) {
+        return Ok(name.to_owned());
+    }
+    let message = format!("there is an agent `{name}` already");
+    Err(Error::new(Code::AlreadyExists, message).hint("give another name, or none"))
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
     let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let fine = |c: char| first(c) || matches!(c, '.' | '_' | '-');
     if !name.starts_with(first) || !name.chars().all(fine) || name.len() > NAME {
@@ -263,17 +280,7 @@ fn own_name(system: &System, spawner: &Spawner, name: &str, spec: &AgentSpec) ->
         let message = format!("`{name}` means somebody else in messages");
         return Err(Error::new(Code::Usage, message).hint(format!("write {name}-1, or another name")));
     }
-    let Some(taken) = system.reader().node(system.team().agent_node(name))? else {
-        return Ok(name.to_owned());
-    };
-    // What a daemon made that died before it could start it: the same one, asked for again.
-    let never_ran = system.reader().runs_of(taken.id, 1)?.is_empty();
-    let same = taken.agent().is_some_and(|agent| agent.spec == *spec);
-    if same && never_ran && taken.parent == Some(spawner.node.id) {
-        return Ok(name.to_owned());
-    }
-    let message = format!("there is an agent `{name}` already");
-    Err(Error::new(Code::AlreadyExists, message).hint("give another name, or none"))
+    Ok(())
 }
 
 fn free_name(system: &System, like: &str) -> Result<String, Error> {

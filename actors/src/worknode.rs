@@ -8,7 +8,7 @@ use worknode_core::{
     agent::{self, AgentCommand, AgentEffect},
     command::Command,
     error::{Code, Error},
-    event::{Event, PanicStage},
+    event::{Draft, Event, PanicStage, Principal, Record},
     hlc::Hlc,
     ids::{NodeId, RunId},
     node::{self, Node, NodeChange},
@@ -139,24 +139,12 @@ impl Active {
             None => self.decide(ask)?,
         };
         let cause = outcome.cause.or(ask.cause);
-        let durability = durability_of(&ask.command);
         let drafts = drafts(self.node.id, &ask.authority.principal, cause, outcome.events);
-        let records = if drafts.is_empty() {
-            Vec::new()
-        } else {
-            fault::before(drafts.iter().map(|draft| &draft.event));
-            let journal = self.system.journal();
-            // Who claims can do nothing until it is answered: what others report and end can wait.
-            let stored = if matches!(ask.command, Command::Task(TaskCommand::Claim { .. })) {
-                journal.append_first(drafts, durability).await
-            } else {
-                journal.append(drafts, durability).await
-            };
-            if let (Err(_), Some(run)) = (&stored, outcome.admitted) {
-                self.system.guard().withdrawn(run, self.system.now());
-            }
-            stored?
-        };
+        let stored = self.store(ask, drafts).await;
+        if let (Err(_), Some(run)) = (&stored, outcome.admitted) {
+            self.system.guard().withdrawn(run, self.system.now());
+        }
+        let records = stored?;
         fault::after(records.iter().map(|record| &record.event));
         for record in &records {
             self.node = Arc::new(self.node.apply(record)?);
@@ -176,6 +164,22 @@ impl Active {
             records,
             permit: outcome.permit,
         })
+    }
+
+    async fn store(&self, ask: &Ask, drafts: Vec<Draft>) -> Result<Vec<Record>, Error> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        fault::before(drafts.iter().map(|draft| &draft.event));
+        let journal = self.system.journal();
+        let durability = durability_of(&ask.command);
+        // Who claims can do nothing until it is answered: what others report and end can wait.
+        let stored = if matches!(ask.command, Command::Task(TaskCommand::Claim { .. })) {
+            journal.append_first(drafts, durability).await
+        } else {
+            journal.append(drafts, durability).await
+        };
+        Ok(stored?)
     }
 
     fn decide(&self, ask: &Ask) -> Result<Outcome, Error> {
@@ -203,65 +207,75 @@ impl Active {
             | Command::Note {
                 change,
                 unless_changed_since,
-            } => {
-                self.check_unchanged(*unless_changed_since)?;
-                let change = nodes::prepared(&self.system, &self.node, change)?;
-                if let NodeChange::SetMembrane { membrane } = &*change {
-                    arrival::check(&self.node, membrane.as_deref())?;
-                }
-                Ok(Outcome {
-                    events: node::decide(&self.node, &change)?,
-                    ..Outcome::default()
-                })
-            }
-            Command::Task(command) => {
-                if matches!(command, TaskCommand::BeginLanding { .. }) {
-                    self.system.guard().check(PanicStage::Landings)?;
-                }
-                let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
-                let decision = task::decide(task, command, by, now)?;
-                let said = if decision.events.is_empty() {
-                    Vec::new()
-                } else {
-                    self.last_word(task, command, now)
-                };
-                Ok(Outcome {
-                    events: with_last_word(task, said, decision.events),
-                    permit: decision.permit,
-                    ..Outcome::default()
-                })
-            }
-            Command::Agent(command) => {
-                let agent = self.node.agent().ok_or_else(|| self.wrong_kind("agent"))?;
-                let (admitted, decision) = match command {
-                    AgentCommand::Start {
-                        run,
-                        purpose,
-                        share,
-                        raised,
-                    } => {
-                        // Whether it may start at all, before anything is kept for it.
-                        agent::decide(agent, command, by, now)?;
-                        let guard = self.system.guard();
-                        let granted = guard.admit(self.node.id, &agent.spec, *run, *share, now)?;
-                        let start = AgentCommand::Start {
-                            run: *run,
-                            purpose: purpose.clone(),
-                            share: granted,
-                            raised: self.raised_for(purpose, raised, now)?,
-                        };
-                        (Some(*run), agent::decide(agent, &start, by, now)?)
-                    }
-                    other => (None, agent::decide(agent, other, by, now)?),
-                };
-                Ok(Outcome {
-                    events: decision.events,
-                    admitted,
-                    effect: decision.effect,
-                    ..Outcome::default()
-                })
-            }
+            } => self.decide_change(change, *unless_changed_since),
+            Command::Task(command) => self.decide_task(command, by, now),
+            Command::Agent(command) => self.decide_agent(command, by, now),
         }
+    }
+
+    fn decide_change(
+        &self,
+        change: &NodeChange,
+        unless_changed_since: Option<Hlc>,
+    ) -> Result<Outcome, Error> {
+        self.check_unchanged(unless_changed_since)?;
+        let change = nodes::prepared(&self.system, &self.node, change)?;
+        if let NodeChange::SetMembrane { membrane } = &*change {
+            arrival::check(&self.node, membrane.as_deref())?;
+        }
+        Ok(Outcome {
+            events: node::decide(&self.node, &change)?,
+            ..Outcome::default()
+        })
+    }
+
+    fn decide_task(&self, command: &TaskCommand, by: &Principal, now: Timestamp) -> Result<Outcome, Error> {
+        if matches!(command, TaskCommand::BeginLanding { .. }) {
+            self.system.guard().check(PanicStage::Landings)?;
+        }
+        let task = self.node.task().ok_or_else(|| self.wrong_kind("task"))?;
+        let decision = task::decide(task, command, by, now)?;
+        let said = if decision.events.is_empty() {
+            Vec::new()
+        } else {
+            self.last_word(task, command, now)
+        };
+        Ok(Outcome {
+            events: with_last_word(task, said, decision.events),
+            permit: decision.permit,
+            ..Outcome::default()
+        })
+    }
+
+    fn decide_agent(&self, command: &AgentCommand, by: &Principal, now: Timestamp) -> Result<Outcome, Error> {
+        let agent = self.node.agent().ok_or_else(|| self.wrong_kind("agent"))?;
+        let (admitted, decision) = match command {
+            AgentCommand::Start {
+                run,
+                purpose,
+                share,
+                raised,
+            } => {
+                // Whether it may start at all, before anything is kept for it.
+                agent::decide(agent, command, by, now)?;
+                let guard = self.system.guard();
+                let granted = guard.admit(self.node.id, &agent.spec, *run, *share, now)?;
+                let start = AgentCommand::Start {
+                    run: *run,
+                    purpose: purpose.clone(),
+                    share: granted,
+                    raised: self.raised_for(purpose, raised, now)?,
+                };
+                (Some(*run), agent::decide(agent, &start, by, now)?)
+            }
+            other => (None, agent::decide(agent, other, by, now)?),
+        };
+        Ok(Outcome {
+            events: decision.events,
+            admitted,
+            effect: decision.effect,
+            ..Outcome::default()
+        })
     }
 
     /// What a run may do beside the usual: what it is given, and what its task is raised to now.

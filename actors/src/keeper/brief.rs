@@ -88,6 +88,10 @@ pub(super) async fn render(
         team: &system.team().name,
         duty,
     };
+    Ok(rendered(agent, &brief)? + &beside(&spec.raised))
+}
+
+fn rendered(agent: &AgentDefinition, brief: &Brief<'_>) -> Result<String, Error> {
     let template = Template::parse(&agent.brief).map_err(|mistakes| {
         let first = mistakes.first().map_or_else(String::new, ToString::to_string);
         Error::new(
@@ -95,7 +99,7 @@ pub(super) async fn render(
             format!("the brief's template has mistakes: {first}"),
         )
     })?;
-    Ok(template.render(&brief) + &beside(&spec.raised))
+    Ok(template.render(brief))
 }
 
 /// What it may do beside the usual. Nobody uses what they do not know of.

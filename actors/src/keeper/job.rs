@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use worknode_core::{
     agent::AgentCommand,
     bounds,
@@ -22,7 +22,7 @@ use worknode_core::{
 use worknode_process::{Exit, Notice, Shim, Stopper};
 
 use super::{
-    Begin, Orders,
+    Begin, Orders, StopOrder,
     receipt::{self, cause_of},
     talk::Talk,
     workspace::prepare,
@@ -186,19 +186,9 @@ impl Job {
             if let Some(stop) = order.stop
                 && order.stop != done.stop
             {
-                let grace = stop.grace.unwrap_or(self.spec.limits.grace);
-                // A program that has been asked to break off gets a part of its grace to do so.
-                let first = done.stop.is_none() && cancels;
-                let asked = if first {
-                    (grace / 2).min(CANCEL)
-                } else {
-                    Duration::ZERO
-                };
-                let stopper = stopper.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(asked).await;
-                    stopper.stop(grace.saturating_sub(asked)).await
-                });
+                // Only the first stop can ask: a later one is there to hurry.
+                let asks = done.stop.is_none() && cancels;
+                self.begin_stop(stopper, stop, asks);
             } else if order.frozen != done.frozen {
                 self.hold(shim, order.frozen).await;
             }
@@ -208,6 +198,22 @@ impl Job {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Stops the run within its grace. A program that has been asked to break off gets a part of it
+    /// to do so.
+    fn begin_stop(&self, stopper: &Stopper, stop: StopOrder, asked: bool) {
+        let grace = stop.grace.unwrap_or(self.spec.limits.grace);
+        let before = if asked {
+            (grace / 2).min(CANCEL)
+        } else {
+            Duration::ZERO
+        };
+        let stopper = stopper.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(before).await;
+            stopper.stop(grace.saturating_sub(before)).await
+        });
     }
 
     async fn hold(&self, shim: &Shim, still: bool) {
@@ -238,13 +244,6 @@ impl Job {
             if let Some(cause) = wants.take() {
                 self.stop_for(cause).await;
             }
-            let patience = talk.patience();
-            let lost = async {
-                match patience {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
             let notice = tokio::select! {
                 notice = notices.next() => notice,
                 () = stop_ordered(&mut orders), if !cancelled => {
@@ -252,18 +251,23 @@ impl Job {
                     talk.cancel(shim).await;
                     continue;
                 }
-                () = lost => {
+                () = until(talk.patience()) => {
                     wants = talk.lose_patience().await;
                     continue;
                 }
             };
-            match notice {
-                Some(Notice::Stopping { cause }) => self.stop_for(cause_of(cause)).await,
-                Some(Notice::Output { .. }) => wants = talk.hear(shim).await,
-                Some(_) => {}
-                // The run is over, which is seen elsewhere.
-                None => std::future::pending().await,
-            }
+            wants = self.heard(notice, shim, talk).await;
+        }
+    }
+
+    /// What a notice of the shim asks for.
+    async fn heard(&self, notice: Option<Notice>, shim: &Shim, talk: &mut Talk) -> Option<StopCause> {
+        match notice {
+            Some(Notice::Stopping { cause }) => Some(cause_of(cause)),
+            Some(Notice::Output { .. }) => talk.hear(shim).await,
+            Some(_) => None,
+            // The run is over, which is seen elsewhere.
+            None => std::future::pending().await,
         }
     }
 
@@ -359,6 +363,14 @@ impl Job {
             }
         }
         tracing::error!(%run, "a report was never accepted; the next start of the daemon settles it");
+    }
+}
+
+/// Until the instant; for ever, when there is none.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -131,12 +131,7 @@ fn strict(clone: &Path, files: &[String]) -> Result<Vec<PathBuf>, Error> {
         Error::new(Code::InvalidConfig, first)
     })?;
     for literal in patterns.literals() {
-        let path = clone.join(literal);
-        if !path.exists() {
-            let parent = path.parent().unwrap_or(clone);
-            std::fs::create_dir_all(parent).map_err(failed)?;
-            std::fs::write(&path, "").map_err(failed)?;
-        }
+        make_empty(clone, &clone.join(literal))?;
     }
     let mut allowed = Vec::new();
     let mut seen = 0;
@@ -147,21 +142,37 @@ fn strict(clone: &Path, files: &[String]) -> Result<Vec<PathBuf>, Error> {
             let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
             seen += 1;
             if seen > STRICT {
-                return Err(Error::new(
-                    Code::InvalidConfig,
-                    format!("the repository has more than {STRICT} files: too many for `files = \"strict\"`"),
-                )
-                .hint("use `files = \"plan\"`: what lands is checked in any case"));
+                return Err(too_many_files());
             }
-            let Ok(relative) = path.strip_prefix(clone) else {
-                continue;
-            };
-            if kind.is_dir() && relative != Path::new(".git") {
-                open.push(path);
-            } else if kind.is_file() && relative.to_str().is_some_and(|path| patterns.matches(path)) {
+            let relative = path.strip_prefix(clone).unwrap_or(&path);
+            let is_own = relative.to_str().is_some_and(|path| patterns.matches(path));
+            if kind.is_file() && is_own {
                 allowed.push(path);
+            } else if is_of_the_project(kind, relative) {
+                open.push(path);
             }
         }
     }
     Ok(allowed)
+}
+
+/// A folder other than git's own.
+fn is_of_the_project(kind: std::fs::FileType, relative: &Path) -> bool {
+    kind.is_dir() && relative != Path::new(".git")
+}
+
+fn make_empty(clone: &Path, path: &Path) -> Result<(), Error> {
+    if path.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path.parent().unwrap_or(clone)).map_err(failed)?;
+    std::fs::write(path, "").map_err(failed)
+}
+
+fn too_many_files() -> Error {
+    Error::new(
+        Code::InvalidConfig,
+        format!("the repository has more than {STRICT} files: too many for `files = \"strict\"`"),
+    )
+    .hint("use `files = \"plan\"`: what lands is checked in any case")
 }

@@ -22,7 +22,7 @@ use worknode_policies::{
 use worknode_process::{DEFAULT_ENV, Input, Limits, RunRequest, Secret, SpawnSpec, clean_env};
 use worknode_profiles::{
     Driver, Launch,
-    driver::{Extras, McpServer, Transport},
+    driver::{CommandLine, Extras, McpServer, Transport},
 };
 
 use super::{
@@ -110,31 +110,22 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
             "the agent is no longer in the team's configuration",
         )
     })?;
-    let files = system.context().paths.run(spec.id);
     let scratch = sandbox::scratch(system, spec);
     tokio::fs::create_dir_all(&scratch).await.map_err(failed)?;
     let task = task_of(system, &spec.purpose)?;
     let place = make_clone(system, &definition, spec.id, task.as_ref(), &spec.purpose).await?;
-    tokio::fs::write(files.join(START), place.start.as_str())
-        .await
-        .map_err(failed)?;
+    let files = Files::of(system.context().paths.run(spec.id));
     let brief = brief::render(system, (agent, &definition), spec, task.as_ref(), &place).await?;
-    let brief_file = files.join("brief.md");
-    tokio::fs::write(&brief_file, &brief).await.map_err(failed)?;
-    let token_file = files.join("token");
-    write_secret(
-        &token_file,
-        &token(system, agent, &definition, spec, task.as_ref())?,
-    )
-    .await?;
+    let token = token(system, agent, &definition, spec, task.as_ref())?;
+    files.write(place.start.as_str(), &brief, &token).await?;
 
     let resumes = session::to_resume(system, agent, &definition, spec)?;
     if let Some(session) = &resumes {
-        session::note_resumed(&files, session).await;
+        session::note_resumed(&files.dir, session).await;
     }
     let launched = Launched {
         brief,
-        brief_file: brief_file.clone(),
+        brief_file: files.brief.clone(),
         clone: place.clone.clone(),
         model: model(&definition),
         session: session_name(spec, resumes.as_ref()),
@@ -142,59 +133,102 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         mcp: vec![mcp::server(system, &definition, spec, task.as_ref())],
     };
     let hooks = write_hooks(&definition, &scratch).await?;
+    let line = command_line(&definition, &launched, hooks.as_deref())?;
+    let sandbox = sandbox::of_run(system, &definition, spec, &place, task.as_ref()).await?;
+    let mut env = environment(system, &definition, spec, task.as_ref())?;
+    let of_driver = line.env.into_iter();
+    env.extend(of_driver.map(|(name, value)| (name.into(), value.into())));
+    env.extend(files.environment(scratch, sandbox.is_some()));
+    let command = SpawnSpec {
+        program: program_proper(&definition.driver, &line.program, &env),
+        args: line.args.into_iter().map(OsString::from).collect(),
+        env,
+        cwd: place.clone.clone(),
+        stdin: match definition.driver.transport {
+            Transport::TwoWay => Input::Held,
+            Transport::Lines => Input::Closed,
+        },
+        stdout: files.dir.join("stdout.log"),
+        stderr: files.dir.join("stderr.log"),
+        output_limit: spec.limits.output,
+        sandbox,
+    };
+    Ok(request(system, spec, command, files.dir, place.clone))
+}
+
+fn command_line(
+    agent: &AgentDefinition,
+    launched: &Launched,
+    hooks: Option<&str>,
+) -> Result<CommandLine, Error> {
     let extras = Extras {
-        hooks: hooks.as_deref(),
+        hooks,
         resume: launched.resumes.is_some(),
         mcp: &launched.mcp,
     };
-    let line = definition
-        .driver
-        .command_line_with(
-            &definition.command,
-            &launched.launch(&brief_file.to_string_lossy()),
-            &extras,
-        )
-        .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
-    let mut env = environment(system, &definition, spec, task.as_ref())?;
-    env.extend(
-        line.env
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into())),
-    );
-    env.insert("WORKNODE_BRIEF".into(), brief_file.into());
-    env.insert("WORKNODE_TOKEN_FILE".into(), token_file.into());
-    env.insert("TMPDIR".into(), scratch.into());
-    let sandbox = sandbox::of_run(system, &definition, spec, &place, task.as_ref()).await?;
-    if sandbox.is_some() {
-        // In the sandbox even root gives no file away; an archive is no reason to fail.
-        env.insert("TAR_OPTIONS".into(), "--no-same-owner".into());
-    }
-    Ok(RunRequest {
+    let brief_file = launched.brief_file.to_string_lossy();
+    let launch = launched.launch(&brief_file);
+    let line = agent.driver.command_line_with(&agent.command, &launch, &extras);
+    line.map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))
+}
+
+fn request(
+    system: &System,
+    spec: &RunSpec,
+    command: SpawnSpec,
+    dir: PathBuf,
+    watched: PathBuf,
+) -> RunRequest {
+    RunRequest {
         shim: system.context().paths.program.clone(),
         run: spec.id,
         secret: shim_secret(system, spec.id),
-        command: SpawnSpec {
-            program: program_proper(&definition.driver, &line.program, &env),
-            args: line.args.into_iter().map(OsString::from).collect(),
-            env,
-            cwd: place.clone.clone(),
-            stdin: if definition.driver.transport == Transport::TwoWay {
-                Input::Held
-            } else {
-                Input::Closed
-            },
-            stdout: files.join("stdout.log"),
-            stderr: files.join("stderr.log"),
-            output_limit: spec.limits.output,
-            sandbox,
-        },
-        dir: files,
+        command,
+        dir,
         limits: Limits {
             time: time_of(system, spec),
             ..limits(&spec.limits)
         },
-        watch: vec![place.clone],
-    })
+        watch: vec![watched],
+    }
+}
+
+/// The files of one run that its process reads.
+struct Files {
+    dir: PathBuf,
+    brief: PathBuf,
+    token: PathBuf,
+}
+
+impl Files {
+    fn of(dir: PathBuf) -> Self {
+        Self {
+            brief: dir.join("brief.md"),
+            token: dir.join("token"),
+            dir,
+        }
+    }
+
+    /// What tells the process where they are, and where it may write what nobody keeps.
+    fn environment(&self, scratch: PathBuf, boxed: bool) -> impl Iterator<Item = (OsString, OsString)> {
+        // In the sandbox even root gives no file away; an archive is no reason to fail.
+        let tar = boxed.then(|| ("TAR_OPTIONS".into(), "--no-same-owner".into()));
+        [
+            ("WORKNODE_BRIEF".into(), self.brief.clone().into()),
+            ("WORKNODE_TOKEN_FILE".into(), self.token.clone().into()),
+            ("TMPDIR".into(), scratch.into()),
+        ]
+        .into_iter()
+        .chain(tar)
+    }
+
+    async fn write(&self, start: &str, brief: &str, token: &str) -> Result<(), Error> {
+        tokio::fs::write(self.dir.join(START), start)
+            .await
+            .map_err(failed)?;
+        tokio::fs::write(&self.brief, brief).await.map_err(failed)?;
+        write_secret(&self.token, token).await
+    }
 }
 
 /// The program itself, where the one of the command is only its launcher: a launcher may ignore

@@ -123,18 +123,8 @@ impl Ladders {
 
     /// Takes notice of an event.
     pub(super) fn take(&mut self, record: &Record) {
-        let node = record.node;
         match &record.event {
-            Event::TaskBlocked { reason, .. } => {
-                // Sent on by an order, and stuck again: whoever works and whoever orders do not agree.
-                match self.ordered.remove(&node) {
-                    Some(by) => {
-                        let reason = format!("{by} sent it on, and it is blocked again: {reason}");
-                        self.begin(record, Matter::Disagreement, &reason);
-                    }
-                    None => self.begin(record, Matter::Blocked, reason),
-                }
-            }
+            Event::TaskBlocked { reason, .. } => self.blocked(record, reason),
             Event::TaskFailed { reason } => self.begin(record, Matter::Attempts, reason),
             Event::ApprovalExpired { by } => {
                 let reason = format!("the approval of {by} is too old");
@@ -155,6 +145,14 @@ impl Ladders {
                 let reason = format!("{deviation} per mille from the plan, {threshold} may be");
                 self.begin(record, Matter::Deviation, &reason);
             }
+            _ => self.take_end(record),
+        }
+    }
+
+    /// Takes notice of an event that settles something.
+    fn take_end(&mut self, record: &Record) {
+        let node = record.node;
+        match &record.event {
             Event::PlanDeviated { .. } => self.end(node, &[Matter::Deviation]),
             Event::TaskRetried | Event::TaskCancelled { .. } => {
                 self.note_order(record);
@@ -170,9 +168,27 @@ impl Ladders {
             Event::TaskApproved { .. } | Event::TaskRejected { .. } => self.end(node, &[Matter::Approval]),
             Event::TaskCompleted { .. } => self.end(node, &[Matter::Approval, Matter::Refused]),
             Event::TaskSubmitted { .. } => self.end(node, &[Matter::Refused]),
-            Event::Escalated { step } => self.taken(node, step.clone()),
-            Event::EscalationSettled { topic, .. } => self.settled(node, topic),
+            _ => self.take_step(record),
+        }
+    }
+
+    /// Takes notice of a step of an escalation.
+    fn take_step(&mut self, record: &Record) {
+        match &record.event {
+            Event::Escalated { step } => self.taken(record.node, step.clone()),
+            Event::EscalationSettled { topic, .. } => self.settled(record.node, topic),
             _ => {}
+        }
+    }
+
+    fn blocked(&mut self, record: &Record, reason: &str) {
+        match self.ordered.remove(&record.node) {
+            // Sent on by an order, and stuck again: whoever works and whoever orders do not agree.
+            Some(by) => {
+                let reason = format!("{by} sent it on, and it is blocked again: {reason}");
+                self.begin(record, Matter::Disagreement, &reason);
+            }
+            None => self.begin(record, Matter::Blocked, reason),
         }
     }
 

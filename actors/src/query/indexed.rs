@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use worknode_core::{ids::NodeId, node::Kind, time::Timestamp};
+use worknode_core::{node::Kind, time::Timestamp};
 use worknode_journal::{Selector, Span, limits};
 use worknode_query::{Field, Predicate, Selection, Term};
 
@@ -75,18 +75,20 @@ fn one_of(selector: &mut Selector, field: Field, texts: &BTreeSet<String>) -> Op
         Field::Status => {
             selector.statuses = intersection(&selector.statuses, texts.iter().cloned().collect())?;
         }
-        Field::Name if texts.len() == 1 => {
-            selector.name = selector.name.take().or_else(|| texts.first().cloned());
+        Field::Name | Field::Id | Field::Parent if texts.len() == 1 => {
+            only(selector, field, texts.first()?)?;
         }
-        Field::Id if texts.len() == 1 => {
-            // What is no id is the id of nothing.
-            let id: NodeId = texts.first()?.parse().ok()?;
-            selector.id = selector.id.or(Some(id));
-        }
-        Field::Parent if texts.len() == 1 => {
-            let parent: NodeId = texts.first()?.parse().ok()?;
-            selector.parent = selector.parent.or(Some(parent));
-        }
+        _ => {}
+    }
+    Some(())
+}
+
+/// There is one text that it can be. What is no id is the id of nothing.
+fn only(selector: &mut Selector, field: Field, text: &str) -> Option<()> {
+    match field {
+        Field::Name => selector.name = selector.name.take().or_else(|| Some(text.to_owned())),
+        Field::Id => selector.id = selector.id.or(Some(text.parse().ok()?)),
+        Field::Parent => selector.parent = selector.parent.or(Some(text.parse().ok()?)),
         _ => {}
     }
     Some(())

@@ -251,6 +251,26 @@ fn choose(
     Ok(None)
 }
 
+/// Is what was found better than this place, and so than all behind it? Among those that tie, skills
+/// decide.
+fn is_better(wanted: &Wanted, found: Place, place: Place) -> bool {
+    wanted.skills.is_empty() || !found.ties_with(&place)
+}
+
+/// May this holder have the task: is it one for it, in its reach, and let through on its way?
+fn may_have(
+    system: &System,
+    ask: &ClaimNext,
+    node: &Node,
+    (scope, taker): (NodeId, Option<NodeId>),
+) -> Result<bool, Error> {
+    let in_reach = |of| is_below(system, node, of);
+    if !takes(&ask.wanted, node) || !in_reach(scope)? || !in_reach(ask.authority.subtree)? {
+        return Ok(false);
+    }
+    Ok(taker.is_none_or(|taker| passes_between(system, ask, node, (scope, taker))))
+}
+
 /// The best one below `scope`, on its way to another team if there is one. One that this holder has lost before only when there is no other.
 fn best(
     view: &View,
@@ -261,23 +281,13 @@ fn best(
 ) -> Result<Option<Place>, Error> {
     let (mut best, mut lost): (Option<(Place, usize)>, Option<Place>) = (None, None);
     for place in view.index.ready.iter().take(looks(&ask.wanted)).copied() {
-        if let Some((found, _)) = best
-            && (ask.wanted.skills.is_empty() || !found.ties_with(&place))
-        {
+        if best.is_some_and(|(found, _)| is_better(&ask.wanted, found, place)) {
             break;
         }
         let Some(node) = view.task(place.id) else {
             continue;
         };
-        if busy.contains(&place.id) || !takes(&ask.wanted, node) {
-            continue;
-        }
-        if !(is_below(system, node, scope)? && is_below(system, node, ask.authority.subtree)?) {
-            continue;
-        }
-        if let Some(taker) = taker
-            && !passes_between(system, ask, node, (scope, taker))
-        {
+        if busy.contains(&place.id) || !may_have(system, ask, node, (scope, taker))? {
             continue;
         }
         if node

@@ -160,21 +160,26 @@ fn agent_steps(view: &View, team: &TeamDefinition, busy: &HashSet<NodeId>, now: 
         if busy.contains(&id) {
             continue;
         }
-        match &agent.status {
-            AgentStatus::Idle
-                if agent.spec.start == StartWhen::Launch && free > 0 && !view.unready.contains_key(&id) =>
-            {
-                free -= 1;
-                steps.push(Step::Duty { agent: id });
-            }
-            AgentStatus::Backoff { until } if *until <= now => steps.push(Step::Wake { agent: id }),
-            AgentStatus::Busy { .. } if works_on_lost_task(view, agent) => {
-                steps.push(Step::StopRun { agent: id });
-            }
-            _ => {}
-        }
+        let step = step_of(view, id, agent, free > 0, now);
+        free -= usize::from(matches!(step, Some(Step::Duty { .. })));
+        steps.extend(step);
     }
     steps
+}
+
+/// Is it one that begins by itself, and ready to?
+fn is_on_duty(view: &View, id: NodeId, agent: &Agent) -> bool {
+    agent.spec.start == StartWhen::Launch && !view.unready.contains_key(&id)
+}
+
+/// What one agent needs. `room`: may one more of those begin that are on duty from the start?
+fn step_of(view: &View, id: NodeId, agent: &Agent, room: bool, now: Timestamp) -> Option<Step> {
+    match &agent.status {
+        AgentStatus::Idle if room && is_on_duty(view, id, agent) => Some(Step::Duty { agent: id }),
+        AgentStatus::Backoff { until } if *until <= now => Some(Step::Wake { agent: id }),
+        AgentStatus::Busy { .. } if works_on_lost_task(view, agent) => Some(Step::StopRun { agent: id }),
+        _ => None,
+    }
 }
 
 /// The agents that were spawned, in a fixed order.
@@ -387,13 +392,19 @@ fn stuck(view: &View, staff: &[dispatch::Candidate<'_>], pending: &[&Arc<Node>])
             }
         }
     }
-    let mut stuck = HashSet::new();
+    let stuck = behind(next, waiting).len();
+    (stuck == pending.len()).then_some(stuck)
+}
+
+/// Those that are begun with, and all that wait for one of them.
+fn behind(mut next: Vec<NodeId>, mut waiting: HashMap<NodeId, Vec<NodeId>>) -> HashSet<NodeId> {
+    let mut behind = HashSet::new();
     while let Some(id) = next.pop() {
-        if stuck.insert(id) {
+        if behind.insert(id) {
             next.extend(waiting.remove(&id).into_iter().flatten());
         }
     }
-    (stuck.len() == pending.len()).then_some(stuck.len())
+    behind
 }
 
 /// Is there an agent that could take the task, now or later?
