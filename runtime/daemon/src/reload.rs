@@ -248,32 +248,11 @@ impl Reloader {
             kept: view.kept.clone(),
             restart: view.restart.clone(),
         });
-        let mut events = Vec::new();
-        let is_different = !(view.added.is_empty() && view.changed.is_empty() && view.removed.is_empty());
-        if is_different || view.restart != standing.told.restart {
-            tracing::info!(
-                added = ?view.added, changed = ?view.changed, removed = ?view.removed, restart = ?view.restart,
-                "the configuration was read anew"
-            );
-            events.push(Event::ConfigReloaded {
-                added: few(&view.added),
-                changed: few(&view.changed),
-                removed: few(&view.removed),
-                restart: few(&view.restart),
-            });
-        }
-        if !view.mistakes.is_empty() && view.mistakes != standing.told.mistakes {
-            for mistake in view.mistakes.iter().take(IN_EVENT) {
-                let hint = mistake.hint.as_deref().unwrap_or_default();
-                tracing::error!(hint, "configuration refused: {mistake}");
-            }
-            let told = view.mistakes.len().min(IN_EVENT);
-            events.push(Event::ConfigRejected {
-                mistakes: view.mistakes.iter().take(told).cloned().collect(),
-                more: view.more_mistakes + view.mistakes.len() - told,
-                kept: few(&view.kept),
-            });
-        }
+        let told = &standing.told;
+        let events: Vec<Event> = [reloaded(view, told), rejected(view, told)]
+            .into_iter()
+            .flatten()
+            .collect();
         standing.told = view.clone();
         if events.is_empty() {
             return;
@@ -324,6 +303,41 @@ fn goes_on(before: &InForce, left_out: &[LeftOut]) -> bool {
     left_out.iter().any(|left| match &left.name {
         Some(name) => name == before.trigger.name(),
         None => matches!(&before.place, Place::File { file, .. } if *file == left.file),
+    })
+}
+
+/// The news that it was read anew, when something is different from what was told before.
+fn reloaded(view: &ReloadView, told: &ReloadView) -> Option<Event> {
+    let is_different = !(view.added.is_empty() && view.changed.is_empty() && view.removed.is_empty());
+    if !is_different && view.restart == told.restart {
+        return None;
+    }
+    tracing::info!(
+        added = ?view.added, changed = ?view.changed, removed = ?view.removed, restart = ?view.restart,
+        "the configuration was read anew"
+    );
+    Some(Event::ConfigReloaded {
+        added: few(&view.added),
+        changed: few(&view.changed),
+        removed: few(&view.removed),
+        restart: few(&view.restart),
+    })
+}
+
+/// The news that it was refused, when the mistakes are others than those that were told before.
+fn rejected(view: &ReloadView, told: &ReloadView) -> Option<Event> {
+    if view.mistakes.is_empty() || view.mistakes == told.mistakes {
+        return None;
+    }
+    for mistake in view.mistakes.iter().take(IN_EVENT) {
+        let hint = mistake.hint.as_deref().unwrap_or_default();
+        tracing::error!(hint, "configuration refused: {mistake}");
+    }
+    let mistakes: Vec<_> = view.mistakes.iter().take(IN_EVENT).cloned().collect();
+    Some(Event::ConfigRejected {
+        more: view.more_mistakes + view.mistakes.len() - mistakes.len(),
+        mistakes,
+        kept: few(&view.kept),
     })
 }
 

@@ -17,11 +17,11 @@ use worknode_core::{
     node::{Kind, Node},
     raise::{Permission, Raise},
     run::{Receipt, RunStatus},
-    task::{Approval, Progress, Task, TaskStatus},
+    task::{Approval, Progress, Review, Task, TaskStatus},
     time::Timestamp,
     verdict::{Finding, Outcome},
 };
-use worknode_journal::{EventFilter, NodeFilter, Reader, StoredRun};
+use worknode_journal::{Count, EventFilter, NodeFilter, Reader, StoredRun};
 use worknode_policies::landing;
 use worknode_process::Resources;
 
@@ -553,10 +553,7 @@ pub fn find(reader: &Reader, kind: Kind, text: &str) -> Result<Node, Error> {
 /// # Errors
 /// As [`find`].
 pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, Error> {
-    if let Ok(id) = text.parse::<NodeId>()
-        && let Some(node) = reader.node(id)?
-        && kinds.contains(&node.kind)
-    {
+    if let Some(node) = by_id(reader, kinds, text)? {
         return Ok(node);
     }
     for kind in kinds {
@@ -582,6 +579,14 @@ pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, E
         }
         (several, _) => Err(ambiguous(text, several, &names)),
     }
+}
+
+fn by_id(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Option<Node>, Error> {
+    let Ok(id) = text.parse::<NodeId>() else {
+        return Ok(None);
+    };
+    let node = reader.node(id)?;
+    Ok(node.filter(|node| kinds.contains(&node.kind)))
 }
 
 /// The run that `text` names: by its id, or at least eight characters of a unique beginning of
@@ -667,24 +672,21 @@ fn recent(reader: &Reader) -> Result<Recent, Error> {
 }
 
 fn count(reader: &Reader) -> Result<TaskCounts, Error> {
-    let mut counts = TaskCounts::default();
-    for found in reader.counts_of(&Kind::Task)? {
-        let nodes = usize::try_from(found.nodes).unwrap_or(usize::MAX);
-        counts.total = counts.total.saturating_add(nodes);
-        *match found.status.as_str() {
-            "pending" => &mut counts.pending,
-            "ready" => &mut counts.ready,
-            "claimed" => &mut counts.claimed,
-            "in_progress" => &mut counts.in_progress,
-            "in_review" => &mut counts.in_review,
-            "completed" => &mut counts.completed,
-            "blocked" => &mut counts.blocked,
-            "failed" => &mut counts.failed,
-            "cancelled" => &mut counts.cancelled,
-            _ => continue,
-        } = nodes;
-    }
-    Ok(counts)
+    let found = reader.counts_of(&Kind::Task)?;
+    let nodes = |found: &Count| usize::try_from(found.nodes).unwrap_or(usize::MAX);
+    let of = |status: &str| found.iter().find(|found| found.status == status).map_or(0, nodes);
+    Ok(TaskCounts {
+        total: found.iter().map(nodes).fold(0, usize::saturating_add),
+        pending: of("pending"),
+        ready: of("ready"),
+        claimed: of("claimed"),
+        in_progress: of("in_progress"),
+        in_review: of("in_review"),
+        completed: of("completed"),
+        blocked: of("blocked"),
+        failed: of("failed"),
+        cancelled: of("cancelled"),
+    })
 }
 
 /// The tasks that may wait for a person, in the order of the plan: the first thousand of each state.
@@ -703,32 +705,8 @@ fn waiting(reader: &Reader) -> Result<Vec<Node>, Error> {
 
 /// What waits for a person, with what to do about it.
 fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
-    let mut list = Vec::new();
-    for (key, task) in tasks.iter().filter_map(|node| Some((&node.name, node.task()?))) {
-        match &task.status {
-            TaskStatus::Blocked { reason } => {
-                list.push(format!(
-                    "task {key} is blocked: {reason} (`worknode task retry {key}`)"
-                ));
-            }
-            TaskStatus::Failed { reason } => {
-                list.push(format!(
-                    "task {key} failed: {reason} (`worknode task retry {key}`)"
-                ));
-            }
-            TaskStatus::InReview(review)
-                if matches!(task.spec.approval, Approval::Operator | Approval::Quorum(_))
-                    && review.candidate.is_some()
-                    && !review.is_approved(task.spec.approval)
-                    && review.approvals.iter().all(|word| word.by != Principal::Operator) =>
-            {
-                list.push(format!(
-                    "task {key} waits for your approval (`worknode approve {key}`)"
-                ));
-            }
-            _ => {}
-        }
-    }
+    let tasks = tasks.iter().filter_map(|node| Some((&node.name, node.task()?)));
+    let mut list: Vec<String> = tasks.filter_map(|(key, task)| asks_for(key, task)).collect();
     for agent in agents.iter().filter(|agent| agent.status == "quarantined") {
         let (name, why) = (&agent.name, agent.reason.as_deref().unwrap_or_default());
         list.push(format!(
@@ -736,6 +714,29 @@ fn attention(tasks: &[Node], agents: &[AgentView]) -> Vec<String> {
         ));
     }
     list
+}
+
+fn asks_for(key: &str, task: &Task) -> Option<String> {
+    match &task.status {
+        TaskStatus::Blocked { reason } => Some(format!(
+            "task {key} is blocked: {reason} (`worknode task retry {key}`)"
+        )),
+        TaskStatus::Failed { reason } => Some(format!(
+            "task {key} failed: {reason} (`worknode task retry {key}`)"
+        )),
+        TaskStatus::InReview(review) if wants_operator(task.spec.approval, review) => Some(format!(
+            "task {key} waits for your approval (`worknode approve {key}`)"
+        )),
+        _ => None,
+    }
+}
+
+/// May the operator's word be what it waits for?
+fn wants_operator(approval: Approval, review: &Review) -> bool {
+    matches!(approval, Approval::Operator | Approval::Quorum(_))
+        && review.candidate.is_some()
+        && !review.is_approved(approval)
+        && review.approvals.iter().all(|word| word.by != Principal::Operator)
 }
 
 fn agent_view(node: &Node, agent: &Agent, known: &Known<'_>, live: &Live, now: Timestamp) -> AgentView {
@@ -849,15 +850,22 @@ fn verdict_view(verdict: &worknode_core::verdict::Verdict) -> VerdictView {
     }
 }
 
-fn waiting_for(approval: Approval, review: &worknode_core::task::Review) -> String {
+fn waiting_for(approval: Approval, review: &Review) -> String {
     let agreed = review.words(approval).count();
+    let before_words = review.candidate.is_none() && agreed == 0;
     let waits = match approval {
         _ if review.landing.is_some() => "landing",
-        _ if review.candidate.is_none() && agreed == 0 => "gates",
+        _ if before_words => "gates",
         _ if review.is_approved(approval) => "about to land",
-        Approval::Operator => "waits for the operator",
-        Approval::Quorum(wanted) => return format!("{agreed} of {wanted} agree"),
-        Approval::None | Approval::Validation => "waits for a reviewer",
+        other => return whose_word(other, agreed),
     };
     waits.to_owned()
+}
+
+fn whose_word(approval: Approval, agreed: usize) -> String {
+    match approval {
+        Approval::Operator => "waits for the operator".to_owned(),
+        Approval::Quorum(wanted) => format!("{agreed} of {wanted} agree"),
+        Approval::None | Approval::Validation => "waits for a reviewer".to_owned(),
+    }
 }

@@ -94,18 +94,22 @@ impl Checker {
         match &mut node.value {
             Value::Text(_) if !form.words().is_empty() => self.word(node, schema, &forms),
             Value::Text(_) | Value::Date(_) => self.format(node, form),
-            Value::Integer(_) | Value::Float(_) => {
-                if let Some(message) = out_of_range(&node.value, form) {
-                    self.replace(node, schema, message, None);
-                }
-            }
-            Value::List(items) => {
-                if let Some(schema) = form.items() {
-                    self.list(items, schema);
-                }
-            }
+            Value::Integer(_) | Value::Float(_) => self.number(node, schema, form),
+            Value::List(items) => self.items(items, form),
             Value::Table(_) => self.table(node, form, in_list),
             Value::Boolean(_) => {}
+        }
+    }
+
+    fn number(&mut self, node: &mut Node, schema: Schema<'_>, form: Schema<'_>) {
+        if let Some(message) = out_of_range(&node.value, form) {
+            self.replace(node, schema, message, None);
+        }
+    }
+
+    fn items(&mut self, items: &mut [Node], form: Schema<'_>) {
+        if let Some(schema) = form.items() {
+            self.list(items, schema);
         }
     }
 
@@ -179,15 +183,20 @@ impl Checker {
         }
         // Elsewhere another layer may have it.
         if in_list {
-            for key in form.required() {
-                if kept.iter().all(|(other, _)| other != key) {
-                    self.missing(at, key);
-                    let value = form.property(key).map_or(Value::Boolean(true), placeholder);
-                    kept.push((key.to_owned(), Node { at, value }));
-                }
-            }
+            self.required(form, at, &mut kept);
         }
         *entries = kept;
+    }
+
+    /// What has to be there, and is not.
+    fn required(&mut self, form: Schema<'_>, at: usize, kept: &mut Vec<(String, Node)>) {
+        for key in form.required() {
+            if kept.iter().all(|(other, _)| other != key) {
+                self.missing(at, key);
+                let value = form.property(key).map_or(Value::Boolean(true), placeholder);
+                kept.push((key.to_owned(), Node { at, value }));
+            }
+        }
     }
 
     /// Notes an unknown key. The one that was probably meant, when it is not there beside it.
@@ -239,31 +248,15 @@ fn fits(form: Schema<'_>, value: &Value) -> bool {
     }
 }
 
-/// What is wrong with a number. TOML has 64 bits with a sign, whatever the type has.
+/// What is wrong with a number.
 fn out_of_range(value: &Value, form: Schema<'_>) -> Option<String> {
     if form.text("format") == Some("dollars") {
-        let number = match value {
-            Value::Float(number) => *number,
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "far beyond all money it makes no difference"
-            )]
-            Value::Integer(number) => *number as f64,
-            _ => return None,
-        };
-        return Dollars::try_from(number).err().map(|error| error.to_string());
+        return not_dollars(value);
     }
     let Value::Integer(number) = *value else {
         return None;
     };
-    let (least, most) = match form.text("format") {
-        Some("uint8") => (0, u8::MAX.into()),
-        Some("uint16") => (0, u16::MAX.into()),
-        Some("uint32") => (0, u32::MAX.into()),
-        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
-        Some("uint64" | "uint") => (0, i64::MAX.into()),
-        _ => (i64::MIN.into(), i64::MAX.into()),
-    };
+    let (least, most) = range_of(form.text("format"));
     let bound = |keyword| {
         form.get(keyword)
             .and_then(serde_json::Value::as_i64)
@@ -277,6 +270,31 @@ fn out_of_range(value: &Value, form: Schema<'_>) -> Option<String> {
         Some(format!("the number is too large; at most {most}"))
     } else {
         None
+    }
+}
+
+fn not_dollars(value: &Value) -> Option<String> {
+    let number = match value {
+        Value::Float(number) => *number,
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "far beyond all money it makes no difference"
+        )]
+        Value::Integer(number) => *number as f64,
+        _ => return None,
+    };
+    Dollars::try_from(number).err().map(|error| error.to_string())
+}
+
+/// What the type of a number can hold. TOML has 64 bits with a sign, whatever the type has.
+fn range_of(format: Option<&str>) -> (i128, i128) {
+    match format {
+        Some("uint8") => (0, u8::MAX.into()),
+        Some("uint16") => (0, u16::MAX.into()),
+        Some("uint32") => (0, u32::MAX.into()),
+        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
+        Some("uint64" | "uint") => (0, i64::MAX.into()),
+        _ => (i64::MIN.into(), i64::MAX.into()),
     }
 }
 

@@ -175,8 +175,7 @@ fn files(dir: &FilePath, mistakes: &mut Mistakes) -> Vec<String> {
                 break;
             }
         };
-        // What editors put beside a file has another ending, or is hidden.
-        if name.ends_with(".toml") && !name.starts_with('.') {
+        if is_of_triggers(&name) {
             names.push(format!("{TRIGGERS_FOLDER}/{name}"));
         }
         if names.len() > bounds::TRIGGERS {
@@ -192,4 +191,9 @@ fn files(dir: &FilePath, mistakes: &mut Mistakes) -> Vec<String> {
     }
     names.sort();
     names
+}
+
+/// What editors put beside a file has another ending, or is hidden.
+fn is_of_triggers(name: &str) -> bool {
+    name.ends_with(".toml") && !name.starts_with('.')
 }

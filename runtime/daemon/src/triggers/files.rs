@@ -7,7 +7,7 @@ use worknode_core::error::{Code, Error};
 
 use super::{shown_place, unknown};
 use crate::config::{
-    self, ConfigErrors, Loaded, Pending, Place, Sources, TRIGGERS_FOLDER,
+    self, ConfigErrors, LeftOut, Loaded, Pending, Place, Sources, TRIGGERS_FOLDER,
     model::{Config, TriggersFile},
     triggers_file_of,
 };
@@ -185,12 +185,8 @@ pub fn remove(sources: &Sources, name: &str, dry_run: bool) -> Result<RemovedVie
             }),
         ));
     }
-    let others = beside(config, &loaded.trigger_places, &file, name)
-        + reread
-            .left_out
-            .iter()
-            .filter(|left| left.file == file && left.name.as_deref() != Some(name))
-            .count();
+    let others =
+        beside(config, &loaded.trigger_places, &file, name) + left_out_beside(&reread.left_out, &file, name);
     if others > 0 {
         let message = format!("`{file}` holds other triggers beside `{name}`");
         return Err(Error::new(Code::Refused, message).hint(format!("take `{name}` out of that file")));
@@ -219,6 +215,14 @@ fn place_of<'a>(loaded: &'a Loaded, name: &str) -> Option<&'a Place> {
         .iter()
         .position(|trigger| trigger.name == name)?;
     loaded.trigger_places.get(at)
+}
+
+/// How many other triggers stand in this file that were left out because of mistakes.
+fn left_out_beside(left_out: &[LeftOut], file: &str, name: &str) -> usize {
+    left_out
+        .iter()
+        .filter(|left| left.file == file && left.name.as_deref() != Some(name))
+        .count()
 }
 
 /// How many other triggers stand in this file.

@@ -140,15 +140,19 @@ fn counted(
             view.not_listed += 1;
         }
     }
-    view.triggers = tally
+    view.triggers = tallies(tally);
+    view
+}
+
+fn tallies(tally: BTreeMap<&str, (usize, usize)>) -> Vec<TallyView> {
+    tally
         .into_iter()
         .map(|(trigger, (fired, skipped))| TallyView {
             trigger: trigger.to_owned(),
             fired,
             skipped,
         })
-        .collect();
-    view
+        .collect()
 }
 
 fn action(due: &worknode_triggers::Simulated<'_>) -> String {

@@ -221,32 +221,47 @@ fn steps(reader: &Reader, node: NodeId) -> Result<Vec<Step>, Error> {
 }
 
 fn step(record: &Record) -> Option<Step> {
-    let what = match &record.event {
-        Event::TaskClaimed { claim } => format!("claimed, epoch {}", claim.epoch),
-        Event::TaskProgressed { progress, .. } => match progress.percent {
-            Some(percent) => format!("{percent} %: {}", progress.message),
-            None => progress.message.clone(),
-        },
-        Event::TaskSubmitted { commit, .. } => format!("handed in {}", commit.short()),
-        Event::TaskReleased { detail, .. } => format!("given back: {detail}"),
-        Event::TaskBlocked { reason, .. } => format!("blocked: {reason}"),
-        Event::VerdictRecorded { verdict } if verdict.outcome == Outcome::Failed => {
-            format!("gate {} failed", verdict.gate)
-        }
-        Event::VerdictRecorded { verdict } => format!("gate {} passed", verdict.gate),
-        Event::TaskApproved { .. } => "approved".to_owned(),
-        Event::TaskRejected { findings, .. } => format!("rejected, {} findings", findings.len()),
-        Event::LandingAbandoned { reason } => format!("did not land: {reason}"),
-        Event::TaskCompleted { commit, .. } => format!("landed as {}", commit.short()),
-        Event::TaskFailed { reason } => format!("failed: {reason}"),
-        Event::TaskRetried => "to be tried again".to_owned(),
-        _ => return None,
-    };
     Some(Step {
         event: record.at,
         at: record.at.wall,
         by: record.by.to_string(),
-        what,
+        what: by_holder(&record.event).or_else(|| in_review(&record.event))?,
+    })
+}
+
+/// What its holders did, and what came of it without a review.
+fn by_holder(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::TaskClaimed { claim } => format!("claimed, epoch {}", claim.epoch),
+        Event::TaskProgressed { progress, .. } => {
+            let percent = progress.percent.map(|percent| format!("{percent} %: "));
+            format!("{}{}", percent.unwrap_or_default(), progress.message)
+        }
+        Event::TaskSubmitted { commit, .. } => format!("handed in {}", commit.short()),
+        Event::TaskReleased { detail, .. } => format!("given back: {detail}"),
+        Event::TaskBlocked { reason, .. } => format!("blocked: {reason}"),
+        Event::TaskFailed { reason } => format!("failed: {reason}"),
+        Event::TaskRetried => "to be tried again".to_owned(),
+        _ => return None,
+    })
+}
+
+/// What was said of what was handed in, and whether it landed.
+fn in_review(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::VerdictRecorded { verdict } => {
+            let failed = verdict.outcome == Outcome::Failed;
+            format!(
+                "gate {} {}",
+                verdict.gate,
+                if failed { "failed" } else { "passed" }
+            )
+        }
+        Event::TaskApproved { .. } => "approved".to_owned(),
+        Event::TaskRejected { findings, .. } => format!("rejected, {} findings", findings.len()),
+        Event::LandingAbandoned { reason } => format!("did not land: {reason}"),
+        Event::TaskCompleted { commit, .. } => format!("landed as {}", commit.short()),
+        _ => return None,
     })
 }
 
@@ -275,9 +290,10 @@ fn add_notes(reader: &Reader, task: Option<&Node>, view: &mut ContinueView) -> R
         view.decisions = notes::decisions(reader, Some(task.id), NOTES)?;
         view.issues = notes::issues(reader, Some(task.id), None, NOTES)?;
     }
-    for decision in notes::decisions(reader, None, NOTES)? {
+    let standing = notes::decisions(reader, None, NOTES)?.into_iter();
+    for decision in standing.filter(|decision| decision.superseded_by.is_none()) {
         let known = view.decisions.iter().any(|one| one.id == decision.id);
-        if !known && decision.superseded_by.is_none() && view.decisions.len() < 2 * NOTES {
+        if !known && view.decisions.len() < 2 * NOTES {
             view.decisions.push(decision);
         }
     }
@@ -306,19 +322,23 @@ fn next(task: Option<&Node>, view: &ContinueView) -> Vec<String> {
     if !view.findings.is_empty() {
         next.push(format!("mend the {} findings below", view.findings.len()));
     }
-    next.push(match &task.status {
-        TaskStatus::Pending => "wait until what comes first is completed".to_owned(),
-        TaskStatus::Ready => "it waits to be claimed again".to_owned(),
-        TaskStatus::Claimed(_) | TaskStatus::InProgress(_) => {
-            "finish the task, commit, and hand it in: `worknode task submit`".to_owned()
-        }
-        TaskStatus::InReview(_) => "wait for the gates and the review".to_owned(),
-        TaskStatus::Blocked { .. } => "it waits for help: `worknode task retry` lets it go on".to_owned(),
-        TaskStatus::Completed { .. } | TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => {
-            "the task is over".to_owned()
-        }
-    });
+    next.push(what_now(&task.status).to_owned());
     next
+}
+
+const fn what_now(status: &TaskStatus) -> &'static str {
+    match status {
+        TaskStatus::Pending => "wait until what comes first is completed",
+        TaskStatus::Ready => "it waits to be claimed again",
+        TaskStatus::Claimed(_) | TaskStatus::InProgress(_) => {
+            "finish the task, commit, and hand it in: `worknode task submit`"
+        }
+        TaskStatus::InReview(_) => "wait for the gates and the review",
+        TaskStatus::Blocked { .. } => "it waits for help: `worknode task retry` lets it go on",
+        TaskStatus::Completed { .. } | TaskStatus::Failed { .. } | TaskStatus::Cancelled { .. } => {
+            "the task is over"
+        }
+    }
 }
 
 fn of_team(reader: &Reader, view: &mut ContinueView) -> Result<(), Error> {

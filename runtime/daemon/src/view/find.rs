@@ -41,6 +41,11 @@ pub fn find_node(reader: &Reader, kinds: &Kinds, text: &str) -> Result<Node, Err
     if let Some(node) = by_name(reader, kinds, text)? {
         return Ok(node);
     }
+    by_beginning(reader, text)
+}
+
+/// The one whose id begins so.
+fn by_beginning(reader: &Reader, text: &str) -> Result<Node, Error> {
     if text.len() < BEGINNING {
         return Err(nothing(text));
     }

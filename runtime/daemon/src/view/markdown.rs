@@ -23,20 +23,7 @@ impl ContinueView {
                 agent.status
             );
         }
-        if let Some(task) = &self.task {
-            let _ = writeln!(out, "\n## Task: {}\n", line(&task.title));
-            let _ = writeln!(
-                out,
-                "`{}` is {}; attempt {} of {}, epoch {}.",
-                task.key, task.status, task.attempts, task.max_attempts, task.epoch
-            );
-            if let Some(deadline) = task.deadline {
-                let _ = writeln!(out, "It should be completed by {deadline}.");
-            }
-            if !self.prompt.is_empty() {
-                let _ = writeln!(out, "\n{}", quoted(&self.prompt));
-            }
-        }
+        self.task_as_markdown(&mut out);
         section(&mut out, "Next", self.next.iter().map(|what| line(what)));
         section(
             &mut out,
@@ -75,6 +62,29 @@ impl ContinueView {
             "Files that may change",
             self.may_change.iter().map(|file| format!("`{}`", line(file))),
         );
+        self.notes_as_markdown(&mut out);
+        out
+    }
+
+    /// The task that is under way, and what it asks.
+    fn task_as_markdown(&self, out: &mut String) {
+        let Some(task) = &self.task else { return };
+        let _ = writeln!(out, "\n## Task: {}\n", line(&task.title));
+        let _ = writeln!(
+            out,
+            "`{}` is {}; attempt {} of {}, epoch {}.",
+            task.key, task.status, task.attempts, task.max_attempts, task.epoch
+        );
+        if let Some(deadline) = task.deadline {
+            let _ = writeln!(out, "It should be completed by {deadline}.");
+        }
+        if !self.prompt.is_empty() {
+            let _ = writeln!(out, "\n{}", quoted(&self.prompt));
+        }
+    }
+
+    /// What was decided, and what went wrong before.
+    fn notes_as_markdown(&self, out: &mut String) {
         let decisions = self.decisions.iter().map(|decision| {
             let why = if decision.rationale.is_empty() {
                 String::new()
@@ -88,7 +98,7 @@ impl ContinueView {
                 line(&decision.by)
             )
         });
-        section(&mut out, "Decided", decisions);
+        section(out, "Decided", decisions);
         let issues = self.issues.iter().map(|issue| {
             let fix = if issue.solution.fix.is_empty() {
                 "not solved yet".to_owned()
@@ -97,8 +107,7 @@ impl ContinueView {
             };
             format!("`{}` — {fix}", line(&issue.signature))
         });
-        section(&mut out, "Errors that came up", issues);
-        out
+        section(out, "Errors that came up", issues);
     }
 }
 

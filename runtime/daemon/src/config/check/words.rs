@@ -27,30 +27,63 @@ pub(super) fn wanted(forms: &[Schema<'_>]) -> String {
 }
 
 fn kind(form: Schema<'_>, many: bool) -> String {
-    let (one, several) = match (form.kind(), form.text("format")) {
-        ("string", Some("span")) => ("a length of time, as in \"30m\"", "lengths of time"),
-        ("string", Some("percent")) => ("a percentage, as in \"80%\"", "percentages"),
-        ("string", Some("date-time")) => ("a date and time with an offset", "dates"),
-        ("string", Some("bytes")) => ("a number of bytes, as in \"2GiB\"", "numbers of bytes"),
-        ("string", _) => ("a string", "strings"),
-        ("integer", _) => ("an integer", "integers"),
-        ("number", Some("dollars")) => ("an amount of dollars, as in 0.5", "amounts of dollars"),
-        ("number", _) => ("a number", "numbers"),
-        ("boolean", _) => ("true or false", "truth values"),
-        ("object", _) => ("a table", "tables"),
-        ("array", _) => {
-            let items = form.items().and_then(|items| items.forms().first().copied());
-            let items = items.map_or_else(|| "anything".to_owned(), |items| kind(items, true));
-            return if many {
-                "lists".to_owned()
-            } else {
-                format!("a list of {items}")
-            };
-        }
-        _ => ("something else", "things"),
-    };
+    let (kind, format) = (form.kind(), form.text("format"));
+    if kind == "array" {
+        let items = form.items().and_then(|items| items.forms().first().copied());
+        return match items {
+            _ if many => "lists".to_owned(),
+            Some(items) => format!("a list of {}", self::kind(items, true)),
+            None => "a list of anything".to_owned(),
+        };
+    }
+    let named = NAMES
+        .iter()
+        .find(|(of, with, ..)| *of == kind && (with.is_none() || *with == format));
+    let (one, several) = named.map_or(("something else", "things"), |(.., one, several)| {
+        (*one, *several)
+    });
     if many { several } else { one }.to_owned()
 }
+
+/// What a kind of value is called: the kind, its format where it matters, one, several. Those with a
+/// format stand before those without.
+const NAMES: [(&str, Option<&str>, &str, &str); 10] = [
+    (
+        "string",
+        Some("span"),
+        "a length of time, as in \"30m\"",
+        "lengths of time",
+    ),
+    (
+        "string",
+        Some("percent"),
+        "a percentage, as in \"80%\"",
+        "percentages",
+    ),
+    (
+        "string",
+        Some("date-time"),
+        "a date and time with an offset",
+        "dates",
+    ),
+    (
+        "string",
+        Some("bytes"),
+        "a number of bytes, as in \"2GiB\"",
+        "numbers of bytes",
+    ),
+    ("string", None, "a string", "strings"),
+    ("integer", None, "an integer", "integers"),
+    (
+        "number",
+        Some("dollars"),
+        "an amount of dollars, as in 0.5",
+        "amounts of dollars",
+    ),
+    ("number", None, "a number", "numbers"),
+    ("boolean", None, "true or false", "truth values"),
+    ("object", None, "a table", "tables"),
+];
 
 /// How to write it, for the mistakes that are made most.
 pub(super) fn advice(forms: &[Schema<'_>], value: &Value, path: &Path) -> Option<String> {
@@ -60,27 +93,34 @@ pub(super) fn advice(forms: &[Schema<'_>], value: &Value, path: &Path) -> Option
         (Value::Table(_), "array") if items.is_some_and(|items| items.kind() == "object") => {
             Some(format!("write [[{}]]", path.keys()))
         }
-        (Value::Text(text), "array") => Some(format!("write [\"{}\"]", super::shown(text))),
-        (Value::Integer(_), "string") if form.text("format") == Some("span") => {
-            Some("write it with its unit in quotes".to_owned())
-        }
+        (Value::Text(text), kind) => about_text(text, kind),
         (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date(_), "string") => {
-            Some("write it in quotes".to_owned())
-        }
-        (Value::Text(text), "number") if text.trim().parse::<f64>().is_ok() => {
-            Some("write it without quotes".to_owned())
-        }
-        (Value::Text(text), "integer") if text.trim().parse::<i64>().is_ok() => {
-            Some("write it without quotes".to_owned())
-        }
-        (Value::Text(text), "boolean") if matches!(text.trim(), "true" | "false") => {
-            Some("write it without quotes".to_owned())
+            Some(in_quotes(value, *form).to_owned())
         }
         (Value::List(_), "object") if matches!(path.0.last(), Some(Step::Key(_))) => {
             Some(format!("write [{}]", path.keys()))
         }
         _ => None,
     }
+}
+
+fn in_quotes(value: &Value, form: Schema<'_>) -> &'static str {
+    match value {
+        Value::Integer(_) if form.text("format") == Some("span") => "write it with its unit in quotes",
+        _ => "write it in quotes",
+    }
+}
+
+/// What is in quotes, and wanted otherwise.
+fn about_text(text: &str, wanted: &str) -> Option<String> {
+    let is_bare = match wanted {
+        "array" => return Some(format!("write [\"{}\"]", super::shown(text))),
+        "number" => text.trim().parse::<f64>().is_ok(),
+        "integer" => text.trim().parse::<i64>().is_ok(),
+        "boolean" => matches!(text.trim(), "true" | "false"),
+        _ => false,
+    };
+    is_bare.then(|| "write it without quotes".to_owned())
 }
 
 /// The known key that has the same letters in another order: `nmae` for `name`.
@@ -102,16 +142,12 @@ pub(in crate::config) fn placeholder(schema: Schema<'_>) -> Value {
     if let Some(word) = form.words().first() {
         return Value::Text((*word).to_owned());
     }
-    match (form.kind(), form.text("format")) {
-        ("string", Some("span")) => Value::Text("1m".to_owned()),
-        ("string", Some("bytes")) => Value::Text("1GiB".to_owned()),
-        ("string", Some("percent")) => Value::Text("50%".to_owned()),
-        ("string", Some("date-time")) => Value::Text("2100-01-01T00:00:00Z".to_owned()),
-        ("integer", _) => Value::Integer(1),
-        ("number", _) => Value::Float(1.0),
-        ("boolean", _) => Value::Boolean(true),
-        ("array", _) => Value::List(Vec::new()),
-        ("object", _) => {
+    match form.kind() {
+        "integer" => Value::Integer(1),
+        "number" => Value::Float(1.0),
+        "boolean" => Value::Boolean(true),
+        "array" => Value::List(Vec::new()),
+        "object" => {
             let required = form.required().filter_map(|key| Some((key, form.property(key)?)));
             let entry = |(key, schema): (&str, Schema<'_>)| {
                 let value = placeholder(schema);
@@ -119,6 +155,16 @@ pub(in crate::config) fn placeholder(schema: Schema<'_>) -> Value {
             };
             Value::Table(required.map(entry).collect())
         }
-        _ => Value::Text(PLACEHOLDER.to_owned()),
+        _ => Value::Text(text_for(form.text("format")).to_owned()),
+    }
+}
+
+fn text_for(format: Option<&str>) -> &'static str {
+    match format {
+        Some("span") => "1m",
+        Some("bytes") => "1GiB",
+        Some("percent") => "50%",
+        Some("date-time") => "2100-01-01T00:00:00Z",
+        _ => PLACEHOLDER,
     }
 }

@@ -35,6 +35,11 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
         problems.say(bad.key, bad.why, bad.hint);
     }
     own_names(config, problems);
+    own_gates(config, problems);
+}
+
+/// What the user's own gates are told.
+fn own_gates(config: &Config, problems: &mut Problems) {
     for (name, command) in &config.gate.command {
         if command.command.first().is_none_or(String::is_empty) {
             let hint = "write command = [\"program\", \"argument\"]".to_owned();
@@ -59,14 +64,13 @@ fn own_names(config: &Config, problems: &mut Problems) {
     let commands = config.gate.command.keys().map(|name| named("command", name));
     let rules = config.gate.rule.keys().map(|name| named("rule", name));
     for (path, name) in commands.chain(rules) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if own.contains(&name.as_str()) {
             problems.say(
                 path,
                 "the program has a gate of this name",
                 Some("choose another name".to_owned()),
             );
-        } else if name.is_empty() || !name.chars().all(plain) {
+        } else if !is_name(&name) {
             let hint = "write letters, digits, `-` and `_`".to_owned();
             problems.say(
                 path,
@@ -81,6 +85,11 @@ fn own_names(config: &Config, problems: &mut Problems) {
             );
         }
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !name.is_empty() && name.chars().all(plain)
 }
 
 /// Checks a gate that somebody names.

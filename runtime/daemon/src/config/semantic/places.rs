@@ -56,18 +56,10 @@ impl<'a> Places<'a> {
             None => (profile, Source::Profile),
         };
         let mut found: Vec<PathBuf> = Vec::new();
-        let mut wrong = Vec::new();
-        if let Source::Team(path) = source {
-            for (at, why) in place_mistakes(places) {
-                let written = places.get(at).map_or("", Place::as_str);
-                problems.say(
-                    format!("{path}[{at}]"),
-                    format!("`{}`: {why}", shown(written)),
-                    None,
-                );
-                wrong.push(at);
-            }
-        }
+        let wrong = match source {
+            Source::Team(path) => tell_mistakes(path, places, problems),
+            Source::Profile => Vec::new(),
+        };
         for (at, place) in places.iter().enumerate().filter(|(at, _)| !wrong.contains(at)) {
             match (self.place(place, access), source) {
                 // What lies beneath another is open already.
@@ -147,6 +139,22 @@ impl Trouble {
             }
         }
     }
+}
+
+/// Tells what is wrong with places as they are written. Answers which of them that is.
+fn tell_mistakes(path: &str, places: &[Place], problems: &mut Problems) -> Vec<usize> {
+    place_mistakes(places)
+        .into_iter()
+        .map(|(at, why)| {
+            let written = places.get(at).map_or("", Place::as_str);
+            problems.say(
+                format!("{path}[{at}]"),
+                format!("`{}`: {why}", shown(written)),
+                None,
+            );
+            at
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -27,14 +27,10 @@ impl<'a> Staff<'a, '_> {
         profile: Option<&Profile>,
     ) -> Option<&'a Driver> {
         let of_profile = profile.and_then(|profile| profile.driver.as_deref());
-        let has_command = |name: &str| match self.profiles.driver(name) {
-            Named::Known(driver) => !driver.command.is_empty(),
-            Named::Unread | Named::Unknown => false,
-        };
         let name = match (entry.driver.as_deref(), of_profile) {
             (Some(name), _) => name,
             // A command of its own is for a driver that has none.
-            (None, Some(name)) if entry.command.is_none() || !has_command(name) => name,
+            (None, Some(name)) if entry.command.is_none() || !self.has_command(name) => name,
             (None, _) if entry.command.is_some() => COMMAND,
             (None, _) => {
                 if profile.is_some() {
@@ -50,6 +46,13 @@ impl<'a> Staff<'a, '_> {
             }
         };
         self.known_driver(&format!("{path}.driver"), name)
+    }
+
+    fn has_command(&self, driver: &str) -> bool {
+        match self.profiles.driver(driver) {
+            Named::Known(driver) => !driver.command.is_empty(),
+            Named::Unread | Named::Unknown => false,
+        }
     }
 
     pub(super) fn command(&mut self, path: &str, entry: &AgentEntry, driver: &Driver) {
