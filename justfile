@@ -36,11 +36,16 @@ faults *ARGS:
 accuracy *ARGS:
     python3 tests/accuracy/compare.py {{ARGS}}
 
-# Formatting, lints, documentation, unused duplicates: nothing may be left to say.
+# Formatting, lints, documentation, and our own gates (worknode.toml): nothing may be left to say.
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --all-features --quiet -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+    just gates
+
+# Our own gates over the whole repository; `just gates --format github` for other forms.
+gates *ARGS:
+    cargo run --quiet --package worknode -- gate run --gate complexity --gate docs --gate secrets {{ARGS}}
 
 # Exactly what decides whether a change lands.
 ci: test check
