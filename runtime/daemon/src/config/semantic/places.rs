@@ -144,7 +144,6 @@ impl Trouble {
 /// Tells what is wrong with places as they are written. Answers which of them that is.
 fn tell_mistakes(path: &str, places: &[Place], problems: &mut Problems) -> Vec<usize> {
     place_mistakes(places)
-        .into_iter()
         .map(|(at, why)| {
             let written = places.get(at).map_or("", Place::as_str);
             problems.say(
