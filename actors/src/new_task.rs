@@ -11,6 +11,7 @@ use worknode_core::{
     task::{Approval, TaskSpec},
     time::{Span, Timestamp},
 };
+use worknode_policies::plan::MOST_AGREE;
 
 use crate::{definition::TeamDefinition, membrane::arrival, store::OPEN, system::System};
 
@@ -84,6 +85,17 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
     Ok(id)
 }
 
+/// Can so many agree?
+pub(crate) fn check_quorum(approval: Approval) -> Result<(), Error> {
+    match approval {
+        Approval::Quorum(wanted) if !(2..=MOST_AGREE).contains(&wanted) => {
+            let what = format!("a quorum of {wanted} is none");
+            Err(Error::new(Code::Usage, what).hint(format!("from 2 to {MOST_AGREE}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The task that `new` describes, checked.
 pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<TaskSpec, Error> {
     let usage = |message: &str| Error::new(Code::Usage, message);
@@ -105,6 +117,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
             .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
     };
     let approval = approval(team, new.approval, may_ask_less);
+    check_quorum(approval)?;
     Ok(TaskSpec {
         key: new.key.unwrap_or_else(|| key_from(&new.title)),
         prompt: if new.prompt.is_empty() {

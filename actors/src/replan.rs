@@ -23,7 +23,7 @@ use worknode_policies::{
 
 use crate::{
     membrane::Reply,
-    new_task::{self, NewTask, check},
+    new_task::{self, NewTask, check, check_quorum},
     system::System,
 };
 
@@ -222,9 +222,7 @@ fn check_spec(spec: &TaskSpec) -> Result<(), Error> {
     if spec.max_attempts == 0 {
         return Err(usage("a task that is never tried cannot be done".to_owned()));
     }
-    if matches!(spec.approval, Approval::Quorum(wanted) if wanted < 2) {
-        return Err(usage("a quorum is at least two".to_owned()));
-    }
+    check_quorum(spec.approval)?;
     if spec.deliverables.len() > bounds::DELIVERABLES {
         return Err(usage(format!("at most {} deliverables", bounds::DELIVERABLES)));
     }

@@ -32,7 +32,7 @@ mod resolve;
 mod tests;
 
 pub use amend::difference;
-pub use check::{Problem, check, check_roles};
+pub use check::{MOST_AGREE, Problem, check, check_roles};
 pub use limits::TaskLimits;
 pub use resolve::{Defaults, Planned, resolve};
 

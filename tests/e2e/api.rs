@@ -120,6 +120,8 @@ fn every_refusal_is_a_problem() {
         .refuses(400, "usage", "title");
     door.ask("POST", "/api/v1/tasks", &[("Content-Type", "text/plain")], "{}")
         .refuses(415, "usage", "Content-Type");
+    let crowd = json!({ "title": "Agree", "approval": { "quorum": 10 } });
+    door.post("/api/v1/tasks", &crowd).refuses(400, "usage", "quorum");
     let large = format!("{{\"title\": \"{}\"}}", "x".repeat(6_000_000));
     door.ask("POST", "/api/v1/tasks", &[], &large)
         .refuses(413, "usage", "");

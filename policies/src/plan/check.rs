@@ -12,8 +12,8 @@ use crate::{
     text,
 };
 
-/// The largest quorum: so many different ones agree on nothing.
-const MOST_AGREE: u8 = 9;
+/// The largest quorum: more different ones agree on nothing.
+pub const MOST_AGREE: u8 = 9;
 
 /// A mistake in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
