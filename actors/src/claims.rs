@@ -20,7 +20,7 @@ use worknode_core::{
 };
 use worknode_policies::authority::Authority;
 
-use crate::{system::System, team::TeamMsg};
+use crate::{capabilities::allow_task, system::System, team::TeamMsg};
 
 /// Which tasks a claimer takes, beyond what the other fields of [`Wanted`] say.
 pub type Fits = Arc<dyn Fn(&Node) -> bool + Send + Sync>;
@@ -126,6 +126,7 @@ pub async fn claim(
     lease: Duration,
 ) -> Result<Won, Error> {
     may_hold(system, authority, holder)?;
+    system.check_files(authority, task)?;
     let claim = TaskCommand::Claim {
         agent: holder,
         run: None,
@@ -146,6 +147,7 @@ pub async fn claim(
 pub async fn claim_next(system: &System, authority: &Arc<Authority>, wanted: Wanted) -> Result<Won, Error> {
     check(authority, &wanted)?;
     may_hold(system, authority, wanted.holder)?;
+    let wanted = within(authority, wanted);
     let limit = wanted.wait.saturating_add(system.answer_time());
     let (reply, answer) = oneshot::channel();
     system.team_actor().tell(TeamMsg::Claim(Box::new(ClaimNext {
@@ -174,6 +176,22 @@ pub(crate) async fn give_back(system: &System, won: &Won) {
     if let Err(error) = system.command(won.task, Command::Task(release)).await {
         // Its lease ends it, then.
         tracing::warn!(%error, task = %won.task, "a claim that nobody waits for could not be given back");
+    }
+}
+
+/// Of what is wanted, what touches only files that the capability names.
+fn within(authority: &Authority, wanted: Wanted) -> Wanted {
+    let limits = authority.limits.clone();
+    if limits.files.is_empty() {
+        return wanted;
+    }
+    let asked = wanted.fits;
+    let fits: Fits = Arc::new(move |node: &Node| {
+        allow_task(&limits, node).is_ok() && asked.as_ref().is_none_or(|fits| fits(node))
+    });
+    Wanted {
+        fits: Some(fits),
+        ..wanted
     }
 }
 

@@ -8,6 +8,7 @@
 mod adopt;
 mod brief;
 mod clone;
+mod included;
 mod job;
 mod mcp;
 mod receipt;

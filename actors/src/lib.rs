@@ -52,6 +52,7 @@
 
 pub mod address;
 mod board;
+pub mod capabilities;
 pub mod claims;
 pub mod clock;
 pub mod coordinator;

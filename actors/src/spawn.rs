@@ -27,7 +27,7 @@ use worknode_core::{
     run::Purpose,
     task::{ReleaseCause, TaskCommand, TaskStatus},
 };
-use worknode_policies::{authority::Authority, names};
+use worknode_policies::{authority::Authority, capability::Limits, names};
 
 pub(crate) use self::known::{Known, Spawned, stored};
 use self::spawner::Spawner;
@@ -99,7 +99,7 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
     if let Some(before) = system.reader().run(run)? {
         return Ok(before.agent);
     }
-    let share = share_of(system, wanted)?;
+    let share = within(authority, share_of(system, wanted)?)?;
     // Asked for with a stand-in: a task has no epoch yet, and authority does not depend on it.
     let wish = AgentCommand::Start {
         run,
@@ -111,6 +111,9 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
     system.guard().check(PanicStage::Spawns)?;
     let base = likeness(system, &wanted.like)?;
     let duty = check_duty(system, &base, &wanted.duty)?;
+    if let Duty::Task(task) = duty {
+        system.check_files(authority, task)?;
+    }
     let spawned = describe(system, &spawner, &base, wanted)?;
 
     system.guard().hire(&spawned, run, share, system.now())?;
@@ -134,6 +137,31 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
         }
     }
     outcome.map(|()| spawned.node)
+}
+
+/// What is wanted, as far as the capability goes: what it does not say is what the capability says;
+/// what is more is refused.
+fn within(authority: &Authority, wanted: Share) -> Result<Share, Error> {
+    let Limits { usd, tokens, .. } = authority.limits;
+    let beyond = |what: &str, most: &dyn std::fmt::Display| {
+        let message = format!("the capability lets what it spawns take {most} of {what} at most");
+        Error::new(Code::Forbidden, message).hint("ask for less, or with another capability")
+    };
+    if let (Some(most), Some(wanted)) = (usd, wanted.usd)
+        && wanted > most
+    {
+        return Err(beyond("money", &most));
+    }
+    if let (Some(most), Some(wanted)) = (tokens, wanted.tokens)
+        && wanted > most
+    {
+        return Err(beyond("tokens", &most));
+    }
+    Ok(Share {
+        usd: wanted.usd.or(usd),
+        tokens: wanted.tokens.or(tokens),
+        ..wanted
+    })
 }
 
 /// Of what the task may have and what is wanted the smaller.

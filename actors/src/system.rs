@@ -26,6 +26,7 @@ use worknode_policies::{authority::Authority, plan::Planned, verdict::SigningKey
 use crate::{
     address::Address,
     board::Board,
+    capabilities::Capabilities,
     definition::{AgentDefinition, TeamDefinition},
     directory::ActiveNodes,
     fault,
@@ -82,8 +83,10 @@ pub struct Context {
     pub repository: Repository,
     /// The runtime's own repository, in which work is judged.
     pub store: Store,
-    /// The key that signs verdicts and capabilities.
+    /// The key that signs verdicts, and from which the secrets of shims follow.
     pub keys: SigningKeys,
+    /// With what capabilities are signed, and which of them count.
+    pub capabilities: Capabilities,
     /// Where things are.
     pub paths: Paths,
 }

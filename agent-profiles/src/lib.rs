@@ -8,13 +8,16 @@
 //! | [`stream`] | what its output means, and what it is to be told |
 //! | [`brief`] | what an agent is told at the start of a run |
 //! | [`catalogue`] | the files that ship, and the user's own over them |
+//! | [`import`], [`servers`] | agents and servers as other programs have them |
 //!
 //! Pure: files come in as text. The ones that ship are part of the program.
 
 pub mod brief;
 pub mod catalogue;
 pub mod driver;
+pub mod import;
 pub mod profile;
+pub mod servers;
 pub mod stream;
 
 pub use brief::{Brief, Template};

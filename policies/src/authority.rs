@@ -25,7 +25,7 @@ use worknode_core::{
     task::TaskCommand,
 };
 
-use crate::capability::{Claims, TaskHold, most_of};
+use crate::capability::{Claims, Limits, TaskHold, most_of};
 
 pub mod notes;
 pub mod reach;
@@ -43,6 +43,8 @@ pub struct Authority {
     pub task: Option<TaskHold>,
     /// What it may do for a time, beside what its tier may; part of its operations.
     pub raised: BTreeSet<Operation>,
+    /// What else its capability is narrowed to.
+    pub limits: Limits,
 }
 
 impl From<Claims> for Authority {
@@ -54,6 +56,7 @@ impl From<Claims> for Authority {
             subtree: claims.subtree,
             task: claims.task,
             raised,
+            limits: claims.limits,
         }
     }
 }
@@ -69,6 +72,7 @@ impl Authority {
             subtree: NodeId::ROOT,
             task: None,
             raised: BTreeSet::new(),
+            limits: Limits::default(),
         }
     }
 

@@ -1,17 +1,42 @@
 //! Capabilities: signed tokens that say what their holder may do, where, and until when.
 //!
 //! ```text
-//! wn1.<base64url(claims as JSON)>.<base64url(Ed25519 signature)>
+//! wn2.<claims>.<signature>[.<narrowing>.<signature>]….<proof>
 //! ```
 //!
-//! The signature covers the name of this format and the JSON bytes exactly as they stand (see
-//! [`crate::signing`]). Base64url is without padding, and only its one canonical spelling is
-//! read. The claims carry a version, and unknown fields are refused: a token that says more
-//! than this version understands must not be read as saying less.
+//! | part | what it is |
+//! |---|---|
+//! | claims | [`Claims`] as JSON, with the public key of whoever may narrow them |
+//! | narrowing | [`Narrowing`] as JSON, with the public key of whoever may narrow it further |
+//! | signature | Ed25519: of the claims by the runtime, of each narrowing by the key named before it |
+//! | proof | the secret of the last key named; or, in a sealed token, a signature by it |
+//!
+//! So whoever holds a token makes a narrower one of it, offline, and hands that on. The narrower
+//! one does not hold the secret of the wider one: what was narrowed cannot be taken off again, and
+//! a chain that is cut short lacks its proof. A signature covers the name of this format, the place
+//! in the chain, the signature before, and the JSON bytes exactly as they stand (see
+//! [`crate::signing`]). Parts are base64url without padding, and only the one canonical spelling is
+//! read. The claims carry a version, and unknown fields are refused: a token that says more than
+//! this version understands must not be read as saying less.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`chain`] | making, narrowing, sealing and opening tokens |
+//! | [`limits`] | what a token can be narrowed to, and that it is only ever narrowed |
+//! | [`ring`] | the keys that count: the present one, and those before it for a while |
+//! | [`revoked`] | what is worth nothing any more, though its time has not come |
+//! | [`sight`] | tokens that were seen before, so that the second sight costs next to nothing |
+
+pub mod chain;
+pub mod limits;
+pub mod revoked;
+pub mod ring;
+pub mod sight;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeSet, fmt};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use worknode_core::{
     agent::Tier,
@@ -23,15 +48,20 @@ use worknode_core::{
     time::Timestamp,
 };
 
-use crate::signing::{Message, PublicKey, SigningKeys};
-
-const DOMAIN: &str = "worknode capability v1";
-const PREFIX: &str = "wn1";
+pub use self::{
+    chain::{Opened, attenuate, issue, open, seal},
+    limits::{Limits, Narrowing},
+    revoked::Revoked,
+    ring::Ring,
+    sight::Sight,
+};
 
 /// Version of the claims that this build writes and reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Longest token that is read, in bytes. Longer ones are refused before any work is done.
-pub const LENGTH: usize = 4096;
+pub const LENGTH: usize = 8 * 1024;
+/// How often a capability can be narrowed.
+pub const LINKS: usize = 8;
 
 /// The hold on a task under which a run may report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +93,12 @@ pub struct Claims {
     pub raised: Vec<Raise>,
     /// From this instant on it is worth nothing.
     pub expires: Timestamp,
+    /// When it was made: what is revoked, is revoked up to an instant.
+    #[serde(default)]
+    pub issued: Timestamp,
+    /// What else it is narrowed to.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
 }
 
 /// A capability as text. A secret: whoever has it may do what it says.
@@ -92,31 +128,95 @@ pub struct CannotIssue {
 }
 
 /// Why a token is worth nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Not a token of this format and version.
     #[error("this is not a capability of this version")]
     Malformed,
+    /// It ends too early, or lacks the proof of its last link.
+    #[error("the capability is cut short: it lacks the proof of its last link")]
+    Truncated,
+    /// Longer than any token is.
+    #[error("the capability is longer than {LENGTH} bytes, or narrowed more than {LINKS} times")]
+    TooLong,
     /// Another key signed it, or it was changed.
-    #[error("the capability does not carry the runtime's signature")]
-    BadSignature,
+    #[error("the capability does not carry the runtime's signature, or was changed ({place})")]
+    BadSignature {
+        /// Where: in its claims, or in which narrowing.
+        place: Place,
+    },
+    /// The runtime signed it with a key that counts no more.
+    #[error("the capability was signed with a key that was replaced, and counts since {since} no more")]
+    OldKey {
+        /// Since when it does not count.
+        since: Timestamp,
+    },
+    /// A narrowing asks for more than what it narrows.
+    #[error("the capability is widened where it may only be narrowed: {what} ({place})")]
+    Widened {
+        /// In what.
+        what: &'static str,
+        /// Where.
+        place: Place,
+    },
     /// It was good once.
     #[error("the capability expired at {at}")]
     Expired {
         /// When.
         at: Timestamp,
     },
+    /// It is for somebody else.
+    #[error("the capability is for {whom}, and not to be used here ({here})")]
+    OtherAudience {
+        /// For whom.
+        whom: String,
+        /// Who is asked.
+        here: String,
+    },
+    /// It was taken back.
+    #[error("the capability was revoked at {at}: {why}")]
+    Revoked {
+        /// When.
+        at: Timestamp,
+        /// What was revoked: it, what it was made from, its claim, or its part of the tree.
+        why: String,
+    },
+    /// A sealed token cannot be narrowed.
+    #[error("the capability is sealed: it cannot be narrowed any more")]
+    Sealed,
+}
+
+/// Where in a token: its claims, or one of the narrowings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub usize);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("in its claims"),
+            n => write!(f, "in narrowing {n}"),
+        }
+    }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let error = Self::new(Code::Forbidden, refusal.to_string());
         match refusal {
-            Refusal::Malformed => error.hint("a capability begins with `wn1.`"),
-            Refusal::BadSignature => {
+            Refusal::Malformed => error.hint("a capability begins with `wn2.`"),
+            Refusal::Truncated => error.hint("take the whole text, to its last character"),
+            Refusal::TooLong => error.hint("begin again from a capability that is narrowed less"),
+            Refusal::BadSignature { .. } => {
                 error.hint("it may be from another store, or from before its keys changed")
             }
+            Refusal::OldKey { .. } => {
+                error.hint("ask for a new one; `worknode capability rotate` replaced its key")
+            }
+            Refusal::Widened { .. } => error.hint("ask whoever gave it for what it lacks"),
             Refusal::Expired { .. } => error.hint("a run's capability ends with the run"),
+            Refusal::OtherAudience { .. } => error.hint("use it where it was made for"),
+            Refusal::Revoked { .. } => error.hint("ask the operator for a new one"),
+            Refusal::Sealed => error.hint("narrow the one that it was made from"),
         }
     }
 }
@@ -178,249 +278,4 @@ pub fn usual_outside() -> BTreeSet<Operation> {
         Operation::Note,
     ]
     .into()
-}
-
-/// Signs `claims`.
-///
-/// # Errors
-/// [`CannotIssue`] when the token would be longer than [`LENGTH`]: only an absurdly long name
-/// does that.
-pub fn issue(keys: &SigningKeys, claims: &Claims) -> Result<Token, CannotIssue> {
-    let cannot = || CannotIssue {
-        principal: claims.principal.to_string(),
-    };
-    let json = serde_json::to_vec(claims).map_err(|_| cannot())?;
-    let signature = keys.sign(&message(&json));
-    let token = format!(
-        "{PREFIX}.{}.{}",
-        URL_SAFE_NO_PAD.encode(&json),
-        URL_SAFE_NO_PAD.encode(signature)
-    );
-    if token.len() > LENGTH {
-        return Err(cannot());
-    }
-    Ok(Token(token))
-}
-
-/// Checks a token and says what it allows at `now`: what was raised and is over is not in the
-/// answer. Nothing in it is read before its signature is good.
-///
-/// # Errors
-/// [`Refusal`] when it is not a token, not the runtime's, or too old at `now`.
-pub fn verify(token: &str, key: &PublicKey, now: Timestamp) -> Result<Claims, Refusal> {
-    if token.len() > LENGTH {
-        return Err(Refusal::Malformed);
-    }
-    let mut parts = token.split('.');
-    let (Some(PREFIX), Some(json), Some(signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(Refusal::Malformed);
-    };
-    let decoded = |part| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed);
-    let (json, signature) = (decoded(json)?, decoded(signature)?);
-    if !key.verifies(&message(&json), &signature) {
-        return Err(Refusal::BadSignature);
-    }
-    let mut claims: Claims = serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)?;
-    if claims.version != VERSION {
-        return Err(Refusal::Malformed);
-    }
-    if now >= claims.expires {
-        return Err(Refusal::Expired { at: claims.expires });
-    }
-    // What was raised ends before the rest does.
-    claims.raised.retain(|raise| raise.holds_at(now));
-    Ok(claims)
-}
-
-fn message(json: &[u8]) -> Message {
-    Message::of(DOMAIN).bytes(json)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::testing::{agent, keys, node};
-
-    fn at(millis: u64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    fn claims() -> Claims {
-        Claims {
-            version: VERSION,
-            principal: agent(1, Tier::Implementation),
-            operations: operations_of(Tier::Implementation),
-            subtree: node(2),
-            task: Some(TaskHold {
-                node: node(3),
-                epoch: 4,
-            }),
-            raised: Vec::new(),
-            expires: at(1_000),
-        }
-    }
-
-    fn token() -> String {
-        issue(&keys(), &claims()).unwrap().reveal().to_owned()
-    }
-
-    #[test]
-    fn a_token_says_what_was_signed_until_it_expires() {
-        let key = keys().public();
-        assert_eq!(verify(&token(), &key, at(999)), Ok(claims()));
-        assert_eq!(
-            verify(&token(), &key, at(1_000)),
-            Err(Refusal::Expired { at: at(1_000) })
-        );
-    }
-
-    #[test]
-    fn p9_what_was_raised_is_worth_nothing_from_its_end_on() {
-        let mut raised = claims();
-        raised.raised = vec![Raise {
-            tier: Some(Tier::Executive),
-            permissions: BTreeSet::new(),
-            until: at(500),
-        }];
-        let token = issue(&keys(), &raised).unwrap();
-        let key = keys().public();
-        let at_time = |now| verify(token.reveal(), &key, at(now)).unwrap();
-        assert_eq!(at_time(499), raised);
-        assert_eq!(at_time(500), claims(), "the rest goes on");
-    }
-
-    #[test]
-    fn p8_as_much_as_a_task_can_be_raised_fits_into_a_token() {
-        use worknode_core::{bounds, raise::Permission as P};
-        let all = [P::Claim, P::Write, P::Spawn, P::Kill, P::Network, P::Workspaces];
-        let raise = Raise {
-            tier: Some(Tier::Executive),
-            permissions: all.into(),
-            until: at(u64::from(u32::MAX) * 1_000),
-        };
-        let mut most = claims();
-        most.principal = agent(1, Tier::Implementation);
-        most.raised = vec![raise; bounds::RAISES + 1];
-        assert!(issue(&keys(), &most).is_ok());
-    }
-
-    #[test]
-    fn p9_another_key_s_token_is_worth_nothing() {
-        let forged = issue(&SigningKeys::from_seed([9; 32]), &claims()).unwrap();
-        let refused = verify(forged.reveal(), &keys().public(), at(0));
-        assert_eq!(refused, Err(Refusal::BadSignature));
-    }
-
-    #[test]
-    fn p9_a_token_that_says_more_than_is_understood_is_refused() {
-        let signed = |json: &str| {
-            let signature = keys().sign(&message(json.as_bytes()));
-            let (json, signature) = (URL_SAFE_NO_PAD.encode(json), URL_SAFE_NO_PAD.encode(signature));
-            verify(&format!("wn1.{json}.{signature}"), &keys().public(), at(0))
-        };
-        let good = serde_json::to_string(&claims()).unwrap();
-        assert!(signed(&good).is_ok());
-        assert_eq!(
-            signed(&good.replacen('{', r#"{"only_on_mondays":true,"#, 1)),
-            Err(Refusal::Malformed)
-        );
-        assert_eq!(
-            signed(&good.replace(r#""version":1"#, r#""version":2"#)),
-            Err(Refusal::Malformed)
-        );
-    }
-
-    #[test]
-    fn rubbish_is_malformed() {
-        let key = keys().public();
-        for bad in [
-            "",
-            "wn1",
-            "wn1..",
-            "wn1.a.b.c",
-            "wn2.e30.e30",
-            "Bearer x",
-            &"x".repeat(1 << 20),
-        ] {
-            let refused = verify(bad, &key, at(0)).unwrap_err();
-            assert!(
-                matches!(refused, Refusal::Malformed | Refusal::BadSignature),
-                "{bad:.20}"
-            );
-        }
-        assert_eq!(
-            verify(&format!("{}.", token()), &key, at(0)),
-            Err(Refusal::Malformed)
-        );
-    }
-
-    #[test]
-    fn p8_a_token_is_never_longer_than_what_is_read() {
-        let mut long = claims();
-        long.principal = Principal::Trigger {
-            name: "x".repeat(5_000),
-        };
-        assert!(issue(&keys(), &long).is_err());
-    }
-
-    #[test]
-    fn p9_debug_hides_the_token() {
-        assert_eq!(format!("{:?}", issue(&keys(), &claims()).unwrap()), "Token(…)");
-    }
-
-    #[test]
-    fn p9_each_tier_has_the_least() {
-        use Operation as O;
-        let list = |set: BTreeSet<O>| set.into_iter().collect::<Vec<_>>();
-        assert_eq!(
-            list(operations_of(Tier::Implementation)),
-            [O::Read, O::Work, O::Note]
-        );
-        assert_eq!(
-            list(operations_of(Tier::Validation)),
-            [O::Read, O::Review, O::Note]
-        );
-        assert_eq!(
-            list(operations_of(Tier::Executive)),
-            [O::Read, O::Claim, O::Note, O::Write, O::Spawn, O::Kill]
-        );
-        assert!(!most_of(&Principal::Operator).contains(&O::Administer));
-        assert!(most_of(&Principal::Runtime).contains(&O::Administer));
-    }
-
-    proptest! {
-        #[test]
-        fn p9_a_token_with_any_byte_changed_never_verifies(at_byte in any::<prop::sample::Index>(), mask in 1_u8..=255) {
-            let mut bytes = token().into_bytes();
-            let index = at_byte.index(bytes.len());
-            bytes[index] ^= mask;
-            let changed = String::from_utf8_lossy(&bytes);
-            prop_assert!(verify(&changed, &keys().public(), at(0)).is_err());
-        }
-
-        #[test]
-        fn no_text_makes_the_reader_panic(text in "(wn1\\.)?[A-Za-z0-9_.=-]{0,200}") {
-            prop_assert!(verify(&text, &keys().public(), at(0)).is_err());
-        }
-    }
-
-    #[test]
-    fn p9_every_single_bit_matters() {
-        let good = token().into_bytes();
-        for index in 0..good.len() {
-            for bit in 0..8 {
-                let mut bytes = good.clone();
-                bytes[index] ^= 1 << bit;
-                let changed = String::from_utf8_lossy(&bytes);
-                assert!(
-                    verify(&changed, &keys().public(), at(0)).is_err(),
-                    "bit {bit} of byte {index}"
-                );
-            }
-        }
-    }
 }

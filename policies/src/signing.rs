@@ -36,6 +36,11 @@ impl SigningKeys {
         Sha256::digest(self.sign(&message)).into()
     }
 
+    /// A secret that follows from the key and a message, and from neither alone.
+    pub(crate) fn derived(&self, message: &Message) -> [u8; 32] {
+        Sha256::digest(self.sign(message)).into()
+    }
+
     pub(crate) fn sign(&self, message: &Message) -> [u8; 64] {
         self.0.sign(&message.0).to_bytes()
     }

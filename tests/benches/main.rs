@@ -18,6 +18,7 @@
 mod adoption;
 mod appends;
 mod asks;
+mod capabilities;
 mod claims;
 mod due;
 mod exits;
@@ -79,6 +80,7 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("start", start::run),
     ("asks", asks::run),
     ("membranes", membranes::run),
+    ("capabilities", capabilities::run),
     ("status", status::run),
     ("supervised", supervised::run),
     ("exits", exits::run),

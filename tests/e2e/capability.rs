@@ -243,6 +243,160 @@ fn p9_through_tcp_nobody_is_anybody_without_a_capability() {
     scene.worknode(&["down"]).ok();
 }
 
+/// The program as somebody outside calls it, with the capability in a file.
+fn with(scene: &Scene, token: &str, args: &[&str]) -> Done {
+    let mut command = command(scene.path());
+    command
+        .env("WORKNODE_SOCKET", scene.file(".worknode/worknode.sock"))
+        .env("WORKNODE_TOKEN_FILE", scene.file(token))
+        .args(args);
+    command.output().unwrap().into()
+}
+
+/// Makes a narrower capability, offline, and keeps it in a file.
+fn narrowed(scene: &Scene, from: &str, to: &str, args: &[&str]) {
+    let all = [&["capability", "attenuate", from][..], args].concat();
+    scene.write(to, &scene.worknode(&all).ok().stdout);
+}
+
+/// A team at work, and a capability for somebody outside.
+fn with_ada() -> Scene {
+    let scene = Scene::with_team(TEAM);
+    scene.worknode(&["up", "-d"]).ok();
+    for task in ["one", "two"] {
+        scene.wait_for_task(task, "in_progress");
+    }
+    scene
+        .worknode(&["node", "create", "document", "ada", "--parent", "root"])
+        .ok();
+    scene.write("ada", &scene.worknode(&["capability", "new", "ada"]).ok().stdout);
+    with(&scene, "ada", &["task", "list"]).ok();
+    scene
+}
+
+#[test]
+fn p9_a_holder_narrows_a_capability_offline_and_nobody_widens_it() {
+    let scene = with_ada();
+    narrowed(
+        &scene,
+        "ada",
+        "reader",
+        &["--only", "read", "--note", "for the linter"],
+    );
+    with(&scene, "reader", &["task", "list"]).ok();
+    with(&scene, "reader", &["task", "claim", "one"]).fails(4);
+    let shown = scene
+        .worknode(&["capability", "show", "reader", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&shown["operations"], &shown["notes"][0]),
+        (&serde_json::json!(["read"]), &"for the linter".into())
+    );
+    scene
+        .worknode(&["capability", "verify", "reader"])
+        .ok()
+        .says(&["it counts"]);
+    let late = scene.worknode(&["capability", "verify", "reader", "--at", "2100-01-01T00:00:00Z"]);
+    late.fails(4).says(&["expired"]);
+    let wider = ["capability", "attenuate", "reader", "--only", "claim"];
+    scene.worknode(&wider).fails(4).says(&["widened", "operations"]);
+
+    // What was narrowed is not taken off, and a text that is cut short is nothing.
+    let text = scene.read("reader");
+    let parts: Vec<&str> = text.trim().split('.').collect();
+    scene.write("cut", &[parts[0], parts[1], parts[2], parts[5]].join("."));
+    with(&scene, "cut", &["task", "list"])
+        .fails(4)
+        .says(&["cut short"]);
+    scene.write("half", &text[..text.len() / 2]);
+    with(&scene, "half", &["task", "list"]).fails(4);
+
+    // Files, teams and parts of the tree.
+    narrowed(&scene, "ada", "docs", &["--file", "docs/**"]);
+    with(&scene, "docs", &["task", "claim", "one"])
+        .fails(4)
+        .says(&["reaches beyond"]);
+    narrowed(&scene, "ada", "elsewhere", &["--audience", "blog"]);
+    with(&scene, "elsewhere", &["status"])
+        .fails(4)
+        .says(&["is for blog"]);
+    narrowed(&scene, "ada", "within", &["--below", "one"]);
+    with(&scene, "within", &["task", "list"]).ok();
+    narrowed(&scene, "within", "without", &["--below", "two"]);
+    with(&scene, "without", &["task", "list"])
+        .fails(4)
+        .says(&["widened", "part of the tree"]);
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
+fn p4_p9_what_is_taken_back_is_worth_nothing_also_after_a_restart() {
+    let scene = with_ada();
+    narrowed(&scene, "ada", "reader", &["--only", "read"]);
+    let revoke = [
+        "capability",
+        "revoke",
+        "--token",
+        "ada",
+        "--reason",
+        "the laptop is lost",
+    ];
+    scene.worknode(&revoke).ok();
+    let both_are_revoked = || {
+        for token in ["ada", "reader"] {
+            with(&scene, token, &["task", "list"])
+                .fails(4)
+                .says(&["revoked", "the laptop is lost"]);
+        }
+    };
+    both_are_revoked();
+    scene
+        .worknode(&["capability", "verify", "reader"])
+        .fails(4)
+        .says(&["revoked"]);
+    scene.worknode(&["down"]).ok();
+    scene.worknode(&["up", "-d"]).ok();
+    both_are_revoked();
+
+    // Another key ends all that was issued.
+    scene.write(
+        "again",
+        &scene
+            .worknode(&["capability", "new", "ada", "--for", "2h"])
+            .ok()
+            .stdout,
+    );
+    with(&scene, "again", &["task", "list"]).ok();
+    let operator = scene.read(".worknode/keys/operator.token");
+    scene.worknode(&["capability", "rotate", "--grace", "0s"]).ok();
+    with(&scene, "again", &["task", "list"])
+        .fails(4)
+        .says(&["replaced"]);
+    assert_ne!(scene.read(".worknode/keys/operator.token"), operator);
+    scene.write(
+        "new",
+        &scene
+            .worknode(&["capability", "new", "ada", "--for", "3h"])
+            .ok()
+            .stdout,
+    );
+    with(&scene, "new", &["task", "list"]).ok();
+    for name in [
+        "capability_issued",
+        "capability_revoked",
+        "capability_key_replaced",
+    ] {
+        let condition = format!("event.type == \"{name}\"");
+        let told = scene.worknode(&["events", "--where", &condition, "--json"]).ok();
+        assert!(
+            !told.stdout.is_empty() && !told.stdout.contains("wn2."),
+            "{name}: {told:#?}"
+        );
+    }
+    scene.worknode(&["down"]).ok();
+}
+
 /// One request, and the status and body of its answer.
 fn http(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();

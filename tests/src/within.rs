@@ -62,6 +62,7 @@ pub async fn context(dir: &Path, clock: Arc<dyn Clock>) -> Context {
         store: Store::open(&state.join("repo.git"), &repository).await.unwrap(),
         repository,
         keys: SigningKeys::from_seed([7; 32]),
+        capabilities: SigningKeys::from_seed([7; 32]).into(),
         paths: paths(dir),
     }
 }

@@ -1,14 +1,19 @@
-//! The runtime's own MCP server, as a run's program is told of it.
+//! The MCP servers that a run's program is told of: the runtime's own, and those that the repository
+//! names in `.mcp.json`. They run in the agent's sandbox, as whatever it starts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, io, io::Read, path::Path};
 
-use worknode_core::{agent::Tier, ids::NodeId, node::Node, run::RunSpec};
-use worknode_profiles::driver::McpServer;
+use worknode_core::{agent::Tier, error::Error, ids::NodeId, node::Node, run::RunSpec};
+use worknode_profiles::{driver::McpServer, servers};
 
-use crate::{definition::AgentDefinition, system::System};
+use crate::{definition::AgentDefinition, outside::failed, system::System};
 
 /// Its name among the program's servers.
 const NAME: &str = "worknode";
+/// Where a repository names its own.
+const FILE: &str = ".mcp.json";
+/// The same beside a run's output, as it was at the start of the run: the agent may change the other.
+const KEPT: &str = "mcp.json";
 
 /// The server of one run. Its variables are named one by one: some programs hand none of their own
 /// on to servers. There is no secret among them, only where it lies.
@@ -20,7 +25,7 @@ pub(super) fn server(
 ) -> McpServer {
     let paths = &system.context().paths;
     let files = paths.run(spec.id);
-    let shown = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let shown = |path: &Path| path.to_string_lossy().into_owned();
     let mut env = BTreeMap::from([
         ("WORKNODE_AGENT".to_owned(), agent.name.clone()),
         ("WORKNODE_RUN".to_owned(), spec.id.to_string()),
@@ -56,4 +61,46 @@ fn acts_as(agent: &AgentDefinition, spec: &RunSpec) -> Tier {
 pub(super) fn task_of(system: &System, spec: &RunSpec) -> Option<Node> {
     let task: Option<NodeId> = spec.purpose.task();
     task.and_then(|id| system.reader().node(id).ok().flatten())
+}
+
+/// The servers that the repository names, as its clone that was just made has them; kept for whoever
+/// takes the run over.
+pub(super) async fn keep(system: &System, clone: &Path, files: &Path) -> Result<Vec<McpServer>, Error> {
+    let Some(text) = named(&clone.join(FILE)).map_err(failed)? else {
+        return Ok(Vec::new());
+    };
+    match servers::read(&text, NAME) {
+        Ok(found) => {
+            tokio::fs::write(files.join(KEPT), &text).await.map_err(failed)?;
+            if !found.left_out.is_empty() {
+                tracing::warn!(left_out = ?found.left_out, "servers of {FILE} are not given to an agent");
+            }
+            Ok(found.given)
+        }
+        Err(error) => {
+            let message = format!("{FILE} cannot be read, and no agent gets its servers: {error}");
+            system.notify("operator", message).await;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// What was kept at the start of a run. It was read then, so that a mistake has been told.
+pub(super) fn kept(files: &Path) -> Vec<McpServer> {
+    let text = named(&files.join(KEPT)).ok().flatten().unwrap_or_default();
+    servers::read(&text, NAME).unwrap_or_default().given
+}
+
+/// The text of a regular file. The clone may hold a link, or what never ends.
+fn named(path: &Path) -> io::Result<Option<String>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let limit = u64::try_from(servers::LENGTH).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -28,7 +28,7 @@ use worknode_profiles::{
 use super::{
     MARK, brief,
     clone::{START, make_clone},
-    mcp, sandbox,
+    included, mcp, sandbox,
     session::{self, Session},
 };
 use crate::{definition::AgentDefinition, outside::failed, system::System};
@@ -60,12 +60,14 @@ impl Launched {
             model: model(agent),
             session: session_name(spec, resumes.as_ref()),
             resumes,
-            mcp: vec![mcp::server(
+            mcp: std::iter::once(mcp::server(
                 system,
                 agent,
                 spec,
                 mcp::task_of(system, spec).as_ref(),
-            )],
+            ))
+            .chain(mcp::kept(&paths.run(spec.id)))
+            .collect(),
         }
     }
 
@@ -115,6 +117,8 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
     let task = task_of(system, &spec.purpose)?;
     let place = make_clone(system, &definition, spec.id, task.as_ref(), &spec.purpose).await?;
     let files = Files::of(system.context().paths.run(spec.id));
+    included::copy(system, &place.clone).await?;
+    let servers = mcp::keep(system, &place.clone, &files.dir).await?;
     let brief = brief::render(system, (agent, &definition), spec, task.as_ref(), &place).await?;
     let token = token(system, agent, &definition, spec, task.as_ref())?;
     files.write(place.start.as_str(), &brief, &token).await?;
@@ -130,7 +134,9 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         model: model(&definition),
         session: session_name(spec, resumes.as_ref()),
         resumes,
-        mcp: vec![mcp::server(system, &definition, spec, task.as_ref())],
+        mcp: std::iter::once(mcp::server(system, &definition, spec, task.as_ref()))
+            .chain(servers)
+            .collect(),
     };
     let hooks = write_hooks(&definition, &scratch).await?;
     let line = command_line(&definition, &launched, hooks.as_deref())?;
@@ -321,8 +327,10 @@ fn token(
         task: hold,
         raised: spec.raised.clone(),
         expires: system.now().plus(time_of(system, spec)).plus(spec.limits.grace),
+        issued: system.now(),
+        limits: capability::Limits::default(),
     };
-    let token = capability::issue(&system.context().keys, &claims).map_err(failed)?;
+    let token = system.context().capabilities.issue(&claims).map_err(failed)?;
     Ok(token.reveal().to_owned())
 }
 

@@ -13,7 +13,7 @@ use worknode_core::{
 };
 use worknode_policies::{
     authority::Authority,
-    capability::{TaskHold, operations_of},
+    capability::{Limits, TaskHold, operations_of},
     verdict::{Judgement, sign},
 };
 
@@ -134,6 +134,7 @@ pub(super) fn authority(book: &Book, who: Who) -> Authority {
                     epoch: epoch.into(),
                 }),
                 raised: BTreeSet::new(),
+                limits: Limits::default(),
             }
         }
     }

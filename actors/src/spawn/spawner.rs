@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use worknode_core::{
     agent::{AgentCommand, ended},
-    budget,
+    budget::{self, SpawnLimits},
     command::Command,
     error::{Code, Error},
     event::Principal,
@@ -75,7 +75,13 @@ impl Spawner {
             depth: self.depth(system, standing.above())?,
             spawned: self.live_children(system)?,
         };
-        system.team().spawn_limits().check(spawner)?;
+        let SpawnLimits { depth, fan_out } = system.team().spawn_limits();
+        let own = &authority.limits;
+        let limits = SpawnLimits {
+            depth: own.depth.map_or(depth, |own| own.min(depth)),
+            fan_out: own.fan_out.map_or(fan_out, |own| own.min(fan_out)),
+        };
+        limits.check(spawner)?;
         let (live, most) = (system.reader().live_runs()?.len(), system.team().live_agents);
         if live >= most {
             let message = format!("{live} agents are alive, and {most} may be");

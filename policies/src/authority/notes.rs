@@ -172,7 +172,7 @@ mod tests {
     use worknode_core::{agent::Tier, hlc::Hlc, ids::RunId};
 
     use super::*;
-    use crate::capability::{TaskHold, operations_of};
+    use crate::capability::{Limits, TaskHold, operations_of};
 
     fn id(name: &str) -> NodeId {
         NodeId::derived(NodeId::ROOT, name)
@@ -193,6 +193,7 @@ mod tests {
                 epoch: 1,
             }),
             raised: std::collections::BTreeSet::new(),
+            limits: Limits::default(),
         }
     }
 

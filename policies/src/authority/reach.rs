@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        capability::{TaskHold, operations_of},
+        capability::{Limits, TaskHold, operations_of},
         testing::{agent, node},
     };
 
@@ -185,6 +185,7 @@ mod tests {
                 epoch: 1,
             }),
             raised: std::collections::BTreeSet::new(),
+            limits: Limits::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use worknode_core::{
 
 use super::*;
 use crate::{
-    capability::{operations_of, usual_outside},
+    capability::{Limits, operations_of, usual_outside},
     testing::{agent, commit, node},
 };
 
@@ -24,6 +24,7 @@ fn agent_authority(tier: Tier, task: Option<(u8, u64)>) -> Authority {
             epoch,
         }),
         raised: BTreeSet::new(),
+        limits: Limits::default(),
     }
 }
 
@@ -112,7 +113,7 @@ fn p9_a_raise_adds_what_it_names_for_its_time_and_no_verdict() {
     use worknode_core::{raise::Permission, time::Timestamp};
 
     use crate::{
-        capability::{Claims, VERSION, issue, verify},
+        capability::{Claims, VERSION, issue, open},
         testing::keys,
     };
     let claims = |tier, permissions: &[Permission]| Claims {
@@ -130,11 +131,13 @@ fn p9_a_raise_adds_what_it_names_for_its_time_and_no_verdict() {
             until: Timestamp::from_millis(500),
         }],
         expires: Timestamp::from_millis(1_000),
+        issued: Timestamp::default(),
+        limits: Limits::default(),
     };
     let at = |claims: &Claims, now| -> Authority {
         let token = issue(&keys(), claims).unwrap();
-        let now = Timestamp::from_millis(now);
-        verify(token.reveal(), &keys().public(), now).unwrap().into()
+        let opened = open(token.reveal(), &keys().public().into()).unwrap();
+        opened.claims_at(Timestamp::from_millis(now)).into()
     };
     let killer = claims(None, &[Permission::Kill]);
     assert_eq!(ask(&at(&killer, 499), &kill(), TASK), None);

@@ -11,8 +11,11 @@ use worknode_core::{
     time::{Span, Timestamp},
 };
 
+pub(crate) mod capability;
 pub(crate) mod gate;
 pub(crate) mod hooks;
+pub(crate) mod import;
+pub(crate) mod look;
 pub(crate) mod notes;
 pub(crate) mod plan;
 pub(crate) mod tree;
@@ -63,9 +66,11 @@ pub(crate) enum Command {
     /// Stop the daemon and every agent.
     Down(Down),
     /// Show the team at a glance.
-    Status,
+    Status(look::Again),
     /// List the agents and what each is doing.
-    Ps,
+    Ps(look::Again),
+    /// Show who uses most: money, tokens, processor time, memory.
+    Top(look::Top),
     /// Show the tree of Worknodes.
     Tree(tree::Tree),
     /// Make Worknodes, look at them, change them, watch them: whatever their kind.
@@ -107,10 +112,10 @@ pub(crate) enum Command {
     Panic(Panic),
     /// Lift a panic: first landings go on, then agents, then triggers.
     Unpanic(Unpanic),
-    /// Show what an agent wrote.
-    Logs(Logs),
+    /// Show what agents wrote.
+    Logs(look::Logs),
     /// Show what happened.
-    Events(Events),
+    Events(look::Events),
     /// Tell what led to something: the causes of a run, an agent, a task, a firing or an event.
     Why(Why),
     /// Look at triggers, try them, fire them, pause them, add and remove them.
@@ -149,12 +154,15 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Reject a submission.
     Reject(Reject),
-    /// Let somebody outside claim tasks and report on them.
+    /// Make, look at, narrow, check and take back capabilities: what others may do here.
     #[command(subcommand)]
-    Capability(Capability),
+    Capability(capability::Capability),
     /// Check the event journal: its hash chain, and what follows from it.
     #[command(subcommand)]
     Audit(Audit),
+    /// Make profiles of agents that other programs know.
+    #[command(subcommand)]
+    Import(import::Import),
     /// See a scripted team build a small web application.
     Demo(Demo),
     /// Check what this machine offers.
@@ -163,6 +171,8 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Print the completions of a shell.
     Completions(Completions),
+    /// Write the manual pages of all commands into a directory.
+    Man(Man),
 }
 
 /// `init`
@@ -226,6 +236,9 @@ pub(crate) struct Down {
     /// their shims stop them after a while.
     #[arg(long)]
     pub(crate) keep_agents: bool,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `task`
@@ -344,8 +357,11 @@ pub(crate) enum Task {
         /// Name, id, or a unique beginning.
         task: String,
         /// Why.
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Take back what a task has landed: a change of its own, through the same gates.
     Undo {
@@ -354,6 +370,9 @@ pub(crate) enum Task {
         /// Why.
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Try a failed, blocked or cancelled task again.
     Retry {
@@ -548,6 +567,9 @@ pub(crate) struct Panic {
     /// Why, for the record.
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(crate) reason: String,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `unpanic`
@@ -561,67 +583,6 @@ pub(crate) struct Unpanic {
 fn stage(text: &str) -> Result<PanicStage, String> {
     let known = PanicStage::ALL.into_iter().find(|stage| stage.name() == text);
     known.ok_or_else(|| "a stage is `landings`, `spawns` or `triggers`".to_owned())
-}
-
-/// `logs`
-#[derive(Args, Debug)]
-pub(crate) struct Logs {
-    /// An agent or a task: its last run. Or a run.
-    pub(crate) of: String,
-    /// Go on until the run is over.
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Standard error instead of standard output.
-    #[arg(long)]
-    pub(crate) stderr: bool,
-}
-
-/// `events`
-#[derive(Args, Debug)]
-pub(crate) struct Events {
-    /// Go on with what comes.
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Only what came after this stamp or time.
-    #[arg(long, value_name = "STAMP|RFC3339")]
-    pub(crate) since: Option<Since>,
-    /// Only of this task or agent.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) node: Option<String>,
-    /// Of this Worknode and all below it, as it is seen through their membranes.
-    #[arg(long, value_name = "NODE")]
-    pub(crate) under: Option<String>,
-    /// With --under: not through membranes. For the operator only.
-    #[arg(long, requires = "under")]
-    pub(crate) raw: bool,
-    /// Only of this type; may be given several times.
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) types: Vec<String>,
-    /// The last so many [default: all].
-    #[arg(short = 'n', long, value_name = "N")]
-    pub(crate) last: Option<usize>,
-}
-
-/// A point in the order of events.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Since(pub(crate) Hlc);
-
-impl std::str::FromStr for Since {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(stamp) = text.parse::<Hlc>() {
-            return Ok(Self(stamp));
-        }
-        let wall = text
-            .parse::<Timestamp>()
-            .map_err(|_| format!("`{text}` is neither a stamp nor a time, as in 2026-11-21T10:24:30Z"))?;
-        Ok(Self(Hlc {
-            wall,
-            counter: 0,
-            origin: 0,
-        }))
-    }
 }
 
 /// `emit`
@@ -672,6 +633,9 @@ pub(crate) enum Membrane {
     Clear {
         /// The Worknode.
         node: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -689,7 +653,13 @@ pub(crate) enum DeadLetter {
     /// Let the membranes look at it again; it comes in once.
     Replay(Letter),
     /// Throw it away.
-    Discard(Letter),
+    Discard {
+        #[command(flatten)]
+        letter: Letter,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// One dead letter.
@@ -738,26 +708,6 @@ pub(crate) struct Reject {
     pub(crate) reason: String,
 }
 
-/// `capability`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Capability {
-    /// Print a capability, which is a secret: whoever has it claims and reports in that name.
-    Issue {
-        /// In whose name: a Worknode, by name or id.
-        node: String,
-        /// Only for what is below this Worknode [default: everything].
-        #[arg(long, value_name = "NODE")]
-        below: Option<String>,
-        /// How long it is good [default: 8h].
-        #[arg(long = "for", value_name = "TIME")]
-        time: Option<Span>,
-        /// Let them approve and reject, too: only a Worknode of kind `person`. Their word counts in a
-        /// quorum, once, and never for their own work.
-        #[arg(long)]
-        review: bool,
-    },
-}
-
 /// `audit`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
@@ -800,4 +750,11 @@ pub(crate) struct Completions {
     /// For which shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Args, Debug)]
+pub(crate) struct Man {
+    /// The directory; it is made when it is not there.
+    pub(crate) into: PathBuf,
 }

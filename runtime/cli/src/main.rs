@@ -4,13 +4,14 @@ mod args;
 mod client;
 mod commands;
 mod events;
+mod help;
 mod output;
 mod place;
 mod progress;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::FromArgMatches;
 use worknode_core::error::{Code, Error};
 use worknode_daemon::telemetry::{self, LogFormat};
 
@@ -26,14 +27,17 @@ fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == "shim") {
         return worknode_process::shim_main(args);
     }
-    let cli = Cli::parse();
+    let cli = match read() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let form = if cli.json { Form::Json } else { Form::Text };
     let format = match cli.log_format {
         LogForm::Text => LogFormat::Text,
         LogForm::Json => LogFormat::Json,
     };
     telemetry::init(format, default_level(&cli.command));
-    let outcome = tokio::runtime::Builder::new_multi_thread()
+    let outcome = threads(&cli.command)
         .enable_all()
         .build()
         .map_err(|error| Error::new(Code::Failed, format!("the runtime cannot start: {error}")))
@@ -44,6 +48,33 @@ fn main() -> ExitCode {
             output::error(&error, form);
             ExitCode::from(error.code.exit_code())
         }
+    }
+}
+
+/// What the command line says; or what to end with, when it asks for help or makes no sense.
+fn read() -> Result<Cli, ExitCode> {
+    let read = help::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    read.map_err(|error| {
+        if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+            let words = error.to_string();
+            let words = words.strip_prefix("error: ").unwrap_or(&words).trim_end();
+            output::error(&Error::new(Code::Usage, words), Form::Json);
+        } else if let Err(failed) = error.print() {
+            tracing::debug!(%failed, "nobody reads what there is to say");
+        }
+        u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+    })
+}
+
+/// Who runs a team has threads of its own; who asks a question needs none, and is answered sooner.
+fn threads(command: &Command) -> tokio::runtime::Builder {
+    match command {
+        Command::Run(_) | Command::Up(_) | Command::Demo(_) | Command::Gate(_) | Command::Mcp => {
+            tokio::runtime::Builder::new_multi_thread()
+        }
+        _ => tokio::runtime::Builder::new_current_thread(),
     }
 }
 
@@ -62,12 +93,13 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Completions(args) => {
             clap_complete::generate(
                 args.shell,
-                &mut Cli::command(),
+                &mut help::command(),
                 "worknode",
                 &mut std::io::stdout(),
             );
             return Ok(());
         }
+        Command::Man(args) => return commands::man::man(&args.into, form),
         Command::Schema(args) => return commands::schema::schema(args.of),
         Command::Demo(args) => return commands::demo::demo(cli.dir.as_deref(), &args, form).await,
         Command::Doctor => return commands::doctor::doctor(form).await,
@@ -80,8 +112,9 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Run(args) => commands::run::run(&place, &args.overrides, form).await,
         Command::Up(args) => commands::up::up(&place, &args, form).await,
         Command::Down(args) => commands::down::down(&place, &args, form).await,
-        Command::Status => commands::status::status(&place, form).await,
-        Command::Ps => commands::ps::ps(&place, form).await,
+        Command::Status(args) => commands::status::status(&place, &args, form).await,
+        Command::Ps(args) => commands::ps::ps(&place, &args, form).await,
+        Command::Top(args) => commands::top::top(&place, &args, form).await,
         Command::Tree(args) => commands::tree::tree(&place, &args, form).await,
         Command::Node(node) => commands::node::node(&place, node, form).await,
         Command::Search(args) => commands::search::search(&place, &args, form).await,
@@ -100,7 +133,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Thaw(args) => commands::hold::thaw(&place, args, form).await,
         Command::Panic(args) => commands::hold::panic(&place, args, form).await,
         Command::Unpanic(args) => commands::hold::unpanic(&place, args, form).await,
-        Command::Logs(args) => commands::logs::logs(&place, &args).await,
+        Command::Logs(args) => commands::logs::logs(&place, &args, form).await,
         Command::Events(args) => commands::events::events(&place, &args, form).await,
         Command::Why(args) => commands::why::why(&place, &args, form).await,
         Command::Trigger(args) => commands::trigger::trigger(&place, args, form).await,
@@ -118,11 +151,13 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,
         Command::Capability(command) => commands::capability::capability(&place, command, form).await,
+        Command::Import(import) => commands::import::import(&place, import, form),
         Command::Audit(audit) => commands::audit::audit(&place, &audit, form).await,
         Command::Init(_)
         | Command::Demo(_)
         | Command::Doctor
         | Command::Schema(_)
+        | Command::Man(_)
         | Command::Completions(_) => Ok(()),
     }
 }

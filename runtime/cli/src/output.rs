@@ -6,8 +6,9 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
+use terminal_size::{Width, terminal_size_of};
 use worknode_core::{
     error::{Code, Error},
     time::{Span, Timestamp},
@@ -70,6 +71,11 @@ pub(crate) fn error(error: &Error, form: Form) {
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
+    // A table that nobody looks at is not broken to fit.
+    if let Some((Width(columns), _)) = terminal_size_of(std::io::stdout()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(columns);
+    }
     table.set_header(header.iter().map(|name| Cell::new(paint(name, dim()))));
     table
 }

@@ -111,6 +111,7 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let journal = open_journal(dir, Arc::clone(&clock)).await?;
         let keys = keys::load_or_create(&paths.state.join("keys"))?;
+        let capabilities = keys::capabilities(&paths.state.join("keys"))?;
         link_program(&paths.program)?;
         // First the door that somebody else may have: its refusal leaves no socket behind.
         let tcp = match &loaded.config.daemon.listen {
@@ -128,6 +129,7 @@ impl Daemon {
             repository,
             store,
             keys,
+            capabilities,
             paths,
         };
         let runtime = Runtime::start(context).await?;

@@ -129,6 +129,18 @@ fn routes() -> Routes {
             "Makes a capability for somebody whom the runtime does not run",
         )
         .example(r#"{"node": "ci", "for": "8h"}"#)
+        .post(
+            "/capabilities/revoke",
+            capabilities::revoke,
+            "Takes capabilities back: one, those of a claim, or those for a part of the tree",
+        )
+        .example(r#"{"task": "schema", "epoch": 3, "reason": "the laptop is lost"}"#)
+        .post(
+            "/capabilities/rotate",
+            capabilities::rotate,
+            "Replaces the key that signs capabilities",
+        )
+        .example(r#"{"grace": "1d"}"#)
         .post("/shutdown", shutdown, "Stops the daemon")
         .example(r#"{"reason": "maintenance", "keep_agents": true}"#)
         .merge(described::own_routes())

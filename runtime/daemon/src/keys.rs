@@ -1,4 +1,12 @@
-//! The runtime's signing key and the operator's token.
+//! The runtime's keys and the operator's token.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `daemon.key` | signs verdicts; secrets of shims follow from it. It stays |
+//! | `capability.key` | signs capabilities; it can be replaced |
+//! | `capability.old` | those before it, and until when each counts |
+//! | `revoked.json` | capabilities that were taken back |
+//! | `operator.token` | the operator's capability, for programs that come through TCP |
 
 use std::{
     fs::{self, OpenOptions},
@@ -7,6 +15,8 @@ use std::{
     path::Path,
 };
 
+use serde::{Serialize, de::DeserializeOwned};
+use worknode_actors::capabilities::Capabilities;
 use worknode_core::{
     error::{Code, Error},
     event::Principal,
@@ -14,11 +24,14 @@ use worknode_core::{
     time::Timestamp,
 };
 use worknode_policies::{
-    capability::{self, Claims, most_of},
+    capability::{self, Claims, Limits, Revoked, Ring, most_of, revoked::Entry},
     verdict::{PublicKey, SigningKeys},
 };
 
 const SEED: &str = "daemon.key";
+const CAPABILITY_SEED: &str = "capability.key";
+const OLDER: &str = "capability.old";
+const REVOKED: &str = "revoked.json";
 const TOKEN: &str = "operator.token";
 
 /// Reads the key below `dir`, or makes one there: a directory that only its owner can enter.
@@ -26,23 +39,115 @@ const TOKEN: &str = "operator.token";
 /// # Errors
 /// When the files cannot be read or written, or others could read them.
 pub fn load_or_create(dir: &Path) -> Result<SigningKeys, Error> {
-    let cannot = |error: io::Error| {
-        Error::new(
-            Code::Failed,
-            format!("cannot keep the keys in `{}`: {error}", dir.display()),
-        )
+    fs::create_dir_all(dir).map_err(|error| cannot_keep(dir, &error))?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|error| cannot_keep(dir, &error))?;
+    Ok(SigningKeys::from_seed(seed_or_new(&dir.join(SEED))?))
+}
+
+/// Reads what capabilities are signed with and what is revoked, and writes the operator's token.
+///
+/// # Errors
+/// As [`load_or_create`].
+pub fn capabilities(dir: &Path) -> Result<Capabilities, Error> {
+    let keys = SigningKeys::from_seed(seed_or_new(&dir.join(CAPABILITY_SEED))?);
+    let ring = Ring {
+        present: keys.public(),
+        older: listed(&dir.join(OLDER))?,
     };
-    fs::create_dir_all(dir).map_err(cannot)?;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(cannot)?;
-    let path = dir.join(SEED);
-    let seed = match fs::read(&path) {
-        Ok(bytes) => private_seed(&path, &bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path).map_err(cannot)?,
-        Err(error) => return Err(cannot(error)),
-    };
-    let keys = SigningKeys::from_seed(seed);
     write_operator_token(dir, &keys)?;
-    Ok(keys)
+    Ok(Capabilities::new(keys, ring, listed(&dir.join(REVOKED))?))
+}
+
+/// The halves of the capability keys below `dir` that may be shown, and what is revoked; `None` when
+/// there are none.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn ring(dir: &Path) -> Result<Option<(Ring, Revoked)>, Error> {
+    let path = dir.join(CAPABILITY_SEED);
+    let Some(seed) = seed_at(&path)? else {
+        return Ok(None);
+    };
+    let ring = Ring {
+        present: SigningKeys::from_seed(seed).public(),
+        older: listed(&dir.join(OLDER))?,
+    };
+    Ok(Some((ring, listed(&dir.join(REVOKED))?)))
+}
+
+/// Replaces the key that signs capabilities. What the last one signed counts until `until`.
+///
+/// # Errors
+/// When the files cannot be written. The last key signs on then.
+pub fn rotate(dir: &Path, capabilities: &Capabilities, until: Timestamp) -> Result<Ring, Error> {
+    let seed = new_seed().map_err(|error| cannot_keep(dir, &error))?;
+    let keys = SigningKeys::from_seed(seed);
+    let ring = capabilities.ring().replaced_by(keys.public(), until);
+    // First the last key among the older: a crash in between leaves it there and present, which
+    // changes nothing.
+    write_listed(&dir.join(OLDER), &ring.older)?;
+    write_private(&dir.join(CAPABILITY_SEED), &seed).map_err(|error| cannot_keep(dir, &error))?;
+    write_operator_token(dir, &keys)?;
+    capabilities.turn(keys, ring.clone());
+    Ok(ring)
+}
+
+/// Revokes: on the disk first, so that a crash forgets nothing that was answered.
+///
+/// # Errors
+/// When there are too many, or the file cannot be written.
+pub fn revoke(dir: &Path, capabilities: &Capabilities, entry: Entry) -> Result<(), Error> {
+    let revoked = capabilities.revoked().and(entry);
+    let revoked = revoked.map_err(|error| Error::new(Code::LimitReached, error.to_string()))?;
+    write_listed(&dir.join(REVOKED), &revoked)?;
+    capabilities.revoke(revoked);
+    Ok(())
+}
+
+fn cannot_keep(dir: &Path, error: &io::Error) -> Error {
+    Error::new(
+        Code::Failed,
+        format!("cannot keep the keys in `{}`: {error}", dir.display()),
+    )
+}
+
+fn seed_or_new(path: &Path) -> Result<[u8; 32], Error> {
+    match seed_at(path)? {
+        Some(seed) => Ok(seed),
+        None => create(path).map_err(|error| cannot_keep(path, &error)),
+    }
+}
+
+/// The secret in a file that nobody else can read; `None` when there is no such file.
+fn seed_at(path: &Path) -> Result<Option<[u8; 32]>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => private_seed(path, &bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(
+            Code::Failed,
+            format!("cannot read the key in `{}`: {error}", path.display()),
+        )),
+    }
+}
+
+/// What is listed in a file as JSON; nothing when there is no such file. One that cannot be read is
+/// an error: to forget a revocation is to undo it.
+fn listed<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Error> {
+    let failed = |why: String| {
+        Error::new(Code::Failed, format!("cannot read `{}`: {why}", path.display()))
+            .hint("restore it from a backup, or delete it if nothing in it is needed")
+    };
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+fn write_listed(path: &Path, list: &impl Serialize) -> Result<(), Error> {
+    let failed = |why: String| Error::new(Code::Failed, format!("cannot write `{}`: {why}", path.display()));
+    let json = serde_json::to_vec_pretty(list).map_err(|error| failed(error.to_string()))?;
+    write_private(path, &json).map_err(|error| failed(error.to_string()))
 }
 
 /// The half of the key below `dir` that may be shown; `None` when there is none.
@@ -50,18 +155,8 @@ pub fn load_or_create(dir: &Path) -> Result<SigningKeys, Error> {
 /// # Errors
 /// When it cannot be read, or others could read it.
 pub fn public(dir: &Path) -> Result<Option<PublicKey>, Error> {
-    let path = dir.join(SEED);
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let seed = private_seed(&path, &bytes)?;
-            Ok(Some(SigningKeys::from_seed(seed).public()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new(
-            Code::Failed,
-            format!("cannot read the key in `{}`: {error}", dir.display()),
-        )),
-    }
+    let seed = seed_at(&dir.join(SEED))?;
+    Ok(seed.map(|seed| SigningKeys::from_seed(seed).public()))
 }
 
 fn private_seed(path: &Path, bytes: &[u8]) -> Result<[u8; 32], Error> {
@@ -88,9 +183,14 @@ fn private_seed(path: &Path, bytes: &[u8]) -> Result<[u8; 32], Error> {
 }
 
 fn create(path: &Path) -> io::Result<[u8; 32]> {
+    let seed = new_seed()?;
+    write_private(path, &seed)?;
+    Ok(seed)
+}
+
+fn new_seed() -> io::Result<[u8; 32]> {
     let mut seed = [0_u8; 32];
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    write_private(path, &seed)?;
     Ok(seed)
 }
 
@@ -104,6 +204,8 @@ fn write_operator_token(dir: &Path, keys: &SigningKeys) -> Result<(), Error> {
         task: None,
         raised: Vec::new(),
         expires: Timestamp::MAX,
+        issued: Timestamp::default(),
+        limits: Limits::default(),
     };
     let cannot = |error: &dyn std::fmt::Display| {
         Error::new(
@@ -117,7 +219,10 @@ fn write_operator_token(dir: &Path, keys: &SigningKeys) -> Result<(), Error> {
 
 /// Whole or not at all, and never readable by others.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("new");
+    // Beside it, under a name of its own: two of the files here differ in their last part only.
+    let mut half = path.as_os_str().to_owned();
+    half.push(".new");
+    let half = Path::new(&half).to_owned();
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -142,6 +247,40 @@ mod tests {
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(load_or_create(dir.path()).is_err());
+    }
+
+    #[test]
+    fn p9_a_replaced_key_counts_until_its_time_and_revocations_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = capabilities(dir.path()).unwrap();
+        let token = fs::read_to_string(dir.path().join(TOKEN)).unwrap();
+        let at = Timestamp::from_millis;
+        let check = |kept: &Capabilities, now| kept.check(&token, at(now), "team", |_, _| true).map(|_| ());
+        assert!(check(&before, 0).is_ok());
+        rotate(dir.path(), &before, at(100)).unwrap();
+        // The daemon that did it, and the next one.
+        for kept in [&before, &capabilities(dir.path()).unwrap()] {
+            assert!(check(kept, 99).is_ok());
+            assert!(check(kept, 100).unwrap_err().to_string().contains("replaced"));
+        }
+        assert_ne!(fs::read_to_string(dir.path().join(TOKEN)).unwrap(), token);
+
+        let id = before.check(&token, at(0), "team", |_, _| true).unwrap().ids()[0].clone();
+        let entry = Entry {
+            what: worknode_policies::capability::revoked::What::Token { id },
+            at: at(5),
+            reason: String::new(),
+        };
+        revoke(dir.path(), &before, entry).unwrap();
+        for kept in [&before, &capabilities(dir.path()).unwrap()] {
+            assert!(check(kept, 50).unwrap_err().to_string().contains("revoked"));
+        }
+        for file in [CAPABILITY_SEED, OLDER, REVOKED, TOKEN] {
+            let mode = fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        fs::write(dir.path().join(REVOKED), "{").unwrap();
+        assert!(capabilities(dir.path()).is_err(), "a revocation is not forgotten");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`view`] | what people and programs see of the tree |
 //! | [`lock`], [`keys`] | one daemon per store; its keys |
 //! | [`reload`] | the configuration of a daemon that runs, read anew |
+//! | [`import`] | agents that other programs know, as profiles |
 //! | [`telemetry`] | logs |
 //! | [`triggers`] | triggers for people: when, what, what if; added and removed |
 
@@ -15,6 +16,7 @@ pub mod config;
 pub mod daemon;
 pub mod door;
 mod http;
+pub mod import;
 pub mod keys;
 pub mod lock;
 pub mod mcp;

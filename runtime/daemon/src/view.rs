@@ -31,6 +31,7 @@ mod alarms;
 mod analytics;
 mod continuation;
 mod estimates;
+pub mod events;
 mod find;
 mod markdown;
 mod message;
@@ -64,6 +65,8 @@ const RUN_BEGINNING: usize = 8;
 const PAGE: usize = 1_000;
 /// Worknodes that are counted of those whose name or id begins with a text.
 const FITTING: usize = 100;
+/// How many of them are named when that is not clear.
+const CANDIDATES: usize = 5;
 /// Runs of one agent that are looked through for a beginning of an id.
 const RUNS: usize = 1_000;
 
@@ -572,12 +575,14 @@ pub fn find_among(reader: &Reader, kinds: &[Kind], text: &str) -> Result<Node, E
     fitting.dedup_by_key(|node| node.id);
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
     let names = names.join(" or ");
+    let called = fitting.iter().map(|node| format!("{} ({})", node.name, node.id));
+    let called: Vec<_> = called.take(CANDIDATES).collect();
     match (fitting.len(), fitting.pop()) {
         (1, Some(node)) => Ok(node),
         (0, _) => {
             Err(Error::new(Code::NotFound, format!("there is no {names} `{text}`")).hint(listing_hint(kinds)))
         }
-        (several, _) => Err(ambiguous(text, several, &names)),
+        (several, _) => Err(ambiguous(text, several, &names, &called)),
     }
 }
 
@@ -610,17 +615,20 @@ pub fn find_run(reader: &Reader, text: &str) -> Result<Option<StoredRun>, Error>
         );
     }
     if fitting.len() > 1 {
-        return Err(ambiguous(text, fitting.len(), "run"));
+        let ids = fitting.iter().map(|stored| stored.run.spec.id.to_string());
+        let ids: Vec<_> = ids.take(CANDIDATES).collect();
+        return Err(ambiguous(text, fitting.len(), "run", &ids));
     }
     Ok(fitting.pop())
 }
 
-fn ambiguous(text: &str, several: usize, what: &str) -> Error {
+fn ambiguous(text: &str, several: usize, what: &str, called: &[String]) -> Error {
+    let more = if several > called.len() { ", …" } else { "" };
     Error::new(
         Code::Usage,
         format!("`{text}` is the beginning of {several} names or ids ({what})"),
     )
-    .hint("give more of it")
+    .hint(format!("give more of one of {}{more}", called.join(", ")))
 }
 
 const fn listing_hint(kinds: &[Kind]) -> &'static str {

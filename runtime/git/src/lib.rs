@@ -47,6 +47,7 @@ mod group;
 mod head;
 mod identity;
 mod import;
+mod included;
 mod land;
 mod layout;
 mod leftovers;

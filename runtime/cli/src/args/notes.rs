@@ -212,6 +212,9 @@ pub(crate) enum Memory {
     Delete {
         /// The key.
         key: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Show what happens in a namespace, until you stop.
     Watch {

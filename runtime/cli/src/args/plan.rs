@@ -35,6 +35,9 @@ pub(crate) enum Plan {
         /// Why, for the record.
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// How far the work is from the plan, and what that is made of.
     Deviation {

@@ -42,6 +42,7 @@ pub(crate) enum Node {
     /// Make a Worknode.
     Create(Create),
     /// Show a Worknode.
+    #[command(visible_alias = "show")]
     Get {
         /// Which.
         node: String,
@@ -81,6 +82,9 @@ pub(crate) enum Node {
         /// Why.
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Take it out again.
     Restore {

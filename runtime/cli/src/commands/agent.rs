@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) async fn agent(place: &Place, agent: Agent, form: Form) -> Result<(), Error> {
     match agent {
-        Agent::List => ps::ps(place, form).await,
+        Agent::List => ps::once(place, form).await,
         Agent::Show { agent } => show(place, &agent, form).await,
         Agent::Resume { agents, all } => resume(place, agents, all, form).await,
     }

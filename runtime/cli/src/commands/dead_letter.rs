@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use worknode_core::error::Error;
 
+use super::dry;
 use crate::{
     args::{DeadLetter, Letter},
     client::escaped,
@@ -18,7 +19,15 @@ pub(crate) async fn dead_letter(place: &Place, args: DeadLetter, form: Form) -> 
             output::json(&shown)
         }
         DeadLetter::Replay(letter) => settle(place, &letter, "replay", form).await,
-        DeadLetter::Discard(letter) => settle(place, &letter, "discard", form).await,
+        DeadLetter::Discard {
+            letter,
+            dry_run: true,
+        } => {
+            let found: Value = place.client()?.get(&path(place, &letter).await?).await?;
+            let name = found["original"]["name"].as_str().unwrap_or("event");
+            dry::would("throw away", &[format!("{name} {}", letter.letter)], form)
+        }
+        DeadLetter::Discard { letter, .. } => settle(place, &letter, "discard", form).await,
     }
 }
 

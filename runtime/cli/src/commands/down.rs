@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use worknode_core::error::{Code, Error};
 use worknode_daemon::{daemon::lock_path, lock::Lock};
 
+use super::dry;
 use crate::{
     args::Down,
     output::{self, Form},
@@ -16,6 +17,9 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn down(place: &Place, args: &Down, form: Form) -> Result<(), Error> {
+    if args.dry_run {
+        return would(place, args.keep_agents, form).await;
+    }
     let body = json!({ "reason": args.reason, "keep_agents": args.keep_agents });
     match place.client()?.post::<Value>("/shutdown", &body).await {
         Ok(_) => {}
@@ -42,6 +46,18 @@ pub(crate) async fn down(place: &Place, args: &Down, form: Form) -> Result<(), E
             "the daemon and its agents have stopped"
         },
     )
+}
+
+async fn would(place: &Place, keep_agents: bool, form: Form) -> Result<(), Error> {
+    let mut what = match dry::running(place).await {
+        Err(error) if error.code == Code::Unreachable => return dry::would("stop", &[], form),
+        agents => agents?,
+    };
+    if keep_agents {
+        what.clear();
+    }
+    what.insert(0, "the daemon".to_owned());
+    dry::would("stop", &what, form)
 }
 
 fn said(form: Form, text: &str) -> Result<(), Error> {

@@ -9,12 +9,15 @@ use worknode_core::{
     hlc::Hlc,
     node::Kind,
 };
-use worknode_daemon::view;
+use worknode_daemon::view::{
+    self,
+    events::{EventCondition, events_where},
+};
 use worknode_journal::{EventFilter, Reader};
 
 use super::{ask_or_read, tree};
 use crate::{
-    args::{Events, tree::Tree},
+    args::{look::Events, tree::Tree},
     client::{Client, escaped},
     events::Names,
     output::{self, Form},
@@ -86,6 +89,7 @@ fn read(reader: &Reader, args: &Events, after: Hlc, limit: usize) -> Result<Vec<
         None => None,
         Some(name) => Some(view::find_among(reader, &[Kind::Task, Kind::Agent], name)?.id),
     };
+    let condition = args.condition.as_deref().map(EventCondition::parse).transpose()?;
     let newest_first = args.last.is_some();
     let filter = EventFilter {
         after,
@@ -95,7 +99,10 @@ fn read(reader: &Reader, args: &Events, after: Hlc, limit: usize) -> Result<Vec<
         limit,
         ..EventFilter::default()
     };
-    let mut records = reader.events(&filter)?;
+    let mut records = match condition {
+        None => reader.events(&filter)?,
+        Some(condition) => events_where(reader, &filter, &condition)?,
+    };
     if newest_first {
         records.reverse();
     }
@@ -110,6 +117,9 @@ fn query(args: &Events, after: Hlc, limit: usize, newest: bool) -> String {
     if let Some(under) = &args.under {
         let through = if args.raw { "nothing" } else { "membranes" };
         path.push_str(&format!("&under={}&through={through}", escaped(under)));
+    }
+    if let Some(condition) = &args.condition {
+        path.push_str(&format!("&where={}", escaped(condition)));
     }
     if !args.types.is_empty() {
         path.push_str(&format!("&types={}", escaped(&args.types.join(","))));

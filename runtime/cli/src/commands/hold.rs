@@ -4,7 +4,7 @@ use serde_json::json;
 use worknode_core::{error::Error, event::PanicStage};
 use worknode_daemon::view::{AgentView, PanicView};
 
-use super::{kill::told, now, ps};
+use super::{dry, kill::told, now, ps};
 use crate::{
     args::{Freeze, Panic, Thaw, Unpanic},
     client::escaped,
@@ -50,6 +50,9 @@ async fn each(
 }
 
 pub(crate) async fn panic(place: &Place, args: Panic, form: Form) -> Result<(), Error> {
+    if args.dry_run {
+        return dry::would("stop", &dry::running(place).await?, form);
+    }
     let body = json!({ "reason": args.reason });
     let panic: PanicView = place.client()?.post("/panic", &body).await?;
     if form == Form::Json {

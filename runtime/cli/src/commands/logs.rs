@@ -1,45 +1,142 @@
-//! `worknode logs`: what an agent wrote.
+//! `worknode logs`: what agents wrote. One comes to the byte; several come line by line, each with
+//! the name of who wrote it.
 
 use std::{
-    io::{Seek, SeekFrom, Write},
+    io::{ErrorKind, Write},
     ops::ControlFlow,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
     time::Duration,
 };
 
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
 use worknode_core::error::{Code, Error};
 use worknode_daemon::{
     daemon::paths,
-    view::{self, RunRef},
+    view::{self, AgentView, Live, RunRef},
 };
 
-use super::ask_or_read;
-use crate::{args::Logs, client::escaped, place::Place};
+use super::{ask_or_read, now, tail::Tail};
+use crate::{
+    args::look::Logs,
+    client::escaped,
+    output::{self, Form},
+    place::Place,
+};
 
-/// How often a file that grows is looked at.
+/// How often files that grow are looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// Bytes of a line that has no end. More of it goes on in a line of its own.
+const LINE: usize = 64 * 1024;
+/// Logs that are read at once: each is an open file.
+const LOGS: usize = 256;
+/// Colours of names, in turn.
+const COLOURS: [AnsiColor; 6] = [
+    AnsiColor::Cyan,
+    AnsiColor::Yellow,
+    AnsiColor::Green,
+    AnsiColor::Magenta,
+    AnsiColor::Blue,
+    AnsiColor::BrightRed,
+];
 
-pub(crate) async fn logs(place: &Place, args: &Logs) -> Result<(), Error> {
-    let mut run = last_run(place, &args.of).await?;
-    let name = if args.stderr { "stderr.log" } else { "stdout.log" };
-    let mut tail = Tail::of(paths(&place.dir).run(run.id).join(name));
-    if tail.copy_older()?.is_break() {
-        return Ok(());
-    }
+/// One that is read.
+struct Source {
+    name: String,
+    run: RunRef,
+    tail: Tail,
+    /// The beginning of a line whose end has not come.
+    begun: Vec<u8>,
+    /// Before each line; nothing when there is only one.
+    lead: String,
+}
+
+pub(crate) async fn logs(place: &Place, args: &Logs, form: Form) -> Result<(), Error> {
+    let mut sources = sources(place, args).await?;
+    let whole = sources.len() == 1 && !args.all && form == Form::Text;
     loop {
-        // `worknode logs x | head`: the reader has what it wanted.
-        let ControlFlow::Continue(moved) = tail.copy_new()? else {
-            return Ok(());
-        };
-        if !args.follow || (run.over && !moved) {
-            return Ok(());
+        let mut moved = false;
+        for source in &mut sources {
+            let read = source
+                .tail
+                .read()
+                .map_err(|error| unreadable(&source.name, &error))?;
+            moved |= !read.is_empty();
+            let shown = if whole {
+                raw(&read)
+            } else {
+                source.lines(&read, form)
+            };
+            // `worknode logs x | head`: the reader has what it wanted.
+            if shown?.is_break() {
+                return Ok(());
+            }
         }
-        if !moved {
-            tokio::time::sleep(LOOK).await;
-            run = last_run(place, &run.id.to_string()).await?;
+        if moved {
+            continue;
+        }
+        if !args.follow || sources.iter().all(|source| source.run.over) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+        // What it wrote before it was over is read once more.
+        for source in sources.iter_mut().filter(|source| !source.run.over) {
+            source.run = last_run(place, &source.run.id.to_string()).await?;
         }
     }
+    for source in &mut sources {
+        if source.rest(form)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn sources(place: &Place, args: &Logs) -> Result<Vec<Source>, Error> {
+    let names = if args.all {
+        all(place).await?
+    } else {
+        args.of.clone()
+    };
+    if names.len() > LOGS {
+        let message = format!("{} logs at once are too many: {LOGS} at most", names.len());
+        return Err(Error::new(Code::Usage, message).hint("name those that you want"));
+    }
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or_default();
+    let file = if args.stderr { "stderr.log" } else { "stdout.log" };
+    let mut sources = Vec::new();
+    for (at, name) in names.into_iter().enumerate() {
+        let run = match last_run(place, &name).await {
+            // Of all agents, those that have run.
+            Err(error) if args.all && error.code == Code::NotFound => continue,
+            run => run?,
+        };
+        let colour = COLOURS
+            .get(at % COLOURS.len())
+            .copied()
+            .unwrap_or(AnsiColor::Cyan);
+        let style = Style::new().fg_color(Some(colour.into()));
+        sources.push(Source {
+            lead: output::paint(&format!("{name:<width$} |"), style),
+            tail: Tail::of(paths(&place.dir).run(run.id).join(file)),
+            begun: Vec::new(),
+            name,
+            run,
+        });
+    }
+    Ok(sources)
+}
+
+async fn all(place: &Place) -> Result<Vec<String>, Error> {
+    let client = place.client()?;
+    let agents: Vec<AgentView> = ask_or_read(place, client.get("/agents"), |reader| {
+        view::agents(reader, now(), &Live::new())
+    })
+    .await?;
+    Ok(agents.into_iter().map(|agent| agent.name).collect())
 }
 
 async fn last_run(place: &Place, of: &str) -> Result<RunRef, Error> {
@@ -48,59 +145,46 @@ async fn last_run(place: &Place, of: &str) -> Result<RunRef, Error> {
     ask_or_read(place, client.get(&path), |reader| view::last_run(reader, of)).await
 }
 
-/// A log file that may still grow, and may be rotated away.
-struct Tail {
-    path: PathBuf,
-    /// Which file was read last, and how far.
-    at: Option<(u64, u64)>,
+fn unreadable(name: &str, error: &std::io::Error) -> Error {
+    Error::new(Code::Failed, format!("cannot read the log of {name}: {error}"))
 }
 
-impl Tail {
-    const fn of(path: PathBuf) -> Self {
-        Self { path, at: None }
-    }
-
-    /// What was rotated away and is still kept.
-    fn copy_older(&self) -> Result<ControlFlow<()>, Error> {
-        let mut older = self.path.clone().into_os_string();
-        older.push(".1");
-        Ok(copy(Path::new(&older), 0)?.map_continue(drop))
-    }
-
-    /// Copies what is new. Returns whether there was anything.
-    fn copy_new(&mut self) -> Result<ControlFlow<(), bool>, Error> {
-        let Ok(meta) = std::fs::metadata(&self.path) else {
-            return Ok(ControlFlow::Continue(false));
-        };
-        let from = match self.at {
-            Some((inode, read)) if inode == meta.ino() && read <= meta.len() => read,
-            _ => 0,
-        };
-        let copied = copy(&self.path, from)?;
-        Ok(copied.map_continue(|copied| {
-            self.at = Some((meta.ino(), from + copied));
-            copied > 0
-        }))
-    }
-}
-
-/// How many bytes were copied; breaks off when nobody reads any more.
-fn copy(path: &Path, from: u64) -> Result<ControlFlow<(), u64>, Error> {
-    let failed = |error: std::io::Error| {
-        Error::new(Code::Failed, format!("cannot read `{}`: {error}", path.display()))
-    };
-    let mut file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(0)),
-        Err(error) => return Err(failed(error)),
-    };
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+/// As it was written, to the byte.
+fn raw(bytes: &[u8]) -> Result<ControlFlow<()>, Error> {
     let mut out = std::io::stdout().lock();
-    let copied = match std::io::copy(&mut file, &mut out) {
-        Ok(copied) => copied,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ControlFlow::Break(())),
-        Err(error) => return Err(failed(error)),
-    };
-    let _ = out.flush();
-    Ok(ControlFlow::Continue(copied))
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Error::new(
+            Code::Failed,
+            format!("cannot write what was read: {error}"),
+        )),
+    }
+}
+
+impl Source {
+    /// Shows the lines that are whole by now, and keeps the rest.
+    fn lines(&mut self, bytes: &[u8], form: Form) -> Result<ControlFlow<()>, Error> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.begun.extend_from_slice(part);
+            let whole = part.ends_with(b"\n") || self.begun.len() >= LINE;
+            if whole && self.rest(form)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Shows what is kept, as a line.
+    fn rest(&mut self, form: Form) -> Result<ControlFlow<()>, Error> {
+        if self.begun.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let bytes = std::mem::take(&mut self.begun);
+        let text = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
+        Ok(match form {
+            Form::Json => output::stream_line(json!({ "of": self.name, "run": self.run.id, "line": text })),
+            Form::Text => output::stream_line(format!("{} {text}", self.lead)),
+        })
+    }
 }

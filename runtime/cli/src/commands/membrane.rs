@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use worknode_core::error::Error;
 
-use super::emit::table;
+use super::{dry, emit::table};
 use crate::{
     args::Membrane,
     client::escaped,
@@ -25,7 +25,11 @@ pub(crate) async fn membrane(place: &Place, args: Membrane, form: Form) -> Resul
             print(&tried, form, tested)
         }
         Membrane::Set { node, file } => set(place, &node, table(&file)?.into(), form).await,
-        Membrane::Clear { node } => set(place, &node, Value::Null, form).await,
+        Membrane::Clear { node, dry_run: true } => {
+            client.get::<Value>(&path(&node)).await?;
+            dry::would("take away", &[format!("the membrane of {node}")], form)
+        }
+        Membrane::Clear { node, .. } => set(place, &node, Value::Null, form).await,
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use worknode_actors::memory::Entry;
 use worknode_core::error::Error;
 
-use super::{events, search::Question, task::prompt};
+use super::{dry, events, search::Question, task::prompt};
 use crate::{
     args::notes::Memory,
     client::{Client, escaped},
@@ -34,7 +34,15 @@ pub(crate) async fn memory(place: &Place, args: Memory, form: Form) -> Result<()
             limit,
             after,
         } => list(&client, namespace, limit, after, form).await,
-        Memory::Delete { key } => {
+        Memory::Delete { key, dry_run: true } => {
+            let entry: Entry = client.get(&path(&key)).await?;
+            dry::would(
+                "forget",
+                &[format!("{} (version {})", entry.key, entry.version)],
+                form,
+            )
+        }
+        Memory::Delete { key, .. } => {
             let gone: Value = client.delete(&path(&key)).await?;
             if form == Form::Json {
                 return output::json(&gone);

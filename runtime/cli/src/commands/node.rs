@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use worknode_core::{error::Error, event::Record, hlc::Hlc, ids::NodeId};
 use worknode_daemon::view::{LinkView, NodePage, NodeView};
 
-use super::{events, search, task};
+use super::{dry, events, search, task};
 use crate::{
     args::tree::{Below, Create, LinkArgs, Node},
     client::{Client, escaped},
@@ -38,7 +38,17 @@ pub(crate) async fn node(place: &Place, node: Node, form: Form) -> Result<(), Er
             let change = ("move", json!({ "to": to }));
             changed(&client, &node, change, since.if_match, form).await
         }
-        Node::Archive { node, reason } => {
+        Node::Archive {
+            node, dry_run: true, ..
+        } => {
+            let found: NodeView = client.get(&path(&node, "")).await?;
+            dry::would(
+                "archive",
+                &[format!("{} {}", found.kind.name(), found.name)],
+                form,
+            )
+        }
+        Node::Archive { node, reason, .. } => {
             changed(
                 &client,
                 &node,

@@ -15,7 +15,7 @@ use worknode_daemon::{
 };
 use worknode_git::{Git, Repository};
 
-use super::{ask_or_read, run::load, task::prompt};
+use super::{ask_or_read, dry, run::load, task::prompt};
 use crate::{
     args::{
         Overrides,
@@ -63,7 +63,10 @@ pub(crate) async fn plan(place: &Place, plan: Plan, form: Form) -> Result<(), Er
             let changed: TaskView = place.client()?.put(&path, &body, None).await?;
             said(&changed, "has another plan now", form)
         }
-        Plan::Cancel { task, reason } => {
+        Plan::Cancel {
+            task, dry_run: true, ..
+        } => dry::task(place, "take out of the plan", &task, form).await,
+        Plan::Cancel { task, reason, .. } => {
             let path = format!("/plan/tasks/{}/cancel", escaped(&task));
             let body = json!({ "reason": reason });
             let gone: TaskView = place.client()?.post(&path, &body).await?;

@@ -5,13 +5,18 @@ use std::time::Duration;
 use worknode_core::{error::Error, time::Timestamp, usage::Usd};
 use worknode_daemon::view::{self, AgentView, Live, UseView};
 
-use super::{ask_or_read, now};
+use super::{ask_or_read, now, watch};
 use crate::{
+    args::look::Again,
     output::{self, Form, cell, length, state, table},
     place::Place,
 };
 
-pub(crate) async fn ps(place: &Place, form: Form) -> Result<(), Error> {
+pub(crate) async fn ps(place: &Place, again: &Again, form: Form) -> Result<(), Error> {
+    watch::again(again, async || once(place, form).await).await
+}
+
+pub(super) async fn once(place: &Place, form: Form) -> Result<(), Error> {
     let client = place.client()?;
     let agents: Vec<AgentView> = ask_or_read(place, client.get("/agents"), |reader| {
         view::agents(reader, now(), &Live::new())
@@ -122,7 +127,7 @@ pub(crate) fn used_of(entry: &UseView) -> Option<String> {
     }
 }
 
-fn amount(value: u64, unit: &str) -> String {
+pub(super) fn amount(value: u64, unit: &str) -> String {
     match unit {
         "ms" => length(Duration::from_millis(value)),
         "bytes" => indicatif::HumanBytes(value).to_string(),

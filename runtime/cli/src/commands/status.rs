@@ -6,13 +6,18 @@ use worknode_daemon::{
     view::{self, AgentView, StatusView, TaskCounts, UseView},
 };
 
-use super::{ask_or_read, now, ps};
+use super::{ask_or_read, now, ps, watch};
 use crate::{
+    args::look::Again,
     output::{self, Form, bold, colour_of, paint},
     place::Place,
 };
 
-pub(crate) async fn status(place: &Place, form: Form) -> Result<(), Error> {
+pub(crate) async fn status(place: &Place, again: &Again, form: Form) -> Result<(), Error> {
+    watch::again(again, async || once(place, form).await).await
+}
+
+async fn once(place: &Place, form: Form) -> Result<(), Error> {
     let client = place.client()?;
     let status: StatusView = ask_or_read(place, client.get("/status"), |reader| {
         view::status(reader, now(), None)

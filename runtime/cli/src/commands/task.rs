@@ -11,7 +11,7 @@ use worknode_core::{
 };
 use worknode_daemon::view::{self, TaskView};
 
-use super::{ask_or_read, claims};
+use super::{ask_or_read, claims, dry};
 use crate::{
     args::{Add, Task},
     client::escaped,
@@ -55,8 +55,14 @@ pub(crate) async fn task(place: &Place, task: Task, form: Form) -> Result<(), Er
             path_of(&task, "release"),
             json!({ "epoch": epoch, "reason": reason }),
         ),
-        Task::Cancel { task, reason } => (path_of(&task, "cancel"), json!({ "reason": reason })),
-        Task::Undo { task, reason } => (path_of(&task, "undo"), json!({ "reason": reason })),
+        Task::Cancel {
+            task, dry_run: true, ..
+        } => return dry::task(place, "cancel", &task, form).await,
+        Task::Undo {
+            task, dry_run: true, ..
+        } => return dry::task(place, "take back", &task, form).await,
+        Task::Cancel { task, reason, .. } => (path_of(&task, "cancel"), json!({ "reason": reason })),
+        Task::Undo { task, reason, .. } => (path_of(&task, "undo"), json!({ "reason": reason })),
         Task::Retry { task } => (path_of(&task, "retry"), json!({})),
     };
     let answer: TaskView = place.client()?.post(&path, &body).await?;

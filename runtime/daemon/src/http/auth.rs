@@ -13,7 +13,7 @@ use worknode_core::{
     ids::RunId,
     run::RunStatus,
 };
-use worknode_policies::{authority::Authority, capability};
+use worknode_policies::authority::Authority;
 
 use super::{Api, error::ApiError};
 
@@ -162,7 +162,12 @@ fn by_connection(peer: Option<Peer>) -> Result<Authority, Error> {
 /// A capability is worth what it says, while the run that it was made for lives (P4).
 fn by_capability(api: &Api, token: &str) -> Result<Authority, Error> {
     let system = api.runtime.system();
-    let claims = capability::verify(token, &system.context().keys.public(), system.now())?;
+    let is_at_or_below = |node, top| node == top || system.boundaries().has_below(top, node);
+    let here = &system.team().name;
+    let capabilities = &system.context().capabilities;
+    let now = system.now();
+    let opened = capabilities.check(token, now, here, is_at_or_below)?;
+    let claims = opened.claims_at(now);
     if let Principal::Agent { run, .. } = &claims.principal {
         let stored = system.reader().run(*run)?;
         let over = stored.is_none_or(|stored| matches!(stored.run.status, RunStatus::Exited { .. }));

@@ -35,7 +35,7 @@ use super::{
     nodes::named,
     parts::{Created, Json, Query},
 };
-use crate::view;
+use crate::view::{self, events::EventCondition};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -85,6 +85,9 @@ pub(super) struct Wanted {
     newest: bool,
     /// How long to wait for something when there is nothing yet, as in `30s`; a minute at most.
     wait: Option<Span>,
+    /// Only those of which this condition in CEL holds.
+    #[serde(rename = "where")]
+    condition: Option<String>,
 }
 
 /// What events are looked at through.
@@ -112,7 +115,12 @@ pub(super) async fn list(
         .map(|text| named(&api, text))
         .transpose()?;
     let through = wanted.through == Some(Through::Membranes);
-    let lens = Lens::of(&api, &caller, under.map(|node| node.id), through)?;
+    let condition = wanted
+        .condition
+        .as_deref()
+        .map(EventCondition::parse)
+        .transpose()?;
+    let lens = Lens::of(&api, &caller, under.map(|node| node.id), through)?.only(condition);
     if streamed {
         let resumed = headers
             .get("last-event-id")

@@ -11,6 +11,8 @@ use worknode_policies::kinds::Kinds;
 
 /// Characters of an id that may stand for it.
 const BEGINNING: usize = 4;
+/// How many are named when several ids begin so.
+const CANDIDATES: usize = 5;
 /// Longest text that is looked up: a path as deep as the tree.
 const LENGTH: usize = 4 * 1024;
 
@@ -49,11 +51,17 @@ fn by_beginning(reader: &Reader, text: &str) -> Result<Node, Error> {
     if text.len() < BEGINNING {
         return Err(nothing(text));
     }
-    let mut fitting = reader.beginning_with(text, 2)?;
+    let mut fitting = reader.beginning_with(text, CANDIDATES)?;
     match (fitting.len(), fitting.pop()) {
         (1, Some(node)) => Ok(node),
         (0, _) => Err(nothing(text)),
-        _ => Err(several(text, "ids begin so")),
+        (_, last) => {
+            let called = fitting.iter().chain(&last);
+            let called: Vec<_> = called
+                .map(|node| format!("{} ({})", node.name, node.id))
+                .collect();
+            Err(several(text, "ids begin so").hint(format!("give more of one of {}", called.join(", "))))
+        }
     }
 }
 

@@ -1,0 +1,130 @@
+//! With what capabilities are signed, and which of them count: what every door asks.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use worknode_core::{error::Error, ids::NodeId, node::Node, task::TaskSpec, time::Timestamp};
+use worknode_policies::{
+    authority::Authority,
+    capability::{self, CannotIssue, Claims, Limits, Opened, Refusal, Revoked, Ring, Sight, Token},
+    verdict::SigningKeys,
+};
+
+use crate::system::System;
+
+/// The key, those before it, and what is revoked. It is changed while the daemon runs, as a whole.
+#[derive(Debug)]
+pub struct Capabilities(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    keys: Arc<SigningKeys>,
+    sight: Sight,
+    revoked: Arc<Revoked>,
+}
+
+impl Capabilities {
+    /// Signs with `keys`; `ring` has them as the present ones.
+    #[must_use]
+    pub fn new(keys: SigningKeys, ring: Ring, revoked: Revoked) -> Self {
+        Self(Mutex::new(State {
+            keys: Arc::new(keys),
+            sight: Sight::new(ring),
+            revoked: Arc::new(revoked),
+        }))
+    }
+
+    /// Signs claims.
+    ///
+    /// # Errors
+    /// [`CannotIssue`].
+    pub fn issue(&self, claims: &Claims) -> Result<Token, CannotIssue> {
+        let keys = Arc::clone(&self.state().keys);
+        capability::issue(&keys, claims)
+    }
+
+    /// What a token allows where `here` is asked. `is_at_or_below(node, top)` tells of the tree.
+    ///
+    /// # Errors
+    /// Why it is worth nothing.
+    pub fn check(
+        &self,
+        token: &str,
+        now: Timestamp,
+        here: &str,
+        is_at_or_below: impl Fn(NodeId, NodeId) -> bool,
+    ) -> Result<Arc<Opened>, Refusal> {
+        let (opened, revoked) = {
+            let mut state = self.state();
+            (state.sight.open(token)?, Arc::clone(&state.revoked))
+        };
+        // The tree is asked when nobody waits for this any more.
+        opened.check(now, here, &is_at_or_below)?;
+        revoked.check(&opened, is_at_or_below)?;
+        Ok(opened)
+    }
+
+    /// The keys that count.
+    #[must_use]
+    pub fn ring(&self) -> Ring {
+        self.state().sight.ring().clone()
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub fn revoked(&self) -> Arc<Revoked> {
+        Arc::clone(&self.state().revoked)
+    }
+
+    /// Signs with other keys from now on.
+    pub fn turn(&self, keys: SigningKeys, ring: Ring) {
+        let mut state = self.state();
+        state.keys = Arc::new(keys);
+        state.sight.turn(ring);
+    }
+
+    /// From now on this is revoked.
+    pub fn revoke(&self, revoked: Revoked) {
+        self.state().revoked = Arc::new(revoked);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked in here had changed nothing by halves.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<SigningKeys> for Capabilities {
+    fn from(keys: SigningKeys) -> Self {
+        let ring = keys.public().into();
+        Self::new(keys, ring, Revoked::default())
+    }
+}
+
+/// All patterns that say which files a task may touch.
+fn patterns(task: &TaskSpec) -> impl Iterator<Item = &str> {
+    let may_create = task.may_create.iter().flatten();
+    let all = task.files.iter().chain(may_create).chain(&task.may_delete);
+    all.map(String::as_str)
+}
+
+/// Does a capability that is limited so allow to take this task on?
+pub(crate) fn allow_task(limits: &Limits, node: &Node) -> Result<(), Error> {
+    match node.task() {
+        Some(task) if !limits.files.is_empty() => limits.cover_patterns(patterns(&task.spec)),
+        _ => Ok(()),
+    }
+}
+
+impl System {
+    /// Does the capability name all files that this task may touch?
+    ///
+    /// # Errors
+    /// `forbidden` when it may not; when the store cannot be read.
+    pub(crate) fn check_files(&self, authority: &Authority, task: NodeId) -> Result<(), Error> {
+        if authority.limits.files.is_empty() {
+            return Ok(());
+        }
+        let node = self.reader().node(task)?;
+        node.map_or(Ok(()), |node| allow_task(&authority.limits, &node))
+    }
+}

@@ -1,0 +1,203 @@
+//! What a capability can be narrowed to. Narrowing is a function from what was allowed to what is
+//! allowed then; it refuses whatever would be more.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use worknode_core::{
+    command::Operation,
+    error::{Code, Error},
+    ids::NodeId,
+    time::Timestamp,
+    usage::Usd,
+};
+
+use super::Claims;
+use crate::pattern::Patterns;
+
+/// Characters of the note in a narrowing.
+const NOTE: usize = 200;
+
+/// What a capability is limited to, beside operations, part of the tree and time. What is not named
+/// is not limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Lists of globs: a file must be named by each of them. Narrowing adds a list, so that nobody
+    /// has to compare one glob with another.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Vec<String>>,
+    /// Money that what it spawns may take at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd: Option<Usd>,
+    /// Tokens that what it spawns may take at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// How many agents may stand below each other by its spawning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<usize>,
+    /// How many agents that it spawned may live at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<usize>,
+    /// By whom it may be taken: names of teams. None: by any that has the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<BTreeSet<String>>,
+}
+
+impl Limits {
+    /// Is nothing limited?
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Is a file named by each list? A list that cannot be read names nothing.
+    #[must_use]
+    pub fn allow_file(&self, path: &str) -> bool {
+        let names = |list: &Vec<String>| Patterns::parse(list).is_ok_and(|list| list.matches(path));
+        self.files.iter().all(names)
+    }
+
+    /// Do these patterns of a task name only files that may be touched? Globs are compared by what
+    /// they begin with: `src/api/**` is within `src/**`. What cannot be told is refused.
+    ///
+    /// # Errors
+    /// `forbidden`, naming the first pattern that may reach further.
+    pub fn cover_patterns<'a>(&self, patterns: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+        let beyond = |pattern: &&str| !self.files.iter().all(|list| covers(list, pattern));
+        match patterns.into_iter().find(beyond) {
+            None => Ok(()),
+            Some(pattern) => {
+                let message = format!("`{pattern}` reaches beyond the files that the capability names");
+                let named: Vec<_> = self.files.iter().map(|list| list.join(", ")).collect();
+                Err(Error::new(Code::Forbidden, message)
+                    .hint(format!("it names {}", named.join(", and of these "))))
+            }
+        }
+    }
+}
+
+/// Is all that `pattern` names within the list, for certain?
+fn covers(list: &[String], pattern: &str) -> bool {
+    let excludes = list.iter().any(|entry| entry.starts_with('!'));
+    let is_glob = pattern.contains(['*', '?', '[', '{']);
+    if !is_glob || pattern.starts_with('!') {
+        // An exclusion takes away; a plain path is asked as such.
+        return pattern.starts_with('!') || Patterns::parse(list).is_ok_and(|list| list.matches(pattern));
+    }
+    // What is excluded from the list might be what the glob names.
+    !excludes && list.iter().any(|entry| is_within(pattern, entry))
+}
+
+/// `src/api/**` is within `src/**`, within itself, and within `**`.
+fn is_within(pattern: &str, entry: &str) -> bool {
+    let below = entry
+        .strip_suffix("**")
+        .filter(|head| head.is_empty() || head.ends_with('/'));
+    let plain = |head: &&str| !head.contains(['*', '?', '[', '{']);
+    pattern == entry || below.filter(plain).is_some_and(|head| pattern.starts_with(head))
+}
+
+/// Less than what was allowed: what is named replaces it, the rest stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Narrowing {
+    /// Only these operations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operations: Option<BTreeSet<Operation>>,
+    /// Only this Worknode and all below it, which must be below what was allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtree: Option<NodeId>,
+    /// Only files that these globs name as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<String>>,
+    /// At most so much money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd: Option<Usd>,
+    /// At most so many tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// At most so deep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<usize>,
+    /// At most so wide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<usize>,
+    /// Not as long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Only by these teams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<BTreeSet<String>>,
+    /// For whom or what, for the record.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl Narrowing {
+    /// Narrows `claims`.
+    ///
+    /// # Errors
+    /// The name of what would be more than it was.
+    pub(super) fn narrow(&self, claims: &mut Claims) -> Result<(), &'static str> {
+        let limits = &mut claims.limits;
+        if let Some(operations) = &self.operations {
+            subset(operations, Some(&claims.operations), "operations")?;
+            claims.operations.clone_from(operations);
+            // What is raised for a time is for its holder, and is not handed on beside these.
+            claims.raised.clear();
+        }
+        if let Some(expires) = self.expires {
+            at_most(expires, Some(claims.expires), "expiry")?;
+            claims.expires = expires;
+        }
+        if let Some(audience) = &self.audience {
+            subset(audience, limits.audience.as_ref(), "audience")?;
+            limits.audience = Some(audience.clone());
+        }
+        lower(self.usd, &mut limits.usd, "money")?;
+        lower(self.tokens, &mut limits.tokens, "tokens")?;
+        lower(self.depth, &mut limits.depth, "spawn depth")?;
+        lower(self.fan_out, &mut limits.fan_out, "spawn fan-out")?;
+        if let Some(subtree) = self.subtree {
+            // Whether it is below what was allowed, only the tree can tell: see `Opened::subtrees`.
+            claims.subtree = subtree;
+        }
+        if let Some(files) = &self.files {
+            if files.is_empty() || Patterns::parse(files).is_err() {
+                return Err("files");
+            }
+            limits.files.push(files.clone());
+        }
+        if self.note.chars().count() > NOTE {
+            return Err("a note too long");
+        }
+        Ok(())
+    }
+}
+
+fn subset<T: Ord>(
+    wanted: &BTreeSet<T>,
+    allowed: Option<&BTreeSet<T>>,
+    what: &'static str,
+) -> Result<(), &'static str> {
+    let fits = allowed.is_none_or(|allowed| wanted.is_subset(allowed));
+    if fits { Ok(()) } else { Err(what) }
+}
+
+fn at_most<T: Ord>(wanted: T, allowed: Option<T>, what: &'static str) -> Result<(), &'static str> {
+    let fits = allowed.is_none_or(|allowed| wanted <= allowed);
+    if fits { Ok(()) } else { Err(what) }
+}
+
+fn lower<T: Ord + Copy>(
+    wanted: Option<T>,
+    allowed: &mut Option<T>,
+    what: &'static str,
+) -> Result<(), &'static str> {
+    if let Some(wanted) = wanted {
+        at_most(wanted, *allowed, what)?;
+        *allowed = Some(wanted);
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What is worth nothing any more, though its time has not come.
+
+use serde::{Deserialize, Serialize};
+use worknode_core::{ids::NodeId, time::Timestamp};
+
+use super::{Refusal, TaskHold, chain::Opened};
+
+/// Revocations that are kept. Who needs more replaces the key, which ends all of them.
+pub const MOST: usize = 10_000;
+
+/// What is revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum What {
+    /// One token, and all that were made from it.
+    Token {
+        /// Its id, as `capability show` tells it.
+        id: String,
+    },
+    /// What was made for claims of a task up to this one.
+    Claims {
+        /// The task and the last epoch.
+        hold: TaskHold,
+    },
+    /// What is for a part of the tree.
+    Below {
+        /// Its top.
+        node: NodeId,
+    },
+}
+
+/// One revocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+    /// When: what is issued afterwards is not meant.
+    pub at: Timestamp,
+    /// Why, for the record.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// All revocations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revoked(Vec<Entry>);
+
+/// There are too many revocations.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{MOST} revocations are kept already; `worknode capability rotate --grace 0s` ends all that was ever issued"
+)]
+pub struct TooMany;
+
+impl Revoked {
+    /// The same with one more.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub fn and(&self, entry: Entry) -> Result<Self, TooMany> {
+        if self.0.len() >= MOST {
+            return Err(TooMany);
+        }
+        Ok(Self(self.0.iter().cloned().chain([entry]).collect()))
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Is nothing revoked?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Is this one revoked? `is_at_or_below(node, top)` tells of the tree.
+    ///
+    /// # Errors
+    /// [`Refusal::Revoked`], saying what was.
+    pub fn check(
+        &self,
+        opened: &Opened,
+        is_at_or_below: impl Fn(NodeId, NodeId) -> bool,
+    ) -> Result<(), Refusal> {
+        let claims = opened.claims();
+        let meant = |entry: &&Entry| match &entry.what {
+            What::Token { id } => opened.ids().contains(id),
+            What::Claims { hold } => claims
+                .task
+                .is_some_and(|task| task.node == hold.node && task.epoch <= hold.epoch),
+            What::Below { node } => claims.issued <= entry.at && is_at_or_below(claims.subtree, *node),
+        };
+        let Some(entry) = self.0.iter().find(meant) else {
+            return Ok(());
+        };
+        let own = opened.ids().last();
+        let what = match &entry.what {
+            What::Token { id } if Some(id) == own => "this capability".to_owned(),
+            What::Token { id } => format!("it was made from {id}"),
+            What::Claims { hold } => format!("the claims of task {} up to epoch {}", hold.node, hold.epoch),
+            What::Below { node } => format!("all for what is below {node}"),
+        };
+        let why = if entry.reason.is_empty() {
+            what
+        } else {
+            format!("{what} ({})", entry.reason)
+        };
+        Err(Refusal::Revoked { at: entry.at, why })
+    }
+}

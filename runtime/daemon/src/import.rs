@@ -1,0 +1,159 @@
+//! Agents that other programs know, as profiles of this team: files in, files out.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use worknode_core::error::{Code, Error};
+use worknode_profiles::import::{Imported, LENGTH, import, slug};
+
+use crate::config::PROFILES_FOLDER;
+
+/// Most definitions at once.
+const FILES: usize = 1_000;
+
+/// A profile that was made, or would be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Made {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub tier: String,
+    /// The file, from the team's directory.
+    pub file: String,
+    /// What it was made from.
+    pub from: String,
+    /// What was not taken over.
+    pub notes: Vec<String>,
+}
+
+/// How profiles are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The name of the only one; each has its own when none is given.
+    pub name: Option<&'a str>,
+    /// The driver that starts them.
+    pub driver: &'a str,
+    /// Replace files that are there.
+    pub force: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+}
+
+/// The definitions in a directory, in the order of their names.
+///
+/// # Errors
+/// `not_found` when there is none, or no such directory.
+pub fn definitions(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(
+            Code::NotFound,
+            format!("cannot read the directory `{}`: {error}", dir.display()),
+        )
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|ending| ending == "md") {
+            found.push(path);
+        }
+        if found.len() > FILES {
+            let message = format!("`{}` has more than {FILES} definitions", dir.display());
+            return Err(Error::new(Code::LimitReached, message));
+        }
+    }
+    if found.is_empty() {
+        let message = format!("`{}` has no definitions: no file ends in `.md`", dir.display());
+        return Err(Error::new(Code::NotFound, message));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Makes a profile of each file: all of them, or none.
+///
+/// # Errors
+/// Every mistake at once; `already_exists` for files that are there.
+pub fn profiles(team: &Path, files: &[PathBuf], wanted: Wanted<'_>) -> Result<Vec<Made>, Error> {
+    let mut made = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        let shown = file.strip_prefix(team).unwrap_or(file).display().to_string();
+        match one(file, &shown, wanted) {
+            Ok(imported) => {
+                let name = imported.name.clone();
+                if let Some((_, other)) = made.insert(name.clone(), (imported, shown.clone())) {
+                    mistakes.push(format!("{shown}: `{name}` is the name of {other} too"));
+                }
+            }
+            Err(why) => mistakes.push(format!("{shown}: {why}")),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(Error::new(Code::Usage, mistakes.join("\n")).hint("nothing was written"));
+    }
+    let folder = team.join(PROFILES_FOLDER);
+    let taken: Vec<_> = made
+        .keys()
+        .filter(|name| file_of(&folder, name).exists())
+        .map(String::as_str)
+        .collect();
+    if !taken.is_empty() && !wanted.force {
+        let message = format!("there are profiles already: {}", taken.join(", "));
+        return Err(
+            Error::new(Code::AlreadyExists, message).hint("--force replaces them; nothing was written")
+        );
+    }
+    if !wanted.dry_run {
+        write(&folder, made.values().map(|(imported, _)| imported))?;
+    }
+    let told = |(imported, from): (Imported, String)| Made {
+        file: format!("{PROFILES_FOLDER}/{}.toml", imported.name),
+        name: imported.name,
+        tier: imported.tier.name().to_owned(),
+        from,
+        notes: imported.notes,
+    };
+    Ok(made.into_values().map(told).collect())
+}
+
+fn one(file: &Path, shown: &str, wanted: Wanted<'_>) -> Result<Imported, String> {
+    let limit = u64::try_from(LENGTH).unwrap_or(u64::MAX).saturating_add(1);
+    let mut text = String::new();
+    let read = fs::File::open(file).and_then(|file| file.take(limit).read_to_string(&mut text));
+    read.map_err(|error| error.to_string())?;
+    let stem = file
+        .file_stem()
+        .map(|stem| stem.to_string_lossy())
+        .unwrap_or_default();
+    let name = wanted.name.unwrap_or(&stem);
+    let mut imported = import(name, &text, wanted.driver, shown).map_err(|error| error.to_string())?;
+    if let Some(name) = wanted.name {
+        // Whoever names it means that, whatever the file says.
+        imported.name = slug(name).map_err(|error| error.to_string())?;
+    }
+    Ok(imported)
+}
+
+fn file_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.toml"))
+}
+
+fn write<'a>(folder: &Path, made: impl Iterator<Item = &'a Imported>) -> Result<(), Error> {
+    let failed = |path: &Path, error: std::io::Error| {
+        Error::new(
+            Code::Failed,
+            format!("cannot write `{}`: {error}", path.display()),
+        )
+    };
+    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for imported in made {
+        let path = file_of(folder, &imported.name);
+        fs::write(&path, &imported.toml).map_err(|error| failed(&path, error))?;
+    }
+    Ok(())
+}
