@@ -15,6 +15,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 pub(crate) use self::active::ActiveNodes;
+pub use self::active::Mailboxes;
 use crate::{messages::DirectoryMsg, system::System};
 
 /// How long a Worknode stays active without being asked.

@@ -15,6 +15,7 @@ mod receipt;
 mod sandbox;
 mod session;
 mod talk;
+mod tools;
 mod workspace;
 
 use std::collections::HashMap;

@@ -220,6 +220,11 @@ impl Membrane {
         }
     }
 
+    /// Commands that wait in the mailbox behind it.
+    pub(crate) fn fill(&self) -> usize {
+        bounds::MAILBOX.saturating_sub(self.places.available_permits())
+    }
+
     /// Do events wait here? Then it must not be passivated.
     pub(crate) fn is_waited_at(&self) -> bool {
         self.gauge.is_waited_at()

@@ -28,13 +28,14 @@ use crate::{
     board::Board,
     capabilities::Capabilities,
     definition::{AgentDefinition, TeamDefinition},
-    directory::ActiveNodes,
+    directory::{ActiveNodes, Mailboxes},
     fault,
     guard::Guard,
     membrane::{Ask, Boundaries, Reply},
     messages::{DirectoryMsg, KeeperMsg},
     spawn::Known,
     team::TeamMsg,
+    tool_calls::ToolCalls,
     violations::{Refusals, note_refusal},
 };
 
@@ -89,6 +90,8 @@ pub struct Context {
     pub capabilities: Capabilities,
     /// Where things are.
     pub paths: Paths,
+    /// Who watches what tools agents call.
+    pub tool_calls: ToolCalls,
 }
 
 /// A handle on the running actors. Cheap to clone.
@@ -312,6 +315,12 @@ impl System {
 
     pub(crate) const fn directory(&self) -> &Address<DirectoryMsg> {
         &self.directory
+    }
+
+    /// How full the mailboxes of Worknodes are.
+    #[must_use]
+    pub fn mailboxes(&self) -> Mailboxes {
+        self.active.mailboxes()
     }
 
     pub(crate) fn active(&self) -> &ActiveNodes {

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("worknode-profiles", &["worknode-core"]),
     ("worknode-journal", &["worknode-core", "worknode-query"]),
     ("worknode-process", &["worknode-core"]),
+    ("worknode-telemetry", &["worknode-core", "worknode-journal"]),
     ("worknode-git", &["worknode-core", "worknode-policies"]),
     (
         "worknode-gates",
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worknode-process",
             "worknode-profiles",
             "worknode-query",
+            "worknode-telemetry",
             "worknode-triggers",
         ],
     ),
@@ -59,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worknode-journal",
             "worknode-policies",
             "worknode-process",
+            "worknode-telemetry",
         ],
     ),
 ];
@@ -81,6 +84,11 @@ const KEPT: &[(&str, &[&str])] = &[
     ("inotify", &["worknode-daemon"]),
     ("rmcp", &["worknode-daemon"]),
     ("tokio-rustls", &["worknode-actors"]),
+    ("opentelemetry", &["worknode-telemetry"]),
+    ("opentelemetry_sdk", &["worknode-telemetry"]),
+    ("opentelemetry-otlp", &["worknode-telemetry"]),
+    ("tracing-opentelemetry", &["worknode-telemetry"]),
+    ("prometheus-client", &["worknode-telemetry"]),
     ("tree-sitter", &["worknode-gates"]),
     ("quick-xml", &["worknode-gates"]),
 ];

@@ -44,6 +44,7 @@ mod self_governing;
 mod spawn;
 mod store;
 mod streams;
+mod telemetry;
 mod terminal;
 mod triggers;
 mod triggers_act;

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use worknode_actors::{
     runtime::Runtime,
     system::{Context, Paths, System},
+    tool_calls::ToolCalls,
 };
 use worknode_core::time::{Clock, ManualClock, Timestamp};
 use worknode_daemon::{
@@ -64,5 +65,6 @@ pub async fn context(dir: &Path, clock: Arc<dyn Clock>) -> Context {
         keys: SigningKeys::from_seed([7; 32]),
         capabilities: SigningKeys::from_seed([7; 32]).into(),
         paths: paths(dir),
+        tool_calls: ToolCalls::default(),
     }
 }

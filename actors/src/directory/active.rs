@@ -26,6 +26,17 @@ use crate::{
 /// Parts of the directory, so that those who ask seldom wait for each other.
 const PARTS: usize = 64;
 
+/// How full the mailboxes are of those that are awake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mailboxes {
+    /// Worknodes whose actor is there.
+    pub awake: usize,
+    /// Commands that wait, in all of them.
+    pub waiting: usize,
+    /// Commands that wait in the fullest.
+    pub fullest: usize,
+}
+
 /// One Worknode that has an actor.
 #[derive(Debug)]
 struct Entry {
@@ -84,6 +95,21 @@ impl ActiveNodes {
 
     pub(super) fn count(&self) -> usize {
         self.parts.iter().map(|part| lock(part).entries.len()).sum()
+    }
+
+    /// How full their mailboxes are.
+    pub(crate) fn mailboxes(&self) -> Mailboxes {
+        let mut seen = Mailboxes::default();
+        for part in &self.parts {
+            for entry in lock(part).entries.values() {
+                let leaving = entry.waiting.as_ref().map_or(0, VecDeque::len);
+                let waiting = entry.membrane.fill() + leaving;
+                seen.awake += 1;
+                seen.waiting += waiting;
+                seen.fullest = seen.fullest.max(waiting);
+            }
+        }
+        seen
     }
 
     /// Takes `ask` to its Worknode, which is woken up when it rests.

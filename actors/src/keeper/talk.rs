@@ -25,6 +25,7 @@ use worknode_profiles::stream::{
 
 use super::{
     session::{self, Session},
+    tools::Tools,
     workspace::Launched,
 };
 use crate::{definition::AgentDefinition, pools, system::System};
@@ -58,6 +59,7 @@ pub(super) struct Talk {
     stored_at: Instant,
     /// When a program that has said that it is done must be gone.
     gone_by: Option<Instant>,
+    tools: Tools,
     /// While what an earlier daemon has heard is read again: where it led has been seen to, and
     /// only where it stands at the end counts.
     catching_up: bool,
@@ -102,6 +104,7 @@ impl Talk {
             stored: Usage::default(),
             stored_at: Instant::now(),
             gone_by: None,
+            tools: Tools::of(system, agent, spec),
             catching_up: true,
             definition,
         }
@@ -274,6 +277,7 @@ impl Talk {
     }
 
     async fn note(&mut self, report: Report) -> Option<StopCause> {
+        self.tools.note(&report, self.system.now(), self.catching_up);
         match report {
             Report::Stuck(_) | Report::Unstuck | Report::Unchecked { .. } if self.catching_up => None,
             Report::Session { id } => {

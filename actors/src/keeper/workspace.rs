@@ -14,6 +14,7 @@ use worknode_core::{
     raise::sandbox_until,
     run::{Purpose, RunLimits, RunSpec},
     task::TaskStatus,
+    trace::TraceContext,
 };
 use worknode_policies::{
     capability::{self, Claims, TaskHold, operations_of},
@@ -374,7 +375,7 @@ fn environment(
     set(MARK, spec.id.to_string().into());
     set("WORKNODE_SOCKET", (&paths.socket).into());
     set("WORKNODE_DEADLINE", deadline.to_string().into());
-    set("TRACEPARENT", traceparent(spec.id).into());
+    set("TRACEPARENT", TraceContext::of_run(spec).to_string().into());
     if let Some(task) = task {
         set("WORKNODE_TASK", (&task.name).into());
         let epoch = task.task().map_or(0, |task| task.epoch);
@@ -396,10 +397,4 @@ fn shown_of(task: &Node) -> Option<String> {
         TaskStatus::InReview(review) => Some(landing::shown(&task.spec, &review.submission.commit)),
         _ => None,
     }
-}
-
-/// W3C Trace Context: the run is the trace.
-fn traceparent(run: RunId) -> String {
-    let trace = run.as_uuid().simple().to_string();
-    format!("00-{trace}-{}-01", &trace[16..])
 }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use worknode_core::error::{Code, Error};
-use worknode_daemon::telemetry::{self, LogFormat};
+use worknode_telemetry::logs::{self, LogFormat};
 
 use crate::{
     args::{Cli, Command, LogForm},
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         LogForm::Text => LogFormat::Text,
         LogForm::Json => LogFormat::Json,
     };
-    telemetry::init(format, default_level(&cli.command));
+    logs::init(format, default_level(&cli.command));
     let outcome = threads(&cli.command)
         .enable_all()
         .build()

@@ -27,6 +27,7 @@
 //! | [`usage`] | what a run has used, and why one gets nowhere |
 //! | [`budget`] | tokens and money, reserved down the tree |
 //! | [`governor`] | runs on the same credentials pause and go on together |
+//! | [`trace`] | where in a trace something is, as other programs are told |
 //! | [`amount`] | bytes and dollars as people write them |
 
 pub mod agent;
@@ -58,6 +59,7 @@ pub mod restart;
 pub mod run;
 pub mod task;
 pub mod time;
+pub mod trace;
 pub mod trigger;
 pub mod usage;
 pub mod verdict;

@@ -203,6 +203,31 @@ pub enum StopCause {
 }
 
 impl StopCause {
+    /// The cause's name, as in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "requested",
+            Self::TimeLimit => "time_limit",
+            Self::SilenceLimit => "silence_limit",
+            Self::MemoryLimit => "memory_limit",
+            Self::ProcessesLimit => "processes_limit",
+            Self::CpuLimit => "cpu_limit",
+            Self::TokensLimit => "tokens_limit",
+            Self::UsdLimit => "usd_limit",
+            Self::Stuck { .. } => "stuck",
+            Self::Lingering => "lingering",
+            Self::Panic { .. } => "panic",
+            Self::Parent { .. } => "parent",
+            Self::Signalled => "signalled",
+            Self::ShimGone => "shim_gone",
+            Self::Shutdown => "shutdown",
+            Self::Strategy => "strategy",
+            Self::Orphaned => "orphaned",
+            Self::TaskGone => "task_gone",
+        }
+    }
+
     /// In a few words.
     #[must_use]
     pub fn words(&self) -> String {

@@ -31,6 +31,7 @@ use crate::{
     http::{Api, Kept, Limits},
     keys,
     lock::Lock,
+    observation::Observation,
     reload::{self, ReloadView, Reloader, Watched},
 };
 
@@ -88,6 +89,7 @@ pub struct Daemon {
     api: Arc<Api>,
     journal: Journal,
     socket: PathBuf,
+    observation: Arc<Observation>,
     doors: Vec<JoinHandle<()>>,
     /// Looks out for changes of the configuration.
     watch: JoinHandle<()>,
@@ -120,6 +122,8 @@ impl Daemon {
         };
         let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
+        let (observation, tool_calls) = Observation::start(&loaded, &journal)?;
+        let observation = Arc::new(observation);
         let reloader = Reloader::new(&loaded);
         let watched = Watched::new(&loaded.sources);
         let context = Context {
@@ -131,6 +135,7 @@ impl Daemon {
             keys,
             capabilities,
             paths,
+            tool_calls,
         };
         let runtime = Runtime::start(context).await?;
         let (stop, _) = watch::channel(None);
@@ -140,6 +145,7 @@ impl Daemon {
             reloader,
             limits: Limits::default(),
             kept: Kept::default(),
+            observation: Arc::clone(&observation),
         });
         let watch = tokio::spawn(reload::watch(Arc::clone(&api), watched));
         let doors = door::serve(&api, unix, tcp);
@@ -148,6 +154,7 @@ impl Daemon {
             api,
             journal,
             socket,
+            observation,
             doors,
             watch,
             _lock: lock,
@@ -206,7 +213,9 @@ impl Daemon {
         }
         // A path that stays is cleared away by the next daemon.
         let _ = std::fs::remove_file(&self.socket);
-        Ok(self.journal.close().await?)
+        let closed = self.journal.close().await;
+        self.observation.stop().await;
+        Ok(closed?)
     }
 }
 

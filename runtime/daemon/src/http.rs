@@ -31,6 +31,7 @@ mod spawn;
 mod tasks;
 mod tree;
 mod triggers;
+mod watched;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     middleware::{from_fn, from_fn_with_state},
+    routing::get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,7 @@ use self::{
 use crate::{
     daemon::Departure,
     mcp,
+    observation::Observation,
     reload::Reloader,
     view::{self, RunRef, StatusView, WhyView},
 };
@@ -78,6 +81,8 @@ pub(crate) struct Api {
     pub(crate) limits: Limits,
     /// What was answered to requests with a key.
     pub(crate) kept: Kept,
+    /// What others watch.
+    pub(crate) observation: Arc<Observation>,
 }
 
 impl Api {
@@ -94,11 +99,13 @@ impl Api {
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let routes = routes()
         .into_router()
+        .route_layer(from_fn(watched::traced))
         .method_not_allowed_fallback(error::no_such_method)
         .fallback(error::no_such_route);
     let inner = Router::new()
         .nest("/api/v1", routes.clone())
         .nest("/api", routes)
+        .route("/metrics", get(watched::metrics))
         .fallback(error::no_such_route)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
@@ -160,6 +167,7 @@ fn routes() -> Routes {
         .merge(messages::routes())
         .merge(resume::routes())
         .merge(plan::routes())
+        .merge(watched::routes())
 }
 
 async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {

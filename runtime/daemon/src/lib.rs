@@ -7,9 +7,9 @@
 //! | `http`, [`door`] | the API, and where it listens |
 //! | [`view`] | what people and programs see of the tree |
 //! | [`lock`], [`keys`] | one daemon per store; its keys |
+//! | `observation` | what others watch of it: numbers and traces |
 //! | [`reload`] | the configuration of a daemon that runs, read anew |
 //! | [`import`] | agents that other programs know, as profiles |
-//! | [`telemetry`] | logs |
 //! | [`triggers`] | triggers for people: when, what, what if; added and removed |
 
 pub mod config;
@@ -20,8 +20,8 @@ pub mod import;
 pub mod keys;
 pub mod lock;
 pub mod mcp;
+mod observation;
 pub mod reload;
-pub mod telemetry;
 pub mod triggers;
 pub mod verdicts;
 pub mod view;

@@ -46,6 +46,8 @@ pub struct Config {
     pub claims: ClaimsSection,
     /// How the daemon can be reached.
     pub daemon: DaemonSection,
+    /// Where traces go.
+    pub telemetry: TelemetrySection,
     /// What all gates are told: scope, waivers, profiles of paths.
     pub gates: GateSettings,
     /// What each gate is told.
@@ -111,6 +113,22 @@ impl Default for TeamSection {
             approval: None,
         }
     }
+}
+
+/// Where traces go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySection {
+    /// A collector that takes OTLP over HTTP, as in "http://127.0.0.1:4318". Default: what the variable
+    /// OTEL_EXPORTER_OTLP_ENDPOINT says, or none: then no traces are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<String>,
+    /// Headers of each request to it, such as a key. Default: none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Its `service.name`. Default: "worknode".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// Limits of the whole team: what all its runs share, and what each of them may at most.

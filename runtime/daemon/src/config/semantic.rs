@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use axum::http::HeaderValue;
 use worknode_actors::definition::TeamDefinition;
 use worknode_core::bounds;
 use worknode_policies::{names::Suggestions, plan, plan::Plan};
@@ -120,6 +121,7 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     team(config, problems);
     limits(&config.limits, problems);
     listen(config, problems);
+    telemetry(config, problems);
     let mut programs = Programs::new(&repository, world.search);
     let places = Places::new(world, &repository);
     let agents = agents::staff(config, world, places, &mut programs, problems);
@@ -245,6 +247,24 @@ fn listen(config: &Config, problems: &mut Problems) {
             problems.say("daemon.listen", message, Some(hint));
         }
         Ok(_) => {}
+    }
+}
+
+fn telemetry(config: &Config, problems: &mut Problems) {
+    let section = &config.telemetry;
+    if let Some(endpoint) = &section.otlp
+        && let Err(why) = worknode_telemetry::export::check_endpoint(endpoint)
+    {
+        let hint = "write \"http://127.0.0.1:4318\"".to_owned();
+        problems.say("telemetry.otlp", why, Some(hint));
+    }
+    for (name, value) in &section.headers {
+        let fits = axum::http::HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok();
+        if !fits {
+            // The value may be a secret.
+            let message = format!("`{}` and its value make no HTTP header", shown(name));
+            problems.say(format!("telemetry.headers.{name}"), message, None);
+        }
     }
 }
 

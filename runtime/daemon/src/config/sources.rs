@@ -73,7 +73,7 @@ impl Sources {
     }
 
     /// The value of a variable.
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.env
             .iter()
             .find(|(other, _)| other == name)

@@ -28,8 +28,12 @@ impl Sections {
         let mut sections = BTreeMap::from([
             ("team", of(&config.team)),
             ("limits", of(&config.limits)),
+            ("claims", of(&config.claims)),
             ("daemon", of(&config.daemon)),
+            ("telemetry", of(&config.telemetry)),
+            ("gates", of(&config.gates)),
             ("gate", of(&config.gate)),
+            ("plan", of(&config.plan)),
             ("agent", of(&config.agent)),
             ("kind", of(&config.kind)),
             ("membrane", of(&config.membrane)),
