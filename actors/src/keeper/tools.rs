@@ -117,6 +117,7 @@ mod tests {
                 id: RunId::from_parts(2, [2; 10]),
                 purpose: Purpose::Standing,
                 limits: RunLimits::default(),
+                raised: Vec::new(),
             },
             made: 0,
             open: VecDeque::new(),

@@ -225,6 +225,7 @@ impl StopCause {
             Self::Strategy => "strategy",
             Self::Orphaned => "orphaned",
             Self::TaskGone => "task_gone",
+            Self::Lowered => "lowered",
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn routes() -> Routes {
 pub(super) async fn metrics(
     State(api): State<Arc<Api>>,
     caller: Caller,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     caller.may_read()?;
     let counts = api.reader().ask(|reader| reader.counts()).await?;
     let nodes = counts
@@ -48,7 +48,7 @@ pub(super) async fn metrics(
     let text = api.observation.metrics.encode(&now);
     let text =
         text.map_err(|error| Error::new(Code::Failed, format!("the numbers cannot be written: {error}")))?;
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
 /// Makes a span of the request while traces are sent, below that of whoever asks. The path is told as the
