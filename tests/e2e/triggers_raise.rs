@@ -19,7 +19,7 @@ use worknode_core::{
     time::{Clock, Timestamp},
 };
 use worknode_journal::EventFilter;
-use worknode_policies::{authority::Authority, capability::verify};
+use worknode_policies::authority::Authority;
 use worknode_tests::{scene::Scene, within::Within};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -143,8 +143,9 @@ async fn p9_a_run_of_an_escalated_task_may_more_until_that_is_over() {
     until(&within, "it has its token", || !read().is_empty()).await;
     let token = read();
     let worth = |now| -> Option<Authority> {
-        let key = system.context().keys.public();
-        verify(&token, &key, now).ok().map(Authority::from)
+        let capabilities = &system.context().capabilities;
+        let opened = capabilities.check(&token, now, "raised", |_, _| true).ok()?;
+        Some(Authority::from(opened.claims_at(now)))
     };
     let now = worth(within.clock.now()).unwrap();
     assert!(now.operations.contains(&Operation::Kill) && now.operations.contains(&Operation::Work));

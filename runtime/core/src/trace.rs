@@ -119,7 +119,7 @@ pub struct NoTraceContext;
 
 fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
     let lower = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    if hex.len() != 2 * N || !hex.as_bytes().iter().all(|byte| lower(byte)) {
+    if hex.len() != 2 * N || !hex.as_bytes().iter().all(lower) {
         return None;
     }
     let mut bytes = [0; N];
@@ -157,6 +157,7 @@ mod tests {
             id: RunId::from_parts(2, [7; 10]),
             purpose,
             limits: RunLimits::default(),
+            raised: Vec::new(),
         }
     }
 

@@ -236,6 +236,8 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use worknode_policies::capability::revoked::What;
+
     use super::*;
 
     #[test]
@@ -267,7 +269,7 @@ mod tests {
 
         let id = before.check(&token, at(0), "team", |_, _| true).unwrap().ids()[0].clone();
         let entry = Entry {
-            what: worknode_policies::capability::revoked::What::Token { id },
+            what: What::Token { id },
             at: at(5),
             reason: String::new(),
         };

@@ -27,10 +27,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// All numbers, as Prometheus and others that read OpenMetrics want them.
-pub(super) async fn metrics(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-) -> Result<Response, ApiError> {
+pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, ApiError> {
     caller.may_read()?;
     let counts = api.reader().ask(|reader| reader.counts()).await?;
     let nodes = counts
