@@ -80,7 +80,7 @@ async fn one(system: &System, stored: StoredRun) -> Result<Option<Adoption>, Err
             }));
         }
         Ok(Adopted::Ended(exit) | Adopted::Lost(exit)) => {
-            let talk = Talk::open(system, agent, &run.spec);
+            let talk = Talk::open(system, agent, &run.spec, true);
             receipt::close(system, agent, &run.spec, run.status.since(), &exit, talk).await
         }
         Ok(Adopted::NeverStarted) => {

@@ -57,6 +57,7 @@ pub(super) async fn live(
         spec,
         orders,
     };
+    let adopted = matches!(begin, Begin::Adopt(_));
     let begun = match begin {
         Begin::Adopt(shim) => Ok(*shim),
         Begin::Spawn(permit) => job.start(permit).await,
@@ -64,7 +65,7 @@ pub(super) async fn live(
     let receipt = match begun {
         Ok(shim) => {
             shim_is.send_replace(Some(shim.clone()));
-            let receipt = job.watch(shim).await;
+            let receipt = job.watch(shim, adopted).await;
             shim_is.send_replace(None);
             receipt
         }
@@ -108,8 +109,8 @@ impl Job {
     }
 
     /// Watches the process until it is gone, and stops it when it must end.
-    async fn watch(&self, shim: Shim) -> Receipt {
-        let mut talk = Talk::open(&self.system, self.agent, &self.spec);
+    async fn watch(&self, shim: Shim, adopted: bool) -> Receipt {
+        let mut talk = Talk::open(&self.system, self.agent, &self.spec, adopted);
         let stopper = shim.stopper();
         let exit = match self.announce(&shim).await {
             Ok(()) => self.until_over(&shim, &stopper, &mut talk).await,

@@ -67,8 +67,9 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    /// The conversation of a run, from its beginning.
-    pub(super) fn open(system: &System, agent: NodeId, spec: &RunSpec) -> Self {
+    /// The conversation of a run, from its beginning. Of one that was adopted, an earlier daemon may have
+    /// heard a part.
+    pub(super) fn open(system: &System, agent: NodeId, spec: &RunSpec, adopted: bool) -> Self {
         let files = system.context().paths.run(spec.id);
         let definition = system.agent(agent);
         let reads = definition
@@ -104,7 +105,7 @@ impl Talk {
             stored: Usage::default(),
             stored_at: Instant::now(),
             gone_by: None,
-            tools: Tools::of(system, agent, spec),
+            tools: Tools::of(system, agent, spec, adopted),
             catching_up: true,
             definition,
         }

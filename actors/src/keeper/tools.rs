@@ -25,27 +25,31 @@ pub(super) struct Tools {
     told: ToolCalls,
     agent: NodeId,
     run: RunSpec,
+    /// An earlier daemon may have heard a part.
+    adopted: bool,
     made: u64,
     open: VecDeque<Open>,
 }
 
 impl Tools {
-    pub(super) fn of(system: &System, agent: NodeId, run: &RunSpec) -> Self {
+    pub(super) fn of(system: &System, agent: NodeId, run: &RunSpec, adopted: bool) -> Self {
         Self {
             told: system.context().tool_calls.clone(),
             agent,
             run: run.clone(),
+            adopted,
             made: 0,
             open: VecDeque::new(),
         }
     }
 
-    /// What `report` says of tools. While a daemon reads `again` what an earlier one has heard, calls are
-    /// counted and not told.
-    pub(super) fn note(&mut self, report: &Report, at: Timestamp, again: bool) {
+    /// What `report` says of tools. While a daemon reads what there is `already`, an earlier one may have
+    /// heard it: then calls are counted and not told.
+    pub(super) fn note(&mut self, report: &Report, at: Timestamp, already: bool) {
         if !self.told.are_watched() {
             return;
         }
+        let again = already && self.adopted;
         match report {
             Report::Tool { name, .. } => self.begin(name, (!again).then_some(at)),
             Report::ToolEnded { name, ok } => self.end(name, *ok, at),
@@ -119,6 +123,7 @@ mod tests {
                 limits: RunLimits::default(),
                 raised: Vec::new(),
             },
+            adopted: true,
             made: 0,
             open: VecDeque::new(),
         }

@@ -39,7 +39,6 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     middleware::{from_fn, from_fn_with_state},
-    routing::get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,7 +104,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     let inner = Router::new()
         .nest("/api/v1", routes.clone())
         .nest("/api", routes)
-        .route("/metrics", get(watched::metrics))
+        .merge(watched::routes().into_router())
         .fallback(error::no_such_route)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
