@@ -144,26 +144,28 @@ fn parts(text: &str) -> Result<(Head, &str), ImportError> {
         if line == "---" {
             return Ok((head, rest.get(at..).unwrap_or_default()));
         }
-        let indented = line.starts_with([' ', '\t', '-']);
-        match (line.split_once(':'), head.last_mut()) {
-            // A value over several lines, or a list.
-            (_, Some((_, value))) if indented => {
-                let more = line.trim().trim_start_matches("- ");
-                *value = format!("{value} {more}").trim().to_owned();
-            }
-            (Some((key, value)), _) if !indented && !key.starts_with('#') => {
-                let value = value.trim();
-                let value = if ["|", ">", "|-", ">-"].contains(&value) {
-                    ""
-                } else {
-                    value
-                };
-                head.push((key.trim().to_owned(), unquoted(value).to_owned()));
-            }
-            _ => {}
-        }
+        take_line(&mut head, line);
     }
     Err(ImportError::OpenHead)
+}
+
+/// A key with its value, or more of the value before it: one over several lines, or a list.
+fn take_line(head: &mut Head, line: &str) {
+    if line.starts_with([' ', '\t', '-']) {
+        if let Some((_, value)) = head.last_mut() {
+            let more = line.trim().trim_start_matches("- ");
+            *value = format!("{value} {more}").trim().to_owned();
+        }
+        return;
+    }
+    let Some((key, value)) = line.split_once(':').filter(|(key, _)| !key.starts_with('#')) else {
+        return;
+    };
+    let value = match value.trim() {
+        "|" | ">" | "|-" | ">-" => "",
+        value => unquoted(value),
+    };
+    head.push((key.trim().to_owned(), value.to_owned()));
 }
 
 fn unquoted(value: &str) -> &str {

@@ -61,27 +61,39 @@ fn copy_all(from: &Path, to: &Path, state: &Path, names: &[String]) -> Vec<Strin
 /// Copies a regular file. The commit that is checked out may hold links; nothing is written through
 /// one, which could lead anywhere.
 fn copy_one(from: &Path, to: &Path, name: &Path) -> io::Result<()> {
-    let refused = |why: &str| Err(io::Error::other(why.to_owned()));
     if !name.components().all(|part| matches!(part, Component::Normal(_))) {
-        return refused("it is not below the repository");
+        return Err(io::Error::other("it is not below the repository"));
     }
     if !fs::symlink_metadata(from.join(name))?.is_file() {
-        return refused("it is no regular file");
+        return Err(io::Error::other("it is no regular file"));
     }
+    make_way(to, name)?;
+    let target = to.join(name);
+    if what_is_at(&target)?.is_some() {
+        return Err(io::Error::other("the commit has a file of that name"));
+    }
+    fs::copy(from.join(name), target).map(drop)
+}
+
+/// Makes the directories above it.
+fn make_way(to: &Path, name: &Path) -> io::Result<()> {
     let mut dir = to.to_owned();
     for part in name.parent().into_iter().flat_map(Path::components) {
         dir.push(part);
-        match fs::symlink_metadata(&dir) {
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => return refused("something else than a directory is above it"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&dir)?,
-            Err(error) => return Err(error),
+        match what_is_at(&dir)? {
+            None => fs::create_dir(&dir)?,
+            Some(found) if found.is_dir() => {}
+            Some(_) => return Err(io::Error::other("something else than a directory is above it")),
         }
     }
-    let target = to.join(name);
-    match fs::symlink_metadata(&target) {
-        Ok(_) => refused("the commit has a file of that name"),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::copy(from.join(name), target).map(drop),
+    Ok(())
+}
+
+/// What is there, a link as a link; nothing when nothing is.
+fn what_is_at(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

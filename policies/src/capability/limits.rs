@@ -163,16 +163,22 @@ impl Narrowing {
             // Whether it is below what was allowed, only the tree can tell: see `Opened::subtrees`.
             claims.subtree = subtree;
         }
-        if let Some(files) = &self.files {
-            if files.is_empty() || Patterns::parse(files).is_err() {
-                return Err("files");
-            }
-            limits.files.push(files.clone());
-        }
+        limits.files.extend(self.files()?);
         if self.note.chars().count() > NOTE {
             return Err("a note too long");
         }
         Ok(())
+    }
+}
+
+impl Narrowing {
+    /// The files that it adds to those that must be named.
+    fn files(&self) -> Result<Option<Vec<String>>, &'static str> {
+        let bad = |files: &Vec<String>| files.is_empty() || Patterns::parse(files).is_err();
+        if self.files.as_ref().is_some_and(bad) {
+            return Err("files");
+        }
+        Ok(self.files.clone())
     }
 }
 

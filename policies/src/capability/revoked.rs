@@ -87,29 +87,43 @@ impl Revoked {
         opened: &Opened,
         is_at_or_below: impl Fn(NodeId, NodeId) -> bool,
     ) -> Result<(), Refusal> {
-        let claims = opened.claims();
-        let meant = |entry: &&Entry| match &entry.what {
-            What::Token { id } => opened.ids().contains(id),
-            What::Claims { hold } => claims
-                .task
-                .is_some_and(|task| task.node == hold.node && task.epoch <= hold.epoch),
-            What::Below { node } => claims.issued <= entry.at && is_at_or_below(claims.subtree, *node),
-        };
+        let meant = |entry: &&Entry| entry.means(opened, &is_at_or_below);
         let Some(entry) = self.0.iter().find(meant) else {
             return Ok(());
         };
-        let own = opened.ids().last();
-        let what = match &entry.what {
-            What::Token { id } if Some(id) == own => "this capability".to_owned(),
-            What::Token { id } => format!("it was made from {id}"),
-            What::Claims { hold } => format!("the claims of task {} up to epoch {}", hold.node, hold.epoch),
-            What::Below { node } => format!("all for what is below {node}"),
-        };
+        let what = entry.what.words(opened);
         let why = if entry.reason.is_empty() {
             what
         } else {
             format!("{what} ({})", entry.reason)
         };
         Err(Refusal::Revoked { at: entry.at, why })
+    }
+}
+
+impl Entry {
+    fn means(&self, opened: &Opened, is_at_or_below: &impl Fn(NodeId, NodeId) -> bool) -> bool {
+        let claims = opened.claims();
+        match &self.what {
+            What::Token { id } => opened.ids().contains(id),
+            What::Claims { hold } => claims
+                .task
+                .is_some_and(|task| task.node == hold.node && task.epoch <= hold.epoch),
+            What::Below { node } => claims.issued <= self.at && is_at_or_below(claims.subtree, *node),
+        }
+    }
+}
+
+impl What {
+    /// As the holder of `opened` is told.
+    fn words(&self, opened: &Opened) -> String {
+        match self {
+            Self::Token { id } if Some(id) == opened.ids().last() => "this capability".to_owned(),
+            Self::Token { id } => format!("it was made from {id}"),
+            Self::Claims { hold } => {
+                format!("the claims of task {} up to epoch {}", hold.node, hold.epoch)
+            }
+            Self::Below { node } => format!("all for what is below {node}"),
+        }
     }
 }

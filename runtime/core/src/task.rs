@@ -422,6 +422,23 @@ pub enum ReleaseCause {
 }
 
 impl ReleaseCause {
+    /// The cause's name, as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GivenBack => "given_back",
+            Self::Crashed => "crashed",
+            Self::NothingSubmitted => "nothing_submitted",
+            Self::Limit => "limit",
+            Self::Stopped => "stopped",
+            Self::Lapsed => "lapsed",
+            Self::NotStarted => "not_started",
+            Self::Provider => "provider",
+            Self::GivenUp => "given_up",
+            Self::HandedOver => "handed_over",
+        }
+    }
+
     /// Is it the fault of the work, so that it uses up an attempt? A stop on request is not, nor
     /// a provider that gives nothing more.
     #[must_use]

@@ -10,7 +10,7 @@
 //!
 //! Numbers and spans are read off the journal, by one follower, and not told by those whom they are
 //! about: nothing can be forgotten there, and what is off costs nothing. Only what the journal does not
-//! hold comes another way: calls of tools, which keepers tell through [`watch::ToolCalls`], and requests,
+//! hold comes another way: calls of tools, which keepers tell, and requests,
 //! which are spans of the crate `tracing`.
 
 pub mod export;

@@ -23,7 +23,6 @@ use worknode_core::{
     event::{Event, Record},
     ids::{NodeId, RunId},
     run::{Ending, Receipt},
-    task::ReleaseCause,
     time::Timestamp,
     usage::Usage,
     verdict::{Outcome, Verdict},
@@ -294,7 +293,7 @@ impl Counted {
             Event::TaskReady => self.ready.begin(record.node, record.at.wall),
             Event::TaskClaimed { .. } => self.claimed(record),
             Event::TaskReleased { cause, .. } => {
-                let labels = [("cause", released(*cause).to_owned())];
+                let labels = [("cause", cause.name().to_owned())];
                 self.released.get_or_create(&labels).inc();
             }
             Event::VerdictRecorded { verdict } => self.judged(verdict),
@@ -452,21 +451,6 @@ impl Counted {
             self.names.insert(name.to_owned());
         }
         name.to_owned()
-    }
-}
-
-const fn released(cause: ReleaseCause) -> &'static str {
-    match cause {
-        ReleaseCause::GivenBack => "given_back",
-        ReleaseCause::Crashed => "crashed",
-        ReleaseCause::NothingSubmitted => "nothing_submitted",
-        ReleaseCause::Limit => "limit",
-        ReleaseCause::Stopped => "stopped",
-        ReleaseCause::Lapsed => "lapsed",
-        ReleaseCause::NotStarted => "not_started",
-        ReleaseCause::Provider => "provider",
-        ReleaseCause::GivenUp => "given_up",
-        ReleaseCause::HandedOver => "handed_over",
     }
 }
 

@@ -50,8 +50,8 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// What an event ends.
-    pub(crate) fn take(&mut self, record: &Record, known: &Reader) -> Option<SpanData> {
+    /// Notes what an event begins.
+    fn begin(&mut self, record: &Record) {
         let at = record.at.wall;
         match &record.event {
             Event::TriggerFired {
@@ -60,22 +60,23 @@ impl Spans {
                 due,
                 ..
             } => {
-                self.fired
-                    .begin((trigger.clone(), occurrence.clone()), (*due, at));
-                None
+                let firing = (trigger.clone(), occurrence.clone());
+                self.fired.begin(firing, (*due, at));
             }
+            Event::RunQueued { run } => self.queued.begin(run.id, at),
+            Event::LandingStarted { .. } => self.landings.begin(record.node, at),
+            _ => {}
+        }
+    }
+
+    /// What an event ends.
+    pub(crate) fn take(&mut self, record: &Record, known: &Reader) -> Option<SpanData> {
+        self.begin(record);
+        match &record.event {
             Event::TriggerActed { .. } => self.firing(record, known),
-            Event::RunQueued { run } => {
-                self.queued.begin(run.id, at);
-                None
-            }
             Event::RunStarted { run, .. } => self.created(*run, record, known),
             Event::RunExited { run, receipt } => self.invoked(*run, receipt, record, known),
             Event::VerdictRecorded { verdict } => Some(gate(verdict, record)),
-            Event::LandingStarted { .. } => {
-                self.landings.begin(record.node, at);
-                None
-            }
             Event::LandingAbandoned { reason } => self.landing(record, Some(reason)),
             Event::TaskCompleted { .. } => self.landing(record, None),
             _ => None,

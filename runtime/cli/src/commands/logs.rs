@@ -54,41 +54,57 @@ pub(crate) async fn logs(place: &Place, args: &Logs, form: Form) -> Result<(), E
     let mut sources = sources(place, args).await?;
     let whole = sources.len() == 1 && !args.all && form == Form::Text;
     loop {
-        let mut moved = false;
-        for source in &mut sources {
-            let read = source
-                .tail
-                .read()
-                .map_err(|error| unreadable(&source.name, &error))?;
-            moved |= !read.is_empty();
-            let shown = if whole {
-                raw(&read)
-            } else {
-                source.lines(&read, form)
-            };
+        let ControlFlow::Continue(moved) = show_new(&mut sources, whole, form)? else {
             // `worknode logs x | head`: the reader has what it wanted.
-            if shown?.is_break() {
-                return Ok(());
-            }
-        }
+            return Ok(());
+        };
         if moved {
             continue;
         }
         if !args.follow || sources.iter().all(|source| source.run.over) {
             break;
         }
-        tokio::time::sleep(LOOK).await;
-        // What it wrote before it was over is read once more.
-        for source in sources.iter_mut().filter(|source| !source.run.over) {
-            source.run = last_run(place, &source.run.id.to_string()).await?;
-        }
+        look_again(place, &mut sources).await?;
     }
-    for source in &mut sources {
+    show_rest(&mut sources, form)
+}
+
+/// Shows what has no end of a line.
+fn show_rest(sources: &mut [Source], form: Form) -> Result<(), Error> {
+    for source in sources {
         if source.rest(form)?.is_break() {
             break;
         }
     }
     Ok(())
+}
+
+/// Waits a little, and asks what is over by then: what it wrote before that is read once more.
+async fn look_again(place: &Place, sources: &mut [Source]) -> Result<(), Error> {
+    tokio::time::sleep(LOOK).await;
+    for source in sources.iter_mut().filter(|source| !source.run.over) {
+        source.run = last_run(place, &source.run.id.to_string()).await?;
+    }
+    Ok(())
+}
+
+/// Shows what came since the last look, and says whether that was anything. Breaks when nobody reads on.
+fn show_new(sources: &mut [Source], whole: bool, form: Form) -> Result<ControlFlow<(), bool>, Error> {
+    let mut moved = false;
+    for source in sources {
+        let read = source.tail.read();
+        let read = read.map_err(|error| unreadable(&source.name, &error))?;
+        moved |= !read.is_empty();
+        let shown = if whole {
+            raw(&read)
+        } else {
+            source.lines(&read, form)
+        };
+        if shown?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(moved))
 }
 
 async fn sources(place: &Place, args: &Logs) -> Result<Vec<Source>, Error> {
