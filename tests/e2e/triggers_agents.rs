@@ -349,9 +349,9 @@ fn p6_p8_one_that_is_due_while_the_last_is_at_it_is_skipped_waits_or_takes_its_p
     scene.worknode(&["up", "-d"]).ok();
     scene.write("let-go", "");
     let waited = runs(&scene, "queue", 2).remove(1);
+    receipt(&scene, &waited);
     let brief = scene.read(&format!(".worknode/runs/{waited}/brief.md"));
     assert!(brief.contains("second"), "{brief}");
-    receipt(&scene, &waited);
     for (name, fired) in [("forbid", 1), ("queue", 2), ("replace", 3)] {
         assert_eq!(told(&scene, name, "trigger_fired").len(), fired, "{name}");
     }
