@@ -249,6 +249,7 @@ impl Talk {
     }
 
     async fn act(&mut self, actions: Vec<Action>, shim: Option<&Shim>) -> Option<StopCause> {
+        self.note_tools(&actions);
         let mut stop = None;
         for action in actions {
             let wants = match (action, shim) {
@@ -277,8 +278,18 @@ impl Talk {
         stop
     }
 
+    /// Before anything is waited for: the end of the process cuts off what waits, and these stand
+    /// nowhere else.
+    fn note_tools(&mut self, actions: &[Action]) {
+        let now = self.system.now();
+        for action in actions {
+            if let Action::Report(report) = action {
+                self.tools.note(report, now, self.catching_up);
+            }
+        }
+    }
+
     async fn note(&mut self, report: Report) -> Option<StopCause> {
-        self.tools.note(&report, self.system.now(), self.catching_up);
         match report {
             Report::Stuck(_) | Report::Unstuck | Report::Unchecked { .. } if self.catching_up => None,
             Report::Session { id } => {

@@ -12,7 +12,7 @@ use worknode_journal::Journal;
 use worknode_telemetry::{
     export::{Export, Queue, Target},
     metrics::Metrics,
-    watch,
+    watch::{self, ToolTracing},
 };
 
 use crate::config::Loaded;
@@ -39,8 +39,7 @@ struct Working {
     export: Option<Export>,
     /// These end with the journal.
     followers: Vec<JoinHandle<()>>,
-    /// Ends with the keepers that tell it.
-    tools: Option<JoinHandle<()>>,
+    tools: Option<ToolTracing>,
 }
 
 impl Observation {
@@ -89,7 +88,7 @@ impl Working {
     fn trace(&mut self, journal: &Journal, queue: &Queue) -> ToolCalls {
         self.followers.push(watch::trace(journal, queue.clone()));
         let (tool_calls, heard) = ToolCalls::watched();
-        self.tools = Some(watch::trace_tools(journal, queue.clone(), heard));
+        self.tools = Some(ToolTracing::start(journal, queue.clone(), heard));
         tool_calls
     }
 
@@ -100,7 +99,7 @@ impl Working {
             }
         }
         if let Some(tools) = self.tools {
-            tools.abort();
+            tools.stop(LAST).await;
         }
         if let Some(export) = self.export {
             export.stop().await;

@@ -1,9 +1,12 @@
 //! The task that follows the journal, for numbers and spans.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use opentelemetry_sdk::trace::SpanData;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 use worknode_core::{event::Record, trace::ToolCall};
 use worknode_journal::{Journal, Reader};
 
@@ -34,15 +37,47 @@ pub fn trace(journal: &Journal, queue: Queue) -> JoinHandle<()> {
 }
 
 /// Puts a span into the queue for every call of a tool.
-pub fn trace_tools(journal: &Journal, queue: Queue, mut calls: mpsc::Receiver<ToolCall>) -> JoinHandle<()> {
-    let reader = journal.reader().clone();
-    tokio::spawn(async move {
-        while let Some(call) = calls.recv().await {
-            let agent = call.agent;
-            let name = reader.ask(move |reader| Ok(name_of(agent, reader))).await;
-            queue.put(spans::tool(&call, &name.unwrap_or_else(|_| agent.to_string())));
+#[derive(Debug)]
+pub struct ToolTracing {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl ToolTracing {
+    /// Begins.
+    #[must_use]
+    pub fn start(journal: &Journal, queue: Queue, mut calls: mpsc::Receiver<ToolCall>) -> Self {
+        let reader = journal.reader().clone();
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            loop {
+                let call = tokio::select! {
+                    biased;
+                    call = calls.recv() => call,
+                    _ = &mut stopped, if !calls.is_closed() => {
+                        // What was told before is told on.
+                        calls.close();
+                        continue;
+                    }
+                };
+                let Some(call) = call else { return };
+                let agent = call.agent;
+                let name = reader.ask(move |reader| Ok(name_of(agent, reader))).await;
+                queue.put(spans::tool(&call, &name.unwrap_or_else(|_| agent.to_string())));
+            }
+        });
+        Self { stop, task }
+    }
+
+    /// Ends, when what was told so far is in the queue, or after `patience`.
+    pub async fn stop(self, patience: Duration) {
+        // A task that is over has told all.
+        let _ = self.stop.send(());
+        let mut task = self.task;
+        if tokio::time::timeout(patience, &mut task).await.is_err() {
+            task.abort();
         }
-    })
+    }
 }
 
 fn put_all(queue: &Queue, spans: impl IntoIterator<Item = SpanData>) {
