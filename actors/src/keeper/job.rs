@@ -74,7 +74,7 @@ pub(super) async fn live(
     job.finish(receipt).await;
 }
 
-fn name_of(system: &System, agent: NodeId) -> String {
+pub(super) fn name_of(system: &System, agent: NodeId) -> String {
     let known = system.agent(agent).map(|agent| agent.name.clone());
     known.unwrap_or_else(|| agent.to_string())
 }

@@ -24,6 +24,7 @@ use worknode_profiles::stream::{
 };
 
 use super::{
+    job::name_of,
     session::{self, Session},
     tools::Tools,
     workspace::Launched,
@@ -105,7 +106,7 @@ impl Talk {
             stored: Usage::default(),
             stored_at: Instant::now(),
             gone_by: None,
-            tools: Tools::of(system, agent, spec, adopted),
+            tools: Tools::of(system, &name_of(system, agent), spec, adopted),
             catching_up: true,
             definition,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use worknode_core::{ids::NodeId, run::RunSpec, time::Timestamp, trace::ToolCall};
+use worknode_core::{run::RunSpec, time::Timestamp, trace::ToolCall};
 use worknode_profiles::stream::Report;
 
 use crate::{system::System, tool_calls::ToolCalls};
@@ -23,7 +23,7 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Tools {
     told: ToolCalls,
-    agent: NodeId,
+    agent: String,
     run: RunSpec,
     /// An earlier daemon may have heard a part.
     adopted: bool,
@@ -32,10 +32,10 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn of(system: &System, agent: NodeId, run: &RunSpec, adopted: bool) -> Self {
+    pub(super) fn of(system: &System, agent: &str, run: &RunSpec, adopted: bool) -> Self {
         Self {
             told: system.context().tool_calls.clone(),
-            agent,
+            agent: agent.to_owned(),
             run: run.clone(),
             adopted,
             made: 0,
@@ -78,7 +78,7 @@ impl Tools {
         };
         if let Some(began) = began {
             self.told.tell(ToolCall {
-                agent: self.agent,
+                agent: self.agent.clone(),
                 run: self.run.clone(),
                 number,
                 tool,
@@ -116,7 +116,7 @@ mod tests {
     fn tools(told: ToolCalls) -> Tools {
         Tools {
             told,
-            agent: NodeId::from_parts(1, [1; 10]),
+            agent: "coder".to_owned(),
             run: RunSpec {
                 id: RunId::from_parts(2, [2; 10]),
                 purpose: Purpose::Standing,

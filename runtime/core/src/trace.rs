@@ -19,8 +19,8 @@ use crate::{
 /// A call of a tool that is over, as the agent's program tells of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolCall {
-    /// Which agent made it.
-    pub agent: NodeId,
+    /// Name of the agent that made it.
+    pub agent: String,
     /// In which run.
     pub run: RunSpec,
     /// The how-manieth call of that run, from 1.

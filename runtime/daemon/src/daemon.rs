@@ -31,7 +31,7 @@ use crate::{
     http::{Api, Kept, Limits},
     keys,
     lock::Lock,
-    observation::Observation,
+    observation::{Observation, Observing},
     reload::{self, ReloadView, Reloader, Watched},
 };
 
@@ -89,7 +89,7 @@ pub struct Daemon {
     api: Arc<Api>,
     journal: Journal,
     socket: PathBuf,
-    observation: Arc<Observation>,
+    observing: Observing,
     doors: Vec<JoinHandle<()>>,
     /// Looks out for changes of the configuration.
     watch: JoinHandle<()>,
@@ -122,8 +122,7 @@ impl Daemon {
         };
         let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
-        let (observation, tool_calls) = Observation::start(&loaded, &journal)?;
-        let observation = Arc::new(observation);
+        let (observation, observing, tool_calls) = Observation::start(&loaded, &journal)?;
         let reloader = Reloader::new(&loaded);
         let watched = Watched::new(&loaded.sources);
         let context = Context {
@@ -145,7 +144,7 @@ impl Daemon {
             reloader,
             limits: Limits::default(),
             kept: Kept::default(),
-            observation: Arc::clone(&observation),
+            observation,
         });
         let watch = tokio::spawn(reload::watch(Arc::clone(&api), watched));
         let doors = door::serve(&api, unix, tcp);
@@ -154,7 +153,7 @@ impl Daemon {
             api,
             journal,
             socket,
-            observation,
+            observing,
             doors,
             watch,
             _lock: lock,
@@ -214,7 +213,7 @@ impl Daemon {
         // A path that stays is cleared away by the next daemon.
         let _ = std::fs::remove_file(&self.socket);
         let closed = self.journal.close().await;
-        self.observation.stop().await;
+        self.observing.stop().await;
         Ok(closed?)
     }
 }

@@ -81,7 +81,7 @@ pub(crate) struct Api {
     /// What was answered to requests with a key.
     pub(crate) kept: Kept,
     /// What others watch.
-    pub(crate) observation: Arc<Observation>,
+    pub(crate) observation: Observation,
 }
 
 impl Api {

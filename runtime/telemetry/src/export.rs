@@ -35,6 +35,8 @@ use worknode_core::{
     trace::TraceContext,
 };
 
+use crate::watch::end_within;
+
 /// The target of spans of the crate `tracing` that are exported.
 pub const TARGET: &str = "worknode::spans";
 /// Spans that wait; a busy team makes some hundred a second.
@@ -141,10 +143,7 @@ impl Export {
     pub async fn stop(self) {
         // A task that is over has nothing to send.
         let _ = self.stop.send(());
-        let mut task = self.task;
-        if tokio::time::timeout(LAST, &mut task).await.is_err() {
-            task.abort();
-        }
+        end_within(LAST, self.task).await;
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use prometheus_client::{
-    encoding::text::encode,
+    encoding::text::{encode_eof, encode_registry},
     metrics::{
         counter::Counter,
         family::{Family, MetricConstructor},
@@ -127,16 +127,11 @@ impl Metrics {
     /// None that was seen: writing into a text does not fail.
     pub fn encode(&self, now: &Now) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        {
-            let counted = self.lock();
-            encode(&mut text, &counted.registry)?;
-        }
+        encode_registry(&mut text, &self.lock().registry)?;
         let mut present = Registry::with_prefix("worknode");
         register_now(&mut present, now);
-        // One document has one end.
-        let without_end = text.trim_end_matches("# EOF\n").len();
-        text.truncate(without_end);
-        encode(&mut text, &present)?;
+        encode_registry(&mut text, &present)?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
 

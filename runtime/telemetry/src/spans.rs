@@ -69,9 +69,14 @@ impl Spans {
         }
     }
 
-    /// What an event ends.
-    pub(crate) fn take(&mut self, record: &Record, known: &Reader) -> Option<SpanData> {
+    /// What an event ends: the end of a task may be that of a landing, too.
+    pub(crate) fn take(&mut self, record: &Record, known: &Reader) -> impl Iterator<Item = SpanData> {
         self.begin(record);
+        let ended = self.end(record, known);
+        ended.into_iter().chain(self.task(record, known))
+    }
+
+    fn end(&mut self, record: &Record, known: &Reader) -> Option<SpanData> {
         match &record.event {
             Event::TriggerActed { .. } => self.firing(record, known),
             Event::RunStarted { run, .. } => self.created(*run, record, known),
@@ -83,9 +88,8 @@ impl Spans {
         }
     }
 
-    /// The span of a task, when the event ended it. Apart from [`Self::take`], because the end of a
-    /// landing ends two.
-    pub(crate) fn task(&mut self, record: &Record, known: &Reader) -> Option<SpanData> {
+    /// The span of a task, when the event ended it.
+    fn task(&mut self, record: &Record, known: &Reader) -> Option<SpanData> {
         let over = matches!(
             record.event,
             Event::TaskCompleted { .. } | Event::TaskFailed { .. } | Event::TaskCancelled { .. }
@@ -196,13 +200,13 @@ impl Spans {
 }
 
 /// The span of a tool's call.
-pub(crate) fn tool(call: &ToolCall, agent: &str) -> SpanData {
+pub(crate) fn tool(call: &ToolCall) -> SpanData {
     let run = TraceContext::of_run(&call.run);
     let id = NodeId::from(*call.run.id.as_uuid());
     let facts = vec![
         KeyValue::new("gen_ai.operation.name", "execute_tool"),
         KeyValue::new("gen_ai.tool.name", call.tool.clone()),
-        KeyValue::new("gen_ai.agent.name", agent.to_owned()),
+        KeyValue::new("gen_ai.agent.name", call.agent.clone()),
         KeyValue::new("worknode.run.id", call.run.id.to_string()),
     ];
     let error = (!call.ok).then_some(("tool_failed", "the program says that it failed"));
