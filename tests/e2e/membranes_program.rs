@@ -1,10 +1,5 @@
 //! Membranes through the real program: set by configuration, seen over HTTP and at the terminal.
 
-use std::{
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-};
-
 use serde_json::{Value, json};
 use worknode_tests::scene::Scene;
 
@@ -36,21 +31,12 @@ fn up(scene: &Scene) {
 
 /// Head and body of the answer to a request at the socket.
 fn http(scene: &Scene, method: &str, path: &str, body: &Value) -> (String, Value) {
-    let mut socket = UnixStream::connect(scene.file(".worknode/worknode.sock")).unwrap();
-    let body = body.to_string();
-    write!(
-        socket,
-        "{method} /api/v1{path} HTTP/1.1\r\nHost: worknode\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let answer = scene
+        .door()
+        .ask(method, &format!("/api/v1{path}"), &[], &body.to_string());
     (
-        head.to_lowercase(),
-        serde_json::from_str(body).unwrap_or_default(),
+        answer.head.to_lowercase(),
+        serde_json::from_str(&answer.body).unwrap_or_default(),
     )
 }
 

@@ -1,10 +1,6 @@
 //! Agents that make agents: beneath whom, within which limits, and how they end.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-};
+use std::fs;
 
 use serde_json::Value;
 use worknode_process::find_marked;
@@ -499,20 +495,11 @@ fn p6_asked_twice_with_one_key_it_is_one_agent() {
     let scene = at_work(TEAM);
     let ask = |key: &str| {
         let body = r#"{"like":"helper","title":"Once"}"#;
-        let mut socket = UnixStream::connect(scene.file(".worknode/worknode.sock")).unwrap();
-        write!(
-            socket,
-            "POST /api/v1/agents HTTP/1.1\r\nHost: worknode\r\nConnection: close\r\nIdempotency-Key: {key}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let body: Value = serde_json::from_str(body).unwrap();
+        let headers = [("Idempotency-Key", key)];
+        let answer = scene.door().ask("POST", "/api/v1/agents", &headers, body);
+        let body = answer.json();
         (
-            head.contains(" 201 "),
+            answer.status == 201,
             body["name"].as_str().unwrap_or_default().to_owned(),
         )
     };

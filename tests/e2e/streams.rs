@@ -4,16 +4,7 @@
 //! every exit code is the test's to choose.
 
 use serde_json::Value;
-use worknode_tests::scene::Scene;
-
-/// A client that is only read. Its script gets the session's name; resumed, after `resume`.
-const DRIVER: &str = r#"
-command = ["sh", "SCRIPT", "{session}"]
-resume = ["sh", "SCRIPT", "resume", "{session}"]
-stream = "claude-code"
-transport = "lines"
-prompt = "none"
-"#;
+use worknode_tests::scene::{Resumes, Scene};
 
 const TEAM: &str = r#"
 [team]
@@ -63,9 +54,7 @@ fn once(limits: &str, script: &str) -> Scene {
 
 fn scene_with(limits: &str, agent: &str, script: &str) -> Scene {
     let scene = Scene::new();
-    let path = scene.script("client.sh", &format!("{WORDS}\n{script}"));
-    let driver = DRIVER.replace("SCRIPT", &path.to_string_lossy());
-    scene.write("agent-profiles/drivers/scripted.toml", &driver);
+    scene.scripted_client(&format!("{WORDS}\n{script}"), Resumes::AfterTheWord);
     scene.and_team(&TEAM.replace("LIMITS", limits).replace("RESTART", agent))
 }
 

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::net::UnixStream,
     sync::{Arc, Mutex},
 };
 
@@ -14,7 +13,10 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, status::StatusCode},
 };
 use prost::Message;
-use worknode_tests::{scene::Scene, wait::wait_for};
+use worknode_tests::{
+    scene::{Resumes, Scene},
+    wait::wait_for,
+};
 
 /// A client that calls one tool, hands in what its place in the trace is, and says what it used.
 const CLIENT: &str = r#"
@@ -24,14 +26,6 @@ say '{"type":"assistant","message":{"id":"m1","role":"assistant","model":"m","co
 say '{"type":"user","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"ok"}]},"session_id":"s"}'
 echo "$TRACEPARENT" > one.txt; git add . && git commit -qm work >&2
 say '{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"done","num_turns":1,"session_id":"s","total_cost_usd":0.25,"usage":{"input_tokens":700,"output_tokens":30}}'
-"#;
-
-const DRIVER: &str = r#"
-command = ["sh", "SCRIPT", "{session}"]
-resume = ["sh", "SCRIPT", "{session}"]
-stream = "claude-code"
-transport = "lines"
-prompt = "none"
 "#;
 
 const TEAM: &str = r#"
@@ -60,9 +54,7 @@ files = ["*.txt"]
 
 fn scene(telemetry: &str) -> Scene {
     let scene = Scene::new();
-    let path = scene.script("client.sh", CLIENT);
-    let driver = DRIVER.replace("SCRIPT", &path.to_string_lossy());
-    scene.write("agent-profiles/drivers/scripted.toml", &driver);
+    scene.scripted_client(CLIENT, Resumes::Never);
     scene.and_team(&TEAM.replace("TELEMETRY", telemetry))
 }
 
@@ -194,9 +186,11 @@ fn requests_are_spans_below_whoever_asks() {
     ));
     scene.worknode(&["up", "-d"]).ok();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let parent = format!("traceparent: 00-{trace}-00f067aa0ba902b7-01\r\n");
-    let answer = get(&scene, "/api/v1/nodes/root", &parent);
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    scene
+        .door()
+        .ask("GET", "/api/v1/nodes/root", &[("traceparent", &parent)], "")
+        .is(200);
     scene.worknode(&["down"]).ok();
     let spans = collector.spans();
     let request = spans.iter().find(|span| hex(&span.trace_id) == trace);
@@ -233,11 +227,15 @@ fn an_endpoint_with_tls_is_a_mistake_of_the_configuration() {
 fn numbers_are_there_for_prometheus() {
     let scene = scene("");
     scene.worknode(&["up", "-d"]).ok();
-    wait_for("the trigger has acted", || scene.count("trigger_acted") == 1);
-    let answer = get(&scene, "/metrics", "");
+    wait_for("the trigger has acted", || {
+        let numbers = scene.door().get("/metrics").body;
+        numbers.contains("worknode_firings_total{outcome=\"acted\"} 1")
+    });
+    let answer = scene.door().get("/metrics").is(200);
     scene.worknode(&["down"]).ok();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("application/openmetrics-text"), "{head}");
+    let media = answer.header("content-type").unwrap();
+    assert!(media.contains("application/openmetrics-text"), "{media}");
+    let body = answer.body;
     for line in [
         "worknode_claims_total 1",
         "worknode_nodes{kind=\"task\",status=\"completed\"} 1",
@@ -250,13 +248,4 @@ fn numbers_are_there_for_prometheus() {
         assert!(body.lines().any(|other| other == line), "no `{line}` in\n{body}");
     }
     assert!(body.ends_with("# EOF\n"), "{body}");
-}
-
-fn get(scene: &Scene, path: &str, headers: &str) -> String {
-    let mut socket = UnixStream::connect(scene.file(".worknode/worknode.sock")).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    answer
 }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use worknode_process::find_marked;
 use worknode_tests::{
-    scene::Scene,
+    scene::{Resumes, Scene},
     wait::{until, wait_for},
 };
 
@@ -126,14 +126,7 @@ done
 "#;
 
 fn client(scene: &Scene, script: &str) {
-    let path = scene.script("client.sh", script);
-    scene.write(
-        "agent-profiles/drivers/scripted.toml",
-        &format!(
-            "command = [\"sh\", \"{}\", \"{{session}}\"]\nstream = \"claude-code\"\ntransport = \"lines\"\nprompt = \"none\"\n",
-            path.display()
-        ),
-    );
+    scene.scripted_client(script, Resumes::Never);
     scene.write(
         "agent-profiles/client.toml",
         "tier = \"executive\"\ndriver = \"scripted\"\nlimits = { grace = \"1s\" }\nrestart = { kind = \"temporary\" }\n",

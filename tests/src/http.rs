@@ -77,6 +77,17 @@ impl Answer {
     }
 }
 
+/// Says it, and hears until the other end has said all.
+fn exchange(mut stream: impl Read + Write, request: &str, body: &str) -> Vec<u8> {
+    // Who refuses a body need not read it.
+    let _ = stream
+        .write_all(request.as_bytes())
+        .and_then(|()| stream.write_all(body.as_bytes()));
+    let mut raw = Vec::new();
+    let _ = stream.read_to_end(&mut raw);
+    raw
+}
+
 impl Scene {
     /// The daemon's socket here.
     pub fn door(&self) -> Door {
@@ -100,26 +111,18 @@ impl Door {
             request += &format!("{name}: {value}\r\n");
         }
         request += &format!("Content-Length: {}\r\n\r\n", body.len());
-        let mut raw = Vec::new();
-        match self {
+        let raw = match self {
             Self::Socket(path) => {
-                let mut stream = UnixStream::connect(path).unwrap();
+                let stream = UnixStream::connect(path).unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                // Who refuses a body need not read it.
-                let _ = stream
-                    .write_all(request.as_bytes())
-                    .and_then(|()| stream.write_all(body.as_bytes()));
-                let _ = stream.read_to_end(&mut raw);
+                exchange(stream, &request, body)
             }
             Self::Tcp(address, _) => {
-                let mut stream = TcpStream::connect(address).unwrap();
+                let stream = TcpStream::connect(address).unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                let _ = stream
-                    .write_all(request.as_bytes())
-                    .and_then(|()| stream.write_all(body.as_bytes()));
-                let _ = stream.read_to_end(&mut raw);
+                exchange(stream, &request, body)
             }
-        }
+        };
         let text = String::from_utf8(raw).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

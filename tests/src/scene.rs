@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -18,6 +17,15 @@ use crate::{
     program::{Done, command, worknode},
     running::{Running, send_signal},
 };
+
+/// Whether a client goes on with a session of an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumes {
+    /// It begins anew.
+    Never,
+    /// Its script gets `resume` before the session's name then.
+    AfterTheWord,
+}
 
 /// A scratch repository with a team. What runs in it is ended when it goes away.
 #[derive(Debug)]
@@ -151,19 +159,28 @@ impl Scene {
             .collect()
     }
 
+    /// Makes the driver `scripted`: a client that is only read and speaks the stream of Claude Code, by
+    /// this script, which gets the session's name.
+    pub fn scripted_client(&self, script: &str, resumes: Resumes) {
+        let path = self.script("client.sh", script);
+        let path = path.display();
+        let resume = match resumes {
+            Resumes::Never => String::new(),
+            Resumes::AfterTheWord => format!("resume = [\"sh\", \"{path}\", \"resume\", \"{{session}}\"]\n"),
+        };
+        self.write(
+            "agent-profiles/drivers/scripted.toml",
+            &format!(
+                "command = [\"sh\", \"{path}\", \"{{session}}\"]\n{resume}\
+                 stream = \"claude-code\"\ntransport = \"lines\"\nprompt = \"none\"\n"
+            ),
+        );
+    }
+
     /// What the daemon answers at its socket, as the owner of it asks.
     #[track_caller]
     pub fn http(&self, path: &str) -> serde_json::Value {
-        let mut socket = UnixStream::connect(self.file(".worknode/worknode.sock")).unwrap();
-        write!(
-            socket,
-            "GET {path} HTTP/1.1\r\nHost: worknode\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        self.door().get(path).json()
     }
 
     /// How many events of this type there are.
