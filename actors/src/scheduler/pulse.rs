@@ -12,7 +12,7 @@ use worknode_core::{
     event::{Event, Principal},
     time::{Span, Timestamp},
 };
-use worknode_journal::{EventFilter, Reader};
+use worknode_journal::Reader;
 use worknode_triggers::health::OVERDUE;
 
 use super::SchedulerMsg;
@@ -64,17 +64,13 @@ pub(crate) async fn look(
 /// # Errors
 /// When the journal cannot be read.
 pub fn standing(reader: &Reader) -> Result<Option<(Timestamp, String)>, Error> {
-    let filter = EventFilter {
-        types: vec!["alarm_raised".to_owned(), "alarm_ended".to_owned()],
-        newest_first: true,
-        limit: 1,
-        ..EventFilter::default()
-    };
-    let newest = reader.events(&filter)?.pop();
-    Ok(newest.and_then(|record| match record.event {
-        Event::AlarmRaised { detail, .. } => Some((record.at.wall, detail)),
+    // An event of the user's own may have the same name.
+    let newest = reader.newest_event(&["alarm_raised", "alarm_ended"], |record| match record.event {
+        Event::AlarmRaised { what, detail } if what == SCHEDULER => Some(Some((record.at.wall, detail))),
+        Event::AlarmEnded { what } if what == SCHEDULER => Some(None),
         _ => None,
-    }))
+    });
+    Ok(newest?.flatten())
 }
 
 /// Why it does not work, when it does not: asked twice, since a machine that slept has a past to
@@ -125,8 +121,38 @@ fn judge(answer: Answer, now: Timestamp, patience: Duration) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ractor::{Actor, ActorProcessingErr, ActorRef};
+
     use super::*;
     use crate::address::address;
+
+    /// One that keeps whatever it is asked, and answers nothing.
+    #[derive(Debug)]
+    struct Hangs;
+
+    impl Actor for Hangs {
+        type Msg = SchedulerMsg;
+        type State = Vec<SchedulerMsg>;
+        type Arguments = ();
+
+        async fn pre_start(
+            &self,
+            _: ActorRef<SchedulerMsg>,
+            (): (),
+        ) -> Result<Vec<SchedulerMsg>, ActorProcessingErr> {
+            Ok(Vec::new())
+        }
+
+        async fn handle(
+            &self,
+            _: ActorRef<SchedulerMsg>,
+            message: SchedulerMsg,
+            kept: &mut Vec<SchedulerMsg>,
+        ) -> Result<(), ActorProcessingErr> {
+            kept.push(message);
+            Ok(())
+        }
+    }
 
     #[test]
     fn it_is_judged_by_what_is_due_and_by_its_silence() {
@@ -139,6 +165,18 @@ mod tests {
         assert!(late.contains("is not begun"), "{late}");
         assert!(judged(Answer::Silent).unwrap().contains("within 1m"));
         assert!(judged(Answer::Nobody).unwrap().contains("does not run"));
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_silent_and_not_waited_for() {
+        let (slot, scheduler) = address();
+        let (hangs, handle) = Actor::spawn(None, Hangs, ()).await.unwrap();
+        slot.moved_in(hangs.clone());
+        let short = Duration::from_millis(20);
+        assert_eq!(ask(&scheduler, short).await, Answer::Silent);
+        hangs.stop(None);
+        handle.await.unwrap();
+        assert_eq!(ask(&scheduler, short).await, Answer::Nobody);
     }
 
     #[tokio::test]

@@ -157,6 +157,12 @@ impl TriggerState {
         }
     }
 
+    /// Is it watched, and something wrong with it?
+    #[must_use]
+    pub const fn has_alarm(&self) -> bool {
+        self.watched && !self.alarms.is_empty()
+    }
+
     /// The state of trigger `name` after `record`, which is about it. The only way it changes.
     #[must_use]
     pub fn after(known: Option<&Self>, name: &str, record: &Record) -> Self {

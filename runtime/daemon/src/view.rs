@@ -13,6 +13,7 @@ use worknode_core::{
     bounds,
     error::{Code, Error},
     event::{Event, PanicStage, Principal},
+    hlc::Hlc,
     ids::{NodeId, RunId},
     node::{Kind, Node},
     raise::{Permission, Raise},
@@ -57,8 +58,6 @@ pub use self::{
 };
 use self::{run::run_view, spawns::Spawns};
 
-/// How many events are looked through for the last start of a daemon.
-const RECENT: usize = 500;
 /// Characters of a run's id that may stand for it: fewer are only the time of its start.
 const RUN_BEGINNING: usize = 8;
 /// Children that are read at once.
@@ -646,37 +645,38 @@ struct Recent {
 
 /// What the newest events say of the daemon and the plan.
 fn recent(reader: &Reader) -> Result<Recent, Error> {
-    let types = [
-        "daemon_started",
-        "plan_finished",
-        "plan_loaded",
-        "task_ready",
-        "task_retried",
-    ];
-    let filter = EventFilter {
-        types: types.map(str::to_owned).to_vec(),
-        newest_first: true,
-        limit: RECENT,
-        ..EventFilter::default()
-    };
-    let events = reader.events(&filter)?;
-    let finished = events.iter().find_map(|record| match record.event {
-        Event::PlanFinished { .. } => Some(true),
-        Event::PlanLoaded { .. } | Event::TaskReady | Event::TaskRetried => Some(false),
-        _ => None,
-    });
-    let daemon = events.iter().find_map(|record| match &record.event {
+    let daemon = reader.newest_event(&["daemon_started"], |record| match record.event {
         Event::DaemonStarted { version, pid } => Some(DaemonView {
-            pid: *pid,
-            version: version.clone(),
+            pid,
+            version,
             since: record.at.wall,
         }),
         _ => None,
     });
+    let finished = reader.newest_event(&["plan_finished", "plan_loaded"], |record| match record.event {
+        Event::PlanFinished { .. } => Some(Some(record.at)),
+        Event::PlanLoaded { .. } => Some(None),
+        _ => None,
+    });
+    let finished = match finished?.flatten() {
+        Some(at) => !goes_on_since(reader, at)?,
+        None => false,
+    };
     Ok(Recent {
-        daemon,
-        finished: finished.unwrap_or(false),
+        daemon: daemon?,
+        finished,
     })
+}
+
+/// Is there something to do again since the plan was finished?
+fn goes_on_since(reader: &Reader, finished: Hlc) -> Result<bool, Error> {
+    let filter = EventFilter {
+        after: finished,
+        types: vec!["task_ready".to_owned(), "task_retried".to_owned()],
+        limit: 1,
+        ..EventFilter::default()
+    };
+    Ok(!reader.events(&filter)?.is_empty())
 }
 
 fn count(reader: &Reader) -> Result<TaskCounts, Error> {

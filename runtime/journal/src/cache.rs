@@ -1,6 +1,6 @@
 //! A bounded memory of what was read last.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash};
 
 /// Keeps at most a given weight, in two generations: when the young one is full, it becomes the
 /// old one and the old one is forgotten. What is used moves back among the young. That is close
@@ -13,7 +13,7 @@ pub(crate) struct Cache<K, V> {
     limit: usize,
 }
 
-impl<K: Hash + Eq + Copy, V: Clone> Cache<K, V> {
+impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     /// A cache of two generations that weigh `limit` together.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
@@ -24,12 +24,16 @@ impl<K: Hash + Eq + Copy, V: Clone> Cache<K, V> {
         }
     }
 
-    pub(crate) fn get(&mut self, key: K) -> Option<V> {
-        if let Some((value, _)) = self.young.get(&key) {
+    pub(crate) fn get<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        if let Some((value, _)) = self.young.get(key) {
             return Some(value.clone());
         }
-        let (value, weight) = self.old.remove(&key)?;
-        self.put(key, value.clone(), weight);
+        let (value, weight) = self.old.remove(key)?;
+        self.put(key.to_owned(), value.clone(), weight);
         Some(value)
     }
 
@@ -67,11 +71,11 @@ mod tests {
         cache.put(0, 0, 1);
         for n in 1..1_000 {
             cache.put(n, n, 1);
-            assert_eq!(cache.get(0), Some(0), "what is used in every round stays");
+            assert_eq!(cache.get(&0), Some(0), "what is used in every round stays");
             assert!(cache.young.len() + cache.old.len() <= 20);
         }
-        assert_eq!(cache.get(5), None);
-        assert_eq!(cache.get(999), Some(999));
+        assert_eq!(cache.get(&5), None);
+        assert_eq!(cache.get(&999), Some(999));
     }
 
     #[test]
@@ -79,6 +83,6 @@ mod tests {
         let mut cache = Cache::new(20);
         cache.put(1, "old", 1);
         cache.put(1, "too heavy", 11);
-        assert_eq!(cache.get(1), None, "the stale value must not come back");
+        assert_eq!(cache.get(&1), None, "the stale value must not come back");
     }
 }

@@ -110,13 +110,36 @@ pub(crate) fn run(conn: &Connection, id: RunId, origin: u32) -> Result<Option<St
     found.next()?.map(|row| rows::run(row, origin)).transpose()
 }
 
+/// A trigger while the writer works on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Trigger {
+    /// Its row. Rows are numbered as triggers come, so that those of one configuration, which often
+    /// fire together, share pages.
+    pub(crate) num: i64,
+    /// It has no row yet.
+    pub(crate) new: bool,
+    /// Bytes of its stored state.
+    pub(crate) weight: usize,
+    pub(crate) state: Arc<TriggerState>,
+}
+
 /// What is stored of a trigger.
-pub(crate) fn trigger(conn: &Connection, name: &str) -> Result<Option<TriggerState>, StoreError> {
-    let mut select = conn.prepare_cached("SELECT name, state FROM triggers WHERE name = ?1")?;
-    let found = select
-        .query_row([name], |row| Ok(rows::trigger(row)))
-        .optional()?;
-    Ok(found.transpose()?.map(|(_, state)| state))
+pub(crate) fn trigger(conn: &Connection, name: &str) -> Result<Option<Trigger>, StoreError> {
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT {}, num, length(state) FROM triggers WHERE name = ?1",
+        rows::TRIGGER
+    ))?;
+    let mut found = select.query([name])?;
+    let Some(row) = found.next()? else {
+        return Ok(None);
+    };
+    let (_, state) = rows::trigger(row)?;
+    Ok(Some(Trigger {
+        num: row.get(rows::TRIGGER_COLUMNS)?,
+        new: false,
+        weight: row.get(rows::TRIGGER_COLUMNS + 1)?,
+        state: Arc::new(state),
+    }))
 }
 
 /// A firing as it is stored.

@@ -24,13 +24,27 @@ pub struct EventFilter {
     /// Those of one Worknode: found by walking back from its last event.
     pub node: Option<NodeId>,
     /// Those of these types, or with these names when they are the user's own; empty is all.
-    /// There is no index for it: rare types are searched for event by event.
+    /// There is an index for [`RARE`] ones alone; others are searched for event by event.
     pub types: Vec<String>,
     /// From the end instead of from the beginning.
     pub newest_first: bool,
     /// At most so many; never more than [`limits::PAGE`].
     pub limit: usize,
 }
+
+/// Types of which there are few among many events, and of which the newest are asked for all the time.
+/// They have an index of their own, which costs nothing for any other event.
+pub const RARE: [&str; 9] = [
+    "daemon_started",
+    "plan_loaded",
+    "plan_finished",
+    "panicked",
+    "panic_lifted",
+    "pool_paused",
+    "pool_resumed",
+    "alarm_raised",
+    "alarm_ended",
+];
 
 impl Default for EventFilter {
     fn default() -> Self {
@@ -53,6 +67,35 @@ impl Reader {
     /// [`ReadError`]
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<Record>, ReadError> {
         self.with(|conn| select(conn, self.origin(), filter))
+    }
+
+    /// Shows events of [`RARE`] types, the newest first, until one is picked.
+    ///
+    /// # Errors
+    /// [`ReadError`]; also when a type is not rare, as then every event would be looked at.
+    pub fn newest_event<T>(
+        &self,
+        types: &[&str],
+        mut pick: impl FnMut(Record) -> Option<T>,
+    ) -> Result<Option<T>, ReadError> {
+        if let Some(common) = types.iter().find(|wanted| !RARE.contains(wanted)) {
+            let why = format!("there is no index of `{common}` events");
+            return Err(ReadError::Store(StoreError::Failed { detail: why }));
+        }
+        let range = Range {
+            after: 0,
+            until: i64::MAX,
+            types: serde_json::to_string(types).unwrap_or_default(),
+            newest_first: true,
+        };
+        self.with(|conn| {
+            let mut picked = None;
+            among_all(conn, &range, true, |key, body| {
+                picked = pick(chain::decode(stamp::stamp(key, self.origin()), body)?);
+                Ok(picked.is_none())
+            })?;
+            Ok(picked)
+        })
     }
 
     /// The stamp so many events before the last one; [`Hlc::ZERO`] when there are not so many.
@@ -121,21 +164,26 @@ impl Page {
         self.records.len() >= self.limit || self.bytes >= limits::PAGE_BYTES
     }
 
-    fn push(&mut self, key: i64, body: &str) -> Result<(), StoreError> {
-        self.bytes = self.bytes.saturating_add(body.len());
-        let at = stamp::stamp(key, self.origin);
-        self.records.push(chain::decode(at, body)?);
+    /// One event more, if it is of `node` where only those are wanted.
+    fn push(&mut self, key: i64, body: &str, node: Option<NodeId>) -> Result<(), StoreError> {
+        let record = chain::decode(stamp::stamp(key, self.origin), body)?;
+        if node.is_none_or(|node| record.node == node) {
+            self.bytes = self.bytes.saturating_add(body.len());
+            self.records.push(record);
+        }
         Ok(())
     }
 }
 
-/// `filter` as the database sees it.
-struct Range<'a> {
+/// What is asked for as the database sees it.
+struct Range {
     /// Exclusive.
     after: i64,
     /// Inclusive.
     until: i64,
-    filter: &'a EventFilter,
+    /// As a JSON array; empty is all.
+    types: String,
+    newest_first: bool,
 }
 
 fn select(conn: &Connection, origin: u32, filter: &EventFilter) -> Result<Vec<Record>, ReadError> {
@@ -148,34 +196,70 @@ fn select(conn: &Connection, origin: u32, filter: &EventFilter) -> Result<Vec<Re
     let range = Range {
         after: stamp::after(filter.after, origin).max(0),
         until: filter.until.map_or(i64::MAX, stamp::key),
-        filter,
+        types: serde_json::to_string(&filter.types).unwrap_or_default(),
+        newest_first: filter.newest_first,
     };
+    let wanted = &filter.types;
+    let rare = !wanted.is_empty() && wanted.iter().all(|of| RARE.contains(&of.as_str()));
     match filter.node {
-        Some(node) => of_node(conn, node, &range, &mut page)?,
-        None => of_all(conn, &range, &mut page)?,
+        Some(node) if !rare => of_node(conn, node, filter, &range, &mut page)?,
+        node if page.limit > 0 => among_all(conn, &range, rare, |key, body| {
+            page.push(key, body, node)?;
+            Ok(!page.is_full())
+        })?,
+        _ => {}
     }
     Ok(page.records)
 }
 
-fn of_all(conn: &Connection, range: &Range<'_>, page: &mut Page) -> Result<(), StoreError> {
-    let types = serde_json::to_string(&range.filter.types).unwrap_or_default();
-    let order = if range.filter.newest_first { "DESC" } else { "ASC" };
+/// The index of rare events: in order of time, so that the newest are found at its end.
+pub(crate) fn rare_index() -> String {
+    format!(
+        "CREATE INDEX IF NOT EXISTS events_rare ON events (at, topic) WHERE {}",
+        is_rare()
+    )
+}
+
+/// The condition of that index; a query that is to use it says the very same.
+fn is_rare() -> String {
+    format!("topic IN ('{}')", RARE.join("', '"))
+}
+
+/// Shows events one after the other, with their keys, for as long as more are wanted.
+fn among_all(
+    conn: &Connection,
+    range: &Range,
+    rare: bool,
+    mut show: impl FnMut(i64, &str) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let order = if range.newest_first { "DESC" } else { "ASC" };
+    let from = if rare {
+        format!("events INDEXED BY events_rare WHERE {}", is_rare())
+    } else {
+        "events WHERE true".to_owned()
+    };
     let mut select = conn.prepare_cached(&format!(
-        "SELECT at, body FROM events WHERE at > ?1 AND at <= ?2 \
+        "SELECT at, body FROM {from} AND at > ?1 AND at <= ?2 \
          AND (?3 = '[]' OR topic IN (SELECT value FROM json_each(?3))) ORDER BY at {order}"
     ))?;
-    let mut rows = select.query((range.after, range.until, types))?;
-    while !page.is_full()
-        && let Some(row) = rows.next()?
-    {
-        page.push(row.get(0)?, text(row, 1)?)?;
+    let mut rows = select.query((range.after, range.until, &range.types))?;
+    while let Some(row) = rows.next()? {
+        if !show(row.get(0)?, text(row, 1)?)? {
+            break;
+        }
     }
     Ok(())
 }
 
 /// Walks back from the Worknode's last event, from each to the one before it.
-fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) -> Result<(), StoreError> {
-    let matching = matching(conn, node, range, page)?;
+fn of_node(
+    conn: &Connection,
+    node: NodeId,
+    filter: &EventFilter,
+    range: &Range,
+    page: &mut Page,
+) -> Result<(), StoreError> {
+    let matching = matching(conn, (node, &filter.types), range, page)?;
     let mut body = conn.prepare_cached("SELECT body FROM events WHERE at = ?1")?;
     for at in matching {
         if page.is_full() {
@@ -183,7 +267,7 @@ fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) 
         }
         let mut rows = body.query([at])?;
         let row = rows.next()?.ok_or_else(|| broken(at, page.origin))?;
-        page.push(at, text(row, 0)?)?;
+        page.push(at, text(row, 0)?, None)?;
     }
     Ok(())
 }
@@ -191,8 +275,8 @@ fn of_node(conn: &Connection, node: NodeId, range: &Range<'_>, page: &mut Page) 
 /// The keys of its events that are asked for, in the order that is asked for; few more than a page.
 fn matching(
     conn: &Connection,
-    node: NodeId,
-    range: &Range<'_>,
+    (node, types): (NodeId, &[String]),
+    range: &Range,
     page: &Page,
 ) -> Result<VecDeque<i64>, StoreError> {
     let mut matching = VecDeque::new();
@@ -207,19 +291,19 @@ fn matching(
         if next >= at {
             return Err(broken(at, page.origin));
         }
-        if at > range.until || !is_of(&range.filter.types, text(row, 1)?) {
+        if at > range.until || !is_of(types, text(row, 1)?) {
             continue;
         }
         matching.push_back(at);
         if matching.len() > page.limit {
             // The newest are too many for the page that is asked for, or this one is too old.
-            if range.filter.newest_first {
+            if range.newest_first {
                 break;
             }
             matching.pop_front();
         }
     }
-    if !range.filter.newest_first {
+    if !range.newest_first {
         matching.make_contiguous().reverse();
     }
     Ok(matching)

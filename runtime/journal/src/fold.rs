@@ -23,7 +23,7 @@ use worknode_core::{
 
 use crate::{
     cache::Cache,
-    entry::{self, Entry, Unsaved},
+    entry::{self, Entry, Trigger, Unsaved},
     error::{AppendError, StoreError},
     limits,
     pending::Pending,
@@ -43,9 +43,43 @@ pub(crate) struct Fold {
     names: Pending<Name, bool>,
     pub(crate) runs: Pending<RunId, StoredRun>,
     pub(crate) firings: Pending<FiringKey, Firing>,
-    pub(crate) triggers: Pending<String, TriggerState>,
-    /// The last row number of a Worknode: in the group, and in the request on top of it.
-    last_num: (i64, i64),
+    known_triggers: Cache<String, Trigger>,
+    pub(crate) triggers: Pending<String, Trigger>,
+    last_node: LastRow,
+    last_trigger: LastRow,
+}
+
+/// The last row number of a table.
+#[derive(Clone, Copy, Debug, Default)]
+struct LastRow {
+    group: i64,
+    /// In the request on top of it.
+    request: i64,
+}
+
+impl LastRow {
+    fn of(conn: &Connection, table: &str) -> Result<Self, StoreError> {
+        let last = format!("SELECT coalesce(max(num), 0) FROM {table}");
+        let group = conn.query_row(&last, [], |row| row.get(0))?;
+        Ok(Self {
+            group,
+            request: group,
+        })
+    }
+
+    /// The number of a new row.
+    const fn next(&mut self) -> i64 {
+        self.request = self.request.saturating_add(1);
+        self.request
+    }
+
+    const fn keep_request(&mut self) {
+        self.group = self.request;
+    }
+
+    const fn drop_request(&mut self) {
+        self.request = self.group;
+    }
 }
 
 impl Fold {
@@ -58,8 +92,10 @@ impl Fold {
             names: Pending::default(),
             runs: Pending::default(),
             firings: Pending::default(),
+            known_triggers: Cache::new(limits::TRIGGER_CACHE_BYTES),
             triggers: Pending::default(),
-            last_num: (0, 0),
+            last_node: LastRow::default(),
+            last_trigger: LastRow::default(),
         };
         fold.forget(conn)?;
         Ok(fold)
@@ -72,9 +108,10 @@ impl Fold {
         self.names.clear();
         self.runs.clear();
         self.firings.clear();
+        self.known_triggers.clear();
         self.triggers.clear();
-        let last = conn.query_row("SELECT coalesce(max(num), 0) FROM nodes", [], |row| row.get(0))?;
-        self.last_num = (last, last);
+        self.last_node = LastRow::of(conn, "nodes")?;
+        self.last_trigger = LastRow::of(conn, "triggers")?;
         Ok(())
     }
 
@@ -85,7 +122,8 @@ impl Fold {
         self.runs.keep_request();
         self.firings.keep_request();
         self.triggers.keep_request();
-        self.last_num.0 = self.last_num.1;
+        self.last_node.keep_request();
+        self.last_trigger.keep_request();
     }
 
     /// The request is refused: as if it had never been looked at.
@@ -95,7 +133,8 @@ impl Fold {
         self.runs.drop_request();
         self.firings.drop_request();
         self.triggers.drop_request();
-        self.last_num.1 = self.last_num.0;
+        self.last_node.drop_request();
+        self.last_trigger.drop_request();
     }
 
     /// The group is in the database: what it changed is what the cache should know.
@@ -111,7 +150,14 @@ impl Fold {
         self.names.clear();
         self.runs.clear();
         self.firings.clear();
-        self.triggers.clear();
+        for (name, trigger) in self.triggers.take() {
+            let trigger = Trigger {
+                new: false,
+                ..trigger
+            };
+            let weight = size_of::<(Trigger, TriggerState)>().saturating_add(trigger.weight);
+            self.known_triggers.put(name, trigger, weight);
+        }
     }
 
     /// Applies one event, and says which was the last one before it of the same Worknode
@@ -162,9 +208,8 @@ impl Fold {
             self.existing(conn, other)?;
         }
         self.claim_name(conn, (spec.kind.clone(), spec.name.clone(), spec.parent))?;
-        self.last_num.1 = self.last_num.1.saturating_add(1);
         let entry = Entry {
-            num: self.last_num.1,
+            num: self.last_node.next(),
             updated: node.updated,
             node: Arc::new(node),
             depth,
@@ -257,14 +302,31 @@ impl Fold {
 
     fn apply_to_triggers(&mut self, conn: &Connection, record: &Record) -> Result<(), AppendError> {
         for name in trigger::triggers_of(&record.event) {
-            let known = match self.triggers.get(name) {
-                Some(state) => Some(state.clone()),
-                None => entry::trigger(conn, name)?,
+            let known = self.trigger(conn, name)?;
+            let state = known.as_ref().map(|known| &*known.state);
+            let state = Arc::new(TriggerState::after(state, name, record));
+            let next = match known {
+                Some(known) => Trigger { state, ..known },
+                None => Trigger {
+                    num: self.last_trigger.next(),
+                    new: true,
+                    weight: 0,
+                    state,
+                },
             };
-            let next = TriggerState::after(known.as_ref(), name, record);
             self.triggers.put(name.clone(), next);
         }
         Ok(())
+    }
+
+    fn trigger(&mut self, conn: &Connection, name: &str) -> Result<Option<Trigger>, StoreError> {
+        if let Some(trigger) = self.triggers.get(name) {
+            return Ok(Some(trigger.clone()));
+        }
+        if let Some(trigger) = self.known_triggers.get(name) {
+            return Ok(Some(trigger));
+        }
+        entry::trigger(conn, name)
     }
 
     pub(super) fn existing(&mut self, conn: &Connection, id: NodeId) -> Result<Entry, AppendError> {
@@ -276,7 +338,7 @@ impl Fold {
         if let Some(entry) = self.nodes.get(&id) {
             return Ok(Some(entry.clone()));
         }
-        if let Some(entry) = self.cache.get(id) {
+        if let Some(entry) = self.cache.get(&id) {
             return Ok(Some(entry));
         }
         entry::load(conn, id, self.origin)

@@ -47,6 +47,8 @@ pub const LOOK_AT_LOG: u32 = 1_000;
 pub const CUT_WAIT: Duration = Duration::from_millis(50);
 /// Bytes of Worknode states that the writer keeps decoded.
 pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of what is known of triggers that the writer keeps decoded.
+pub const TRIGGER_CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// Damages that a verification lists. What is beyond is counted.
 pub const PROBLEMS: usize = 50;
 /// Bytes of a long text that are searched for words: its beginning.

@@ -5,7 +5,7 @@
 //! request is forgetting one layer; the database never sees it, and the other requests of the
 //! group are untouched.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash};
 
 /// A map of two layers.
 #[derive(Debug)]
@@ -24,7 +24,10 @@ impl<K, V> Default for Pending<K, V> {
 }
 
 impl<K: Hash + Eq, V> Pending<K, V> {
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.request.get(key).or_else(|| self.group.get(key))
     }
 
@@ -47,9 +50,9 @@ impl<K: Hash + Eq, V> Pending<K, V> {
         self.group.values()
     }
 
-    /// The same, each with its key.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.group.iter()
+    /// The same, each with its key, to be marked while it is written.
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.group.iter_mut()
     }
 
     /// What the group changed, to be marked while it is written.

@@ -382,10 +382,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`]
     pub fn alarmed_triggers(&self, limit: usize) -> Result<Vec<(String, TriggerState)>, ReadError> {
-        // Without an alarm the state does not name any.
-        let matching = "json_array_length(state, '$.alarms') > 0 AND json_extract(state, '$.watched') \
-                        ORDER BY name LIMIT ?1";
-        self.page(TRIGGERS, matching, [page(limit)])
+        self.page(TRIGGERS, "alarm <> 0 ORDER BY name LIMIT ?1", [page(limit)])
     }
 
     /// The firings whose outcome was never recorded, oldest first: what a daemon that died left

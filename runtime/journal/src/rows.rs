@@ -153,6 +153,8 @@ pub(crate) fn firing(row: &Row<'_>, origin: u32) -> Result<Firing, StoreError> {
 
 /// The columns that [`trigger`] reads, in its order.
 pub(crate) const TRIGGER: &str = "name, state";
+/// How many these are.
+pub(crate) const TRIGGER_COLUMNS: usize = 2;
 
 pub(crate) fn trigger(row: &Row<'_>) -> Result<(String, TriggerState), StoreError> {
     let name: String = row.get(0)?;

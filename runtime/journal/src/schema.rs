@@ -8,6 +8,7 @@ use worknode_core::{hlc::Hlc, time::Timestamp};
 use crate::{
     chain::{self, GENESIS, Hash, link},
     error::{OpenError, StoreError},
+    events,
     fold::Fold,
     limits,
     rows::text,
@@ -17,9 +18,9 @@ use crate::{
 /// Marks a SQLite file as a journal: "wkno".
 pub(crate) const APPLICATION_ID: i64 = 0x776b_6e6f;
 /// The format that this build writes.
-pub(crate) const FORMAT: i64 = 5;
+pub(crate) const FORMAT: i64 = 6;
 
-/// No secondary index on events: one would cost more than the disk's sync does, as each event
+/// No secondary index on events, but of the rare ones: one would cost more than the disk's sync does, as each event
 /// of a group touches another page of it. Instead each event names the event before it of the
 /// same Worknode, and `marks` the last one.
 const TABLES: &str = "
@@ -113,9 +114,12 @@ CREATE TABLE firings (
 CREATE INDEX firings_by_trigger ON firings (trigger_name, recorded);
 CREATE INDEX firings_open ON firings (recorded) WHERE open <> 0;
 CREATE TABLE triggers (
-  name  TEXT PRIMARY KEY,
+  num   INTEGER PRIMARY KEY,
+  name  TEXT NOT NULL UNIQUE,
+  alarm INTEGER NOT NULL,
   state TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
+CREATE INDEX triggers_with_alarm ON triggers (name) WHERE alarm <> 0;
 ";
 
 /// What is searched for words. It holds no text of its own, only where each word is, and can be made
@@ -182,6 +186,7 @@ pub(crate) fn identify(conn: &Connection, path: &Path) -> Result<Identity, OpenE
 pub(crate) fn create(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let tx = conn.transaction()?;
     tx.execute_batch(TABLES)?;
+    tx.execute_batch(&events::rare_index())?;
     make_projections(&tx)?;
     // The store's own name among stores, for as long as it lives. SQLite brings the randomness.
     tx.execute(
@@ -207,6 +212,7 @@ pub(crate) fn upgrade(conn: &mut Connection, origin: u32) -> Result<(), StoreErr
     for table in DERIVED {
         tx.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
     }
+    tx.execute_batch(&events::rare_index())?;
     make_projections(&tx)?;
     let mut fold = Fold::load(&tx, origin)?;
     let mut events = tx.prepare("SELECT at, body FROM events ORDER BY at")?;

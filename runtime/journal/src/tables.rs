@@ -4,12 +4,13 @@ use rusqlite::Connection;
 use serde_json::Value;
 use worknode_core::{
     body::Relation,
+    firing::Firing,
     node::{Kind, Node},
 };
 
 use crate::{
     chain::link,
-    entry::Entry,
+    entry::{Entry, Trigger},
     error::StoreError,
     fold::Fold,
     limits,
@@ -280,7 +281,10 @@ fn save_runs(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
 }
 
 fn save_firings(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
-    for firing in fold.firings.values() {
+    // In order of their keys, so that each page is come to once.
+    let mut changed: Vec<&Firing> = fold.firings.values().collect();
+    changed.sort_unstable_by_key(|firing| (&firing.trigger, &firing.occurrence));
+    for firing in changed {
         conn.prepare_cached(
             "INSERT INTO firings (trigger_name, occurrence, node, recorded, due, open, outcome, course) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
@@ -301,13 +305,20 @@ fn save_firings(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn save_triggers(conn: &Connection, fold: &Fold) -> Result<(), StoreError> {
-    for (name, state) in fold.triggers.entries() {
-        conn.prepare_cached(
-            "INSERT INTO triggers (name, state) VALUES (?1, ?2) \
-             ON CONFLICT (name) DO UPDATE SET state = excluded.state",
-        )?
-        .execute((name, json(state)?))?;
+fn save_triggers(conn: &Connection, fold: &mut Fold) -> Result<(), StoreError> {
+    let mut changed: Vec<(&String, &mut Trigger)> = fold.triggers.entries_mut().collect();
+    changed.sort_unstable_by_key(|(_, trigger)| trigger.num);
+    for (name, trigger) in changed {
+        let alarm = trigger.state.has_alarm();
+        let state = json(&*trigger.state)?;
+        if trigger.new {
+            conn.prepare_cached("INSERT INTO triggers (num, name, alarm, state) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((trigger.num, name, alarm, &state))?;
+        } else {
+            conn.prepare_cached("UPDATE triggers SET alarm = ?2, state = ?3 WHERE num = ?1")?
+                .execute((trigger.num, alarm, &state))?;
+        }
+        trigger.weight = state.len();
     }
     Ok(())
 }

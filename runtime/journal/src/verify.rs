@@ -205,7 +205,7 @@ fn compare(
 ) -> Result<(), StoreError> {
     // By the primary key, which is among the first three columns of each, where it has as many.
     let order = match table {
-        "specs" | "triggers" => "1",
+        "specs" => "1",
         _ => "1, 2, 3",
     };
     let sql = format!("SELECT * FROM {table} ORDER BY {order}");

@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -79,6 +79,8 @@ pub(crate) struct Writer {
     fold: Fold,
     /// Set when a group failed: what is in memory may not be what is in the file.
     doubtful: bool,
+    /// Pages in the write-ahead log, as of the last commit.
+    logged: Arc<AtomicU32>,
     /// The length at which the write-ahead log is cut next.
     cut_log_at: u64,
     /// Commits since its length was looked at.
@@ -98,11 +100,19 @@ impl Writer {
         committed: watch::Sender<Hlc>,
     ) -> Result<Self, StoreError> {
         let Opened {
-            conn,
+            mut conn,
             origin,
             head,
             lock,
         } = opened;
+        let logged = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&logged);
+        // In place of SQLite's own hook, which copies the log within the commit that fills it: whoever
+        // waits for that commit would wait for the copy.
+        conn.wal_hook(Some(move |_: &mut _, pages| {
+            counted.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
         let last = schema::last_stamp(head, origin);
         committed.send_replace(last);
         Ok(Self {
@@ -114,6 +124,7 @@ impl Writer {
             origin,
             head,
             doubtful: false,
+            logged,
             cut_log_at: limits::WAL_BYTES,
             unwatched: 0,
             committed,
@@ -288,11 +299,19 @@ impl Writer {
         Ok(())
     }
 
-    /// SQLite copies its log into the database by itself, but starts over at the log's beginning
-    /// only when no reader is in it. Against readers that never pause it is cut by force: new
-    /// reads wait for a moment. One long read (a verification) is not waited for; then the log
-    /// grows until that read is over.
+    /// Copies a long log into the database, now that everybody has an answer. SQLite starts over at the
+    /// log's beginning only when no reader is in it. Against readers that never pause it is cut by
+    /// force: new reads wait for a moment. One long read (a verification) is not waited for; then the
+    /// log grows until that read is over.
     fn bound_log(&mut self) {
+        if self.logged.load(Ordering::Relaxed) >= limits::CHECKPOINT_PAGES {
+            let copied = self
+                .conn
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            if let Err(error) = copied {
+                tracing::warn!(%error, "the journal's write-ahead log could not be copied; it is tried again");
+            }
+        }
         self.unwatched = self.unwatched.saturating_add(1);
         if self.unwatched < limits::LOOK_AT_LOG {
             return;

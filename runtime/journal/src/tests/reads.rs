@@ -9,7 +9,7 @@ use worknode_core::{
 };
 
 use super::support::{MORNING, Store, agent, child, draft, emitted, node, queued, run_id, task, task_spec};
-use crate::{EventFilter, NodeFilter};
+use crate::{EventFilter, NodeFilter, RARE};
 
 #[tokio::test]
 async fn what_is_appended_is_read_again_also_after_a_restart() {
@@ -167,6 +167,77 @@ async fn events_are_filtered_by_time_worknode_and_type() {
                     assert_eq!(reader.events(&filter).unwrap(), expected, "{filter:?}");
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn rare_events_are_found_by_their_index_and_told_from_those_of_the_same_name() {
+    let store = Store::new().await;
+    let raised = |n: u128, what: &str| {
+        let what = what.to_owned();
+        let detail = n.to_string();
+        draft(node(n), Event::AlarmRaised { what, detail })
+    };
+    let own = Draft {
+        event: Event::Emitted {
+            name: "alarm_raised".to_owned(),
+            version: 1,
+            data: serde_json::Map::new(),
+        },
+        ..emitted(node(1), 0)
+    };
+    let nodes = vec![task(node(1), "one"), task(node(2), "two")];
+    store.append(nodes).await.unwrap();
+    for round in 0..3 {
+        store
+            .append((0..50).map(|n| emitted(node(1), n)).collect())
+            .await
+            .unwrap();
+        store
+            .append(vec![
+                raised(1, &format!("{round}")),
+                raised(2, "other"),
+                own.clone(),
+            ])
+            .await
+            .unwrap();
+    }
+    let reader = store.journal.reader();
+    let newest = reader.newest_event(&["alarm_raised", "alarm_ended"], |record| match record.event {
+        Event::AlarmRaised { what, .. } if what != "other" => Some(what),
+        _ => None,
+    });
+    assert_eq!(newest.unwrap().unwrap(), "2");
+    assert!(reader.newest_event(&["panicked"], Some).unwrap().is_none());
+    assert!(
+        reader.newest_event(&["progress"], Some).is_err(),
+        "that would look at all of them"
+    );
+
+    let whole = reader.events(&EventFilter::default()).unwrap();
+    for newest_first in [false, true] {
+        for of in [None, Some(node(1)), Some(node(2))] {
+            let filter = EventFilter {
+                node: of,
+                types: vec!["alarm_raised".to_owned()],
+                after: whole[60].at,
+                newest_first,
+                limit: 4,
+                ..EventFilter::default()
+            };
+            let is_meant = |record: &&_| -> bool {
+                let record: &worknode_core::event::Record = record;
+                RARE.contains(&record.event.topic())
+                    && of.is_none_or(|of| record.node == of)
+                    && record.at > filter.after
+            };
+            let mut meant: Vec<_> = whole.iter().filter(is_meant).cloned().collect();
+            if newest_first {
+                meant.reverse();
+            }
+            meant.truncate(filter.limit);
+            assert_eq!(reader.events(&filter).unwrap(), meant);
         }
     }
 }

@@ -28,7 +28,7 @@ fn age(path: &std::path::Path) {
     conn.execute_batch(FIRST).unwrap();
     conn.execute_batch(
         "INSERT INTO nodes SELECT num, id, parent, kind, name, status, depth, created, state FROM newer;
-         DROP TABLE newer; DROP TABLE links; DROP TABLE labels; DROP TABLE texts;
+         DROP TABLE newer; DROP TABLE links; DROP TABLE labels; DROP TABLE texts; DROP INDEX events_rare;
          PRAGMA user_version = 1;",
     )
     .unwrap();
@@ -73,6 +73,7 @@ async fn a_journal_of_the_first_format_is_taken_over() {
         ..Selector::default()
     };
     assert_eq!(reader.select(&words).unwrap().nodes[0].0.id, node(1));
+    assert!(reader.newest_event(&["plan_loaded"], Some).unwrap().is_none());
     store
         .append(vec![draft(node(1), Event::NodeMoved { parent: node(2) })])
         .await
