@@ -31,6 +31,32 @@ fn address(system: &System, who: &str) -> String {
     format!("{who}@{}.worknode", system.team().name)
 }
 
+/// All of a file, when it is one and has at most so many bytes. It is looked at before it is opened:
+/// opening a pipe waits for its other end.
+///
+/// # Errors
+/// Why it cannot be used, in words.
+pub(crate) fn bounded_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    use std::io::Read as _;
+    let look = || {
+        if !std::fs::metadata(path)?.is_file() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        // One more than there may be tells that there are more.
+        std::fs::File::open(path)?
+            .take(most.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(Some(bytes))
+    };
+    match look() {
+        Ok(Some(bytes)) if bytes.len() as u64 > most => Err(format!("it has more than {most} bytes")),
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err("it is no file".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// At most so many bytes of the end of a file; what cannot be read has nothing to say.
 pub(crate) async fn tail(path: &Path, most: u64) -> Vec<u8> {
     use tokio::io::{AsyncReadExt, AsyncSeekExt};

@@ -50,7 +50,7 @@ use worknode_core::{error::Error, firing::Started, time::Timestamp};
 
 pub use self::ask::{Replaced, SchedulerMsg, TriggerReport};
 pub(crate) use self::deed::TRIGGERED;
-use self::{batch::DueNow, deadlines::Deadlines, deed::Lanes, slot::Slots};
+use self::{batch::DueNow, deadlines::Deadlines, deed::Lanes, over::End, slot::Slots};
 use crate::{
     clock::Alarm,
     feed,
@@ -74,6 +74,8 @@ pub(crate) struct State {
     jobs: JoinSet<()>,
     /// What firings started and goes on, by trigger and occurrence.
     running: HashMap<Started, (String, String)>,
+    /// Ends of these that could not be stored.
+    ends: HashMap<Started, End>,
     /// Triggers with a firing that waits.
     waiting: BTreeSet<usize>,
     /// When to ask them again: what was told just now may not be so everywhere yet, and nobody
@@ -171,6 +173,7 @@ impl State {
             lanes: Lanes::default(),
             jobs: JoinSet::new(),
             running: HashMap::new(),
+            ends: HashMap::new(),
             waiting: BTreeSet::new(),
             ask_again: None,
             kept: Vec::new(),
@@ -183,13 +186,9 @@ impl State {
     /// One timer for all triggers.
     fn set_alarm(&mut self, myself: &ActorRef<SchedulerMsg>) {
         let again = (self.unstored || !self.kept.is_empty()).then(|| self.system.now().plus(TRY_AGAIN));
-        let next = self
-            .slots
-            .next()
-            .into_iter()
-            .chain(again)
-            .chain(self.ask_again)
-            .min();
+        let next = self.slots.next().into_iter().chain(self.ask_again).min();
+        // What could not be stored is due still: on a full disk it is not tried without pause.
+        let next = again.map_or(next, |again| Some(next.map_or(again, |next| next.max(again))));
         self.alarm
             .set(self.system.clock(), next, myself, SchedulerMsg::Look);
     }

@@ -144,7 +144,9 @@ async fn p9_a_run_of_an_escalated_task_may_more_until_that_is_over() {
     let token = read();
     let worth = |now| -> Option<Authority> {
         let capabilities = &system.context().capabilities;
-        let opened = capabilities.check(&token, now, "raised", |_, _| true).ok()?;
+        let opened = capabilities
+            .check(&token, now, "raised", |_, _| Some(true))
+            .ok()?;
         Some(Authority::from(opened.claims_at(now)))
     };
     let now = worth(within.clock.now()).unwrap();
@@ -256,6 +258,41 @@ files = ["planned.txt"]
 approval = "none"
 deadline = "2026-11-21T11:00:30Z"
 "#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_what_a_trigger_raised_ends_with_the_trigger() {
+    for daemon_is_there in [true, false] {
+        let scene = Scene::with_team(LADDER);
+        let within = Within::start(&scene, begin()).await;
+        let task = late_task(within.system()).await;
+        after(&within, MINUTE).await;
+        after(&within, HOUR).await;
+        until(&within, "it is raised", || {
+            task_of(within.system(), task).spec.priority == 9
+        })
+        .await;
+        let within = if daemon_is_there {
+            within.runtime.replace_triggers(Vec::new()).await.unwrap();
+            within
+        } else {
+            let now = end(within).await;
+            let (rest, _) = LADDER.split_once("[[trigger]]").unwrap();
+            scene.write("worknode.toml", rest);
+            Within::start(&scene, now).await
+        };
+        until(&within, "it is lowered before its time", || {
+            let task = task_of(within.system(), task);
+            task.raised.is_empty() && task.spec.priority == 2
+        })
+        .await;
+        assert!(has(
+            within.system(),
+            within.system().team().node(),
+            "trigger_ended"
+        ));
+        end(within).await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_of_the_plan_stays_raised_through_a_restart() {

@@ -18,9 +18,9 @@ use super::{
     State,
     ask::{Replaced, TriggerReport, unknown},
     batch::{Bundle, DueNow},
-    job::{Came, Stage},
+    job::{Came, Live, Stage},
     outcome, recall,
-    slot::Slot,
+    slot::{Slot, until},
     storing::Storing,
 };
 
@@ -189,7 +189,7 @@ impl State {
             .slots
             .iter()
             .enumerate()
-            .filter(|(_, slot)| slot.live.iter().any(super::job::Live::is_waiting))
+            .filter(|(_, slot)| slot.live.iter().any(Live::is_waiting))
             .map(|(place, _)| place)
             .collect();
         self.kept.clear();
@@ -220,12 +220,19 @@ impl State {
         replaced
     }
 
-    /// What waits of a trigger that is gone is not done any more; what it began goes on.
+    /// What waits of a trigger that is gone is not done any more, and what it raised is taken back; what
+    /// else it began goes on.
     async fn drop_waiting(&mut self, slot: Slot) {
-        for live in slot.live {
-            if matches!(live.stage, Stage::Waiting | Stage::Resting(_)) {
-                let came = Came::Failed("the trigger is no longer configured".to_owned());
-                outcome::store(&self.system, &live.job, live.job.acted_event(came)).await;
+        for Live { job, stage } in slot.live {
+            match stage {
+                Stage::Waiting | Stage::Resting(_) => {
+                    let came = Came::Failed("the trigger is no longer configured".to_owned());
+                    outcome::store(&self.system, &job, job.acted_event(came)).await;
+                }
+                Stage::Running(started) if until(&started).is_some() => {
+                    self.lower(started, &job.occurrence, job.fired).await;
+                }
+                Stage::Running(_) | Stage::Acting(_) => {}
             }
         }
     }

@@ -35,7 +35,10 @@ impl State {
                     }
                 }
             }
-            Err(error) => tracing::error!(%error, "an alarm of a trigger could not be stored"),
+            Err(error) => {
+                self.unstored = true;
+                tracing::error!(%error, "an alarm of a trigger could not be stored; it is tried again");
+            }
         }
     }
 }

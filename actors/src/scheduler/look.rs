@@ -20,6 +20,7 @@ impl State {
     pub(super) async fn look(&mut self) {
         let now = self.system.now();
         self.unstored = false;
+        self.end_again().await;
         let kept = std::mem::take(&mut self.kept);
         let mut storing = self.judge_events(kept).await;
         let mut places: BTreeSet<usize> = self.slots.due(now).into_iter().collect();

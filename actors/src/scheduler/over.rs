@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 use worknode_core::{
     agent::{AgentCommand, ended},
     command::Command,
+    error::{Code, Error},
     event::{Event, Record},
     firing::Started,
+    hlc::Hlc,
     ids::NodeId,
     node::Node,
     run::{Receipt, RunStatus, StopCause},
     task::{TaskCommand, TaskStatus},
     time::Timestamp,
 };
-use worknode_triggers::{Admission, Situation, admit, trigger::Action};
+use worknode_triggers::{Admission, Occurrence, Situation, admit, trigger::Action};
 
 use super::{
     State, TRY_AGAIN, deed,
-    job::{Came, Job, Stage, bounded},
+    job::{Came, Stage, bounded},
     outcome,
 };
 use crate::system::System;
@@ -104,6 +106,13 @@ impl State {
         }
     }
 
+    /// Records the ends that could not be stored when they came.
+    pub(super) async fn end_again(&mut self) {
+        for (started, end) in std::mem::take(&mut self.ends) {
+            self.ended(started, end).await;
+        }
+    }
+
     /// Records the end of what a firing started.
     pub(super) async fn ended(&mut self, started: Started, end: End) {
         let Some((trigger, occurrence)) = self.running.get(&started).cloned() else {
@@ -112,13 +121,15 @@ impl State {
         let event = Event::TriggerEnded {
             trigger: trigger.clone(),
             occurrence,
-            outcome: bounded(end.outcome),
+            outcome: bounded(end.outcome.clone()),
             failed: end.failed,
         };
         match self.system.store(vec![self.draft(&trigger, None, event)]).await {
             Ok(_) => drop(self.running.remove(&started)),
             Err(error) => {
-                tracing::error!(%error, trigger, "the end of a firing could not be stored; the next daemon does");
+                tracing::error!(%error, trigger, "the end of a firing could not be stored; it is tried again");
+                self.unstored = true;
+                self.ends.insert(started, end);
             }
         }
     }
@@ -151,21 +162,38 @@ impl State {
                 Stage::Resting(until) if *until <= now => again.push(live.key().to_owned()),
                 Stage::Running(
                     started @ (Started::Priority { until, .. } | Started::Raised { until, .. }),
-                ) if *until <= now => over.push((*started, live.job.clone())),
+                ) if *until <= now => {
+                    over.push((*started, live.job.occurrence.clone(), live.job.fired));
+                }
                 _ => {}
             }
         }
         for key in again {
             self.begin(place, &key, Vec::new());
         }
-        for (started, job) in over {
-            take_back(&self.system, started, &job).await;
-            let end = End {
+        for (started, occurrence, fired) in over {
+            self.lower(started, &occurrence, fired).await;
+        }
+    }
+
+    /// Takes back what a firing raised, and records that. What fails for the moment is tried again.
+    pub(super) async fn lower(&mut self, started: Started, raised_by: &Occurrence, fired: Hlc) {
+        let end = match take_back(&self.system, started, raised_by, fired).await {
+            Ok(()) => End {
                 outcome: "taken back".to_owned(),
                 failed: false,
-            };
-            self.ended(started, end).await;
-        }
+            },
+            Err(error) if may_pass(&error) => {
+                self.unstored = true;
+                tracing::error!(%error, "what a task was raised by could not be taken back; it is tried again");
+                return;
+            }
+            Err(error) => End {
+                outcome: format!("not taken back: {error}"),
+                failed: true,
+            },
+        };
+        self.ended(started, end).await;
     }
 
     /// When whoever waits has to be asked again although nothing happens: at the end of a
@@ -215,32 +243,41 @@ impl State {
 
 /// The priority is again what it was, and rights that were given are over: also where a daemon was
 /// not there to say so, they are worth nothing since that instant.
-async fn take_back(system: &System, started: Started, job: &Job) {
+async fn take_back(
+    system: &System,
+    started: Started,
+    raised_by: &Occurrence,
+    fired: Hlc,
+) -> Result<(), Error> {
+    let ask = |task, command| system.command_after(Some(fired), task, Command::Task(command));
     let (task, from) = match started {
         Started::Priority { task, from, .. } => (task, Some(from)),
         Started::Raised { task, from, .. } => {
-            let lower = TaskCommand::Lower {
-                firing: job.occurrence.to_string(),
-            };
-            ask(system, job, task, lower).await;
+            let firing = raised_by.to_string();
+            ask(task, TaskCommand::Lower { firing }).await?;
             (task, from)
         }
-        Started::Run(_) | Started::Task(_) => return,
+        Started::Run(_) | Started::Task(_) => return Ok(()),
     };
-    let Some(from) = from else { return };
+    let Some(priority) = from else { return Ok(()) };
     let open = |node: &Node| node.task().is_some_and(|task| !task.status.is_terminal());
-    match system.reader().node(task) {
-        Ok(Some(node)) if open(&node) => {}
-        _ => return,
+    if system.reader().node(task)?.as_ref().is_some_and(open) {
+        ask(task, TaskCommand::Prioritise { priority }).await?;
     }
-    ask(system, job, task, TaskCommand::Prioritise { priority: from }).await;
+    Ok(())
 }
 
-async fn ask(system: &System, job: &Job, task: NodeId, command: TaskCommand) {
-    let asked = system.command_after(Some(job.fired), task, Command::Task(command));
-    if let Err(error) = asked.await {
-        tracing::error!(%error, "what a task was raised by could not be taken back");
-    }
+/// Is it worth asking again: is it the store or the moment, and not what was asked?
+const fn may_pass(error: &Error) -> bool {
+    matches!(
+        error.code,
+        Code::Failed
+            | Code::Backpressure
+            | Code::Unreachable
+            | Code::TimedOut
+            | Code::DiskFull
+            | Code::IllegalTransition
+    )
 }
 
 /// Ends the run of a firing, in the trigger's name.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the window of each trigger | its newest occurrence, or when it was first seen |
 //! | what was begun | firings without an outcome: each deed can be repeated, or says that it was interrupted |
-//! | what goes on | firings whose run, task or raised priority is not over |
+//! | what goes on | firings whose run, task or raise is not over; a raise without its trigger ends |
 //! | what event triggers counted | the events since they last fired, up to [`RECALLED`] of them |
 
 use std::{
@@ -15,13 +15,13 @@ use std::{
 use worknode_core::{
     error::Error,
     event::{Draft, Event, Record},
-    firing::Firing,
+    firing::{Firing, Started},
     hlc::Hlc,
     trigger::TriggerState,
 };
 use worknode_journal::{EventFilter, Reader};
 use worknode_triggers::{
-    Admission, Situation, Trigger, admit,
+    Admission, Occurrence, Situation, Trigger, admit,
     event::{EventDecision, EventState},
     spec::CountBy,
     trigger::When,
@@ -32,7 +32,7 @@ use super::{
     batch::DueNow,
     job::{Job, Live, Stage},
     notice::tell,
-    slot::Slot,
+    slot::{Slot, until},
     watch::Known,
 };
 use crate::system::System;
@@ -159,17 +159,33 @@ impl State {
         let trigger = slot.map(|slot| Arc::clone(&slot.trigger));
         let job = trigger.and_then(|trigger| Job::recall(&trigger, firing, |key| self.deadlines.task(key)));
         if let Some(started) = firing.course.started {
-            if let (Some(place), Some(job)) = (place, job) {
-                let stage = Stage::Running(started);
-                self.slots.get_mut(place)?.live.push(Live { job, stage });
-            }
-            self.goes_on(&firing.trigger, &firing.occurrence, started).await;
+            self.recall_started(firing, started, place.zip(job)).await;
             return None;
         }
         if job.is_none() {
             self.nobody_goes_on(firing).await;
         }
         job
+    }
+
+    /// What it started goes on, also without its trigger; what it raised does not, as then nobody would
+    /// look when that is over.
+    async fn recall_started(&mut self, firing: &Firing, started: Started, known: Option<(usize, Job)>) {
+        let lives = known.is_some();
+        if let Some((place, job)) = known
+            && let Some(slot) = self.slots.get_mut(place)
+        {
+            let stage = Stage::Running(started);
+            slot.live.push(Live { job, stage });
+        }
+        self.goes_on(&firing.trigger, &firing.occurrence, started).await;
+        if !lives && until(&started).is_some() {
+            let occurrence = Occurrence {
+                trigger: firing.trigger.clone(),
+                key: firing.occurrence.clone(),
+            };
+            self.lower(started, &occurrence, firing.recorded).await;
+        }
     }
 
     async fn nobody_goes_on(&self, firing: &Firing) {

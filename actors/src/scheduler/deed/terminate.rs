@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use worknode_core::{
     agent::AgentCommand,
     bounds,
@@ -51,9 +52,10 @@ pub(super) async fn agents(
         }
     }
     // Asked all at once, so that their graces run beside each other.
+    let asked = Instant::now();
     for (name, run) in ending {
         match run {
-            Some(run) if !is_over_in_time(system, run, grace).await? => {
+            Some(run) if !is_over_in_time(system, run, grace, asked).await? => {
                 failed.push(format!("{name}: it has not ended yet; the stop goes on"));
             }
             _ => killed.push(name),
@@ -74,8 +76,13 @@ fn run_of(system: &System, agent: NodeId) -> Result<Option<RunId>, Error> {
     Ok(node.and_then(|node| Some(node.agent()?.status.run()?.spec.id)))
 }
 
-/// Waits until the run is over, as long as its stop may take.
-async fn is_over_in_time(system: &System, run: RunId, grace: Option<Duration>) -> Result<bool, Error> {
+/// Waits until the run is over, as long as its stop may take since it was asked for.
+async fn is_over_in_time(
+    system: &System,
+    run: RunId,
+    grace: Option<Duration>,
+    asked: Instant,
+) -> Result<bool, Error> {
     let reader = system.reader();
     let own = reader
         .run(run)?
@@ -90,7 +97,9 @@ async fn is_over_in_time(system: &System, run: RunId, grace: Option<Duration>) -
         }
     };
     let limit = grace.unwrap_or(own).max(own).saturating_add(MARGIN);
-    tokio::time::timeout(limit, over).await.unwrap_or(Ok(false))
+    tokio::time::timeout_at(asked + limit, over)
+        .await
+        .unwrap_or(Ok(false))
 }
 
 /// Agents that the pattern names, and for which the condition holds if there is one.

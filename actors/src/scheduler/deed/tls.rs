@@ -3,7 +3,7 @@
 //! Whom to believe is what the system says, so that what its owner added or took away counts; or the
 //! authorities of one file, and no others.
 
-use std::{io::Read as _, path::Path, path::PathBuf, sync::Arc};
+use std::{path::Path, path::PathBuf, sync::Arc};
 
 use rustls_native_certs::load_native_certs;
 use tokio::net::TcpStream;
@@ -17,7 +17,7 @@ use tokio_rustls::{
 };
 use worknode_core::error::{Code, Error};
 
-use crate::outside::failed;
+use crate::outside::{bounded_file, failed};
 
 /// Bytes of a file of authorities.
 const FILE: u64 = 1024 * 1024;
@@ -64,15 +64,7 @@ fn of_file(path: &Path) -> Result<RootCertStore, Error> {
         let message = format!("the authorities in `{}` cannot be used: {why}", path.display());
         Error::new(Code::InvalidConfig, message).hint("`ca` names a file of certificates in PEM")
     };
-    let file = std::fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
-    let mut bytes = Vec::new();
-    // One more than there may be tells that there are more.
-    file.take(FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| cannot(error.to_string()))?;
-    if bytes.len() as u64 > FILE {
-        return Err(cannot(format!("it has more than {FILE} bytes")));
-    }
+    let bytes = bounded_file(path, FILE).map_err(cannot)?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|error| cannot(error.to_string()))?;
@@ -109,5 +101,6 @@ mod tests {
                 .message
                 .contains("none")
         );
+        assert!(of_file(dir.path()).unwrap_err().message.contains("no file"));
     }
 }

@@ -27,7 +27,7 @@ use worknode_triggers::spec::WebhookSpec;
 
 use super::{signature::hmac_sha256, tls};
 use crate::{
-    outside::failed,
+    outside::{bounded_file, failed},
     scheduler::job::{Came, Job},
     system::System,
 };
@@ -93,18 +93,14 @@ async fn sign(system: &System, name: &str, body: &[u8]) -> Result<String, Error>
             path.display()
         ))
     };
-    let length = tokio::fs::metadata(&path)
-        .await
-        .map_err(|error| cannot(error.to_string()))?
-        .len();
-    if length == 0 || length > KEY {
-        return Err(cannot(format!("it has {length} bytes; 1 to {KEY} are possible")));
-    }
-    let key = tokio::fs::read(&path)
-        .await
-        .map_err(|error| cannot(error.to_string()))?;
+    let file = path.clone();
+    let read = tokio::task::spawn_blocking(move || bounded_file(&file, KEY));
+    let key = read.await.map_err(failed)?.map_err(cannot)?;
     // Editors end a file with a line break, which nobody means.
     let key = key.trim_ascii_end();
+    if key.is_empty() {
+        return Err(cannot("it is empty".to_owned()));
+    }
     Ok(signature(key, system.now(), body))
 }
 
