@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use worknode_core::{error::Error, ids::NodeId, node::Node, task::TaskSpec, time::Timestamp};
 use worknode_policies::{
     authority::Authority,
-    capability::{self, CannotIssue, Claims, Limits, Opened, Refusal, Revoked, Ring, Sight, Token},
+    capability::{self, CannotIssue, Claims, Look, NamedFiles, Opened, Refusal, Revoked, Ring, Sight, Token},
     verdict::SigningKeys,
 };
 
@@ -42,7 +42,8 @@ impl Capabilities {
         capability::issue(&keys, claims)
     }
 
-    /// What a token allows where `here` is asked. `is_at_or_below(node, top)` tells of the tree.
+    /// What a token allows where `here` is asked. `is_at_or_below(node, top)` tells of the tree, or
+    /// nothing when it cannot be read: then what may be revoked is.
     ///
     /// # Errors
     /// Why it is worth nothing.
@@ -51,15 +52,23 @@ impl Capabilities {
         token: &str,
         now: Timestamp,
         here: &str,
-        is_at_or_below: impl Fn(NodeId, NodeId) -> bool,
+        is_at_or_below: impl Fn(NodeId, NodeId) -> Option<bool>,
     ) -> Result<Arc<Opened>, Refusal> {
-        let (opened, revoked) = {
-            let mut state = self.state();
-            (state.sight.open(token)?, Arc::clone(&state.revoked))
+        // Nobody waits here while signatures are checked or the tree is asked.
+        let (look, revoked) = {
+            let state = self.state();
+            (state.sight.look(token)?, Arc::clone(&state.revoked))
         };
-        // The tree is asked when nobody waits for this any more.
-        opened.check(now, here, &is_at_or_below)?;
-        revoked.check(&opened, is_at_or_below)?;
+        let opened = match look {
+            Look::Known(opened) => opened,
+            Look::New(unseen) => {
+                let opened = unseen.open(token)?;
+                self.state().sight.remember(unseen, &opened);
+                opened
+            }
+        };
+        opened.check(now, here, |node, top| is_at_or_below(node, top).unwrap_or(false))?;
+        revoked.check(&opened, |node, top| is_at_or_below(node, top).unwrap_or(true))?;
         Ok(opened)
     }
 
@@ -107,10 +116,10 @@ fn patterns(task: &TaskSpec) -> impl Iterator<Item = &str> {
     all.map(String::as_str)
 }
 
-/// Does a capability that is limited so allow to take this task on?
-pub(crate) fn allow_task(limits: &Limits, node: &Node) -> Result<(), Error> {
+/// Does a capability that names these files allow to take this task on?
+pub(crate) fn allow_task(files: &NamedFiles, node: &Node) -> Result<(), Error> {
     match node.task() {
-        Some(task) if !limits.files.is_empty() => limits.cover_patterns(patterns(&task.spec)),
+        Some(task) if !files.are_all() => files.cover(patterns(&task.spec)),
         _ => Ok(()),
     }
 }
@@ -125,6 +134,6 @@ impl System {
             return Ok(());
         }
         let node = self.reader().node(task)?;
-        node.map_or(Ok(()), |node| allow_task(&authority.limits, &node))
+        node.map_or(Ok(()), |node| allow_task(&authority.limits.named_files(), &node))
     }
 }

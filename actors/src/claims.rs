@@ -181,13 +181,13 @@ pub(crate) async fn give_back(system: &System, won: &Won) {
 
 /// Of what is wanted, what touches only files that the capability names.
 fn within(authority: &Authority, wanted: Wanted) -> Wanted {
-    let limits = authority.limits.clone();
-    if limits.files.is_empty() {
+    let files = authority.limits.named_files();
+    if files.are_all() {
         return wanted;
     }
     let asked = wanted.fits;
     let fits: Fits = Arc::new(move |node: &Node| {
-        allow_task(&limits, node).is_ok() && asked.as_ref().is_none_or(|fits| fits(node))
+        allow_task(&files, node).is_ok() && asked.as_ref().is_none_or(|fits| fits(node))
     });
     Wanted {
         fits: Some(fits),

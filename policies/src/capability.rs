@@ -50,10 +50,10 @@ use worknode_core::{
 
 pub use self::{
     chain::{Opened, attenuate, issue, open, seal},
-    limits::{Limits, Narrowing},
+    limits::{Limits, NamedFiles, Narrowing},
     revoked::Revoked,
     ring::Ring,
-    sight::Sight,
+    sight::{Look, Sight, Unseen},
 };
 
 /// Version of the claims that this build writes and reads.

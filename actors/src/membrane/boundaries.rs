@@ -142,10 +142,18 @@ impl Boundaries {
         }
     }
 
-    /// Is `node` below `top`, or `top` itself?
+    /// Is `node` below `top`, or `top` itself? Not when its place cannot be told.
     #[must_use]
     pub fn has_below(&self, top: NodeId, node: NodeId) -> bool {
         self.standing_below(node, top).is_some()
+    }
+
+    /// The same for those who have to know why it cannot be told.
+    ///
+    /// # Errors
+    /// `not_found`; when the store cannot be read.
+    pub fn is_at_or_below(&self, node: NodeId, top: NodeId) -> Result<bool, Error> {
+        Ok(node == top || self.of(node)?.is_below(top))
     }
 
     fn standing_below(&self, node: NodeId, top: NodeId) -> Option<Arc<Standing>> {

@@ -51,25 +51,51 @@ impl Limits {
         *self == Self::default()
     }
 
-    /// Is a file named by each list? A list that cannot be read names nothing.
+    /// The files that may be touched, ready to be asked often.
     #[must_use]
-    pub fn allow_file(&self, path: &str) -> bool {
-        let names = |list: &Vec<String>| Patterns::parse(list).is_ok_and(|list| list.matches(path));
-        self.files.iter().all(names)
+    pub fn named_files(&self) -> NamedFiles {
+        NamedFiles(self.files.iter().cloned().map(List::of).collect())
+    }
+}
+
+/// Files that a capability names: those that each of its lists names.
+#[derive(Clone, Debug)]
+pub struct NamedFiles(Vec<List>);
+
+#[derive(Clone, Debug)]
+struct List {
+    entries: Vec<String>,
+    /// None of a list that cannot be read: it names nothing.
+    patterns: Option<Patterns>,
+    /// It has entries that take away.
+    excludes: bool,
+}
+
+impl NamedFiles {
+    /// Is nothing limited?
+    #[must_use]
+    pub const fn are_all(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// Do these patterns of a task name only files that may be touched? Globs are compared by what
-    /// they begin with: `src/api/**` is within `src/**`. What cannot be told is refused.
+    /// Is a file named by each list?
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.iter().all(|list| list.has(path))
+    }
+
+    /// Do these patterns of a task name only such files? Globs are compared by what they begin with:
+    /// `src/api/**` is within `src/**`. What cannot be told is refused.
     ///
     /// # Errors
     /// `forbidden`, naming the first pattern that may reach further.
-    pub fn cover_patterns<'a>(&self, patterns: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-        let beyond = |pattern: &&str| !self.files.iter().all(|list| covers(list, pattern));
+    pub fn cover<'a>(&self, patterns: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+        let beyond = |pattern: &&str| !self.0.iter().all(|list| list.covers(pattern));
         match patterns.into_iter().find(beyond) {
             None => Ok(()),
             Some(pattern) => {
                 let message = format!("`{pattern}` reaches beyond the files that the capability names");
-                let named: Vec<_> = self.files.iter().map(|list| list.join(", ")).collect();
+                let named: Vec<_> = self.0.iter().map(|list| list.entries.join(", ")).collect();
                 Err(Error::new(Code::Forbidden, message)
                     .hint(format!("it names {}", named.join(", and of these "))))
             }
@@ -77,16 +103,33 @@ impl Limits {
     }
 }
 
-/// Is all that `pattern` names within the list, for certain?
-fn covers(list: &[String], pattern: &str) -> bool {
-    let excludes = list.iter().any(|entry| entry.starts_with('!'));
-    let is_glob = pattern.contains(['*', '?', '[', '{']);
-    if !is_glob || pattern.starts_with('!') {
-        // An exclusion takes away; a plain path is asked as such.
-        return pattern.starts_with('!') || Patterns::parse(list).is_ok_and(|list| list.matches(pattern));
+impl List {
+    fn of(entries: Vec<String>) -> Self {
+        Self {
+            patterns: Patterns::parse(&entries).ok(),
+            excludes: entries.iter().any(|entry| entry.starts_with('!')),
+            entries,
+        }
     }
-    // What is excluded from the list might be what the glob names.
-    !excludes && list.iter().any(|entry| is_within(pattern, entry))
+
+    fn has(&self, path: &str) -> bool {
+        self.patterns.as_ref().is_some_and(|list| list.matches(path))
+    }
+
+    /// Is all that `pattern` names within the list, for certain?
+    fn covers(&self, pattern: &str) -> bool {
+        // An exclusion takes away; a plain path is asked as such.
+        if pattern.starts_with('!') || is_plain(pattern) {
+            return pattern.starts_with('!') || self.has(pattern);
+        }
+        // What is excluded from the list might be what the glob names.
+        !self.excludes && self.entries.iter().any(|entry| is_within(pattern, entry))
+    }
+}
+
+/// Does it name the one path that it says? A backslash makes of `secre\\t` another name for `secret`.
+fn is_plain(pattern: &str) -> bool {
+    !pattern.contains(['*', '?', '[', '{', '\\'])
 }
 
 /// `src/api/**` is within `src/**`, within itself, and within `**`.
@@ -94,8 +137,8 @@ fn is_within(pattern: &str, entry: &str) -> bool {
     let below = entry
         .strip_suffix("**")
         .filter(|head| head.is_empty() || head.ends_with('/'));
-    let plain = |head: &&str| !head.contains(['*', '?', '[', '{']);
-    pattern == entry || below.filter(plain).is_some_and(|head| pattern.starts_with(head))
+    let below = below.filter(|head| is_plain(head));
+    pattern == entry || below.is_some_and(|head| pattern.starts_with(head))
 }
 
 /// Less than what was allowed: what is named replaces it, the rest stays.
@@ -169,9 +212,7 @@ impl Narrowing {
         }
         Ok(())
     }
-}
 
-impl Narrowing {
     /// The files that it adds to those that must be named.
     fn files(&self) -> Result<Option<Vec<String>>, &'static str> {
         let bad = |files: &Vec<String>| files.is_empty() || Patterns::parse(files).is_err();

@@ -18,11 +18,38 @@ pub const MOST: usize = 4_096;
 /// What was seen, with the keys of which it was seen.
 #[derive(Debug)]
 pub struct Sight {
-    ring: Ring,
+    ring: Arc<Ring>,
     known: HashMap<String, Arc<chain::Opened>>,
     /// The oldest first.
     order: VecDeque<String>,
     most: usize,
+}
+
+/// What a look at a token comes to.
+#[derive(Debug)]
+pub enum Look {
+    /// It was opened before.
+    Known(Arc<chain::Opened>),
+    /// Its signatures are to be checked; that takes its time, and so is not done here, where others
+    /// wait to look.
+    New(Unseen),
+}
+
+/// A token that is not remembered.
+#[derive(Debug)]
+pub struct Unseen {
+    name: String,
+    ring: Arc<Ring>,
+}
+
+impl Unseen {
+    /// As [`chain::open`], with the keys that counted at the look.
+    ///
+    /// # Errors
+    /// As [`chain::open`].
+    pub fn open(&self, token: &str) -> Result<Arc<chain::Opened>, Refusal> {
+        chain::open(token, &self.ring).map(Arc::new)
+    }
 }
 
 impl Sight {
@@ -36,7 +63,7 @@ impl Sight {
     #[must_use]
     pub fn holding(ring: Ring, most: usize) -> Self {
         Self {
-            ring,
+            ring: Arc::new(ring),
             known: HashMap::new(),
             order: VecDeque::new(),
             most,
@@ -45,7 +72,7 @@ impl Sight {
 
     /// The keys of which it is.
     #[must_use]
-    pub const fn ring(&self) -> &Ring {
+    pub fn ring(&self) -> &Ring {
         &self.ring
     }
 
@@ -54,29 +81,57 @@ impl Sight {
         *self = Self::holding(ring, self.most);
     }
 
-    /// As [`chain::open`].
+    /// What is remembered of a token, or what it takes to open it.
     ///
     /// # Errors
-    /// As [`chain::open`].
-    pub fn open(&mut self, token: &str) -> Result<Arc<chain::Opened>, Refusal> {
+    /// [`Refusal::TooLong`]
+    pub fn look(&self, token: &str) -> Result<Look, Refusal> {
         if token.len() > LENGTH {
             return Err(Refusal::TooLong);
         }
         let name = digest(&Message::of("worknode capability sight").bytes(token.as_bytes()));
-        if let Some(opened) = self.known.get(&name) {
-            return Ok(Arc::clone(opened));
+        Ok(match self.known.get(&name) {
+            Some(opened) => Look::Known(Arc::clone(opened)),
+            None => Look::New(Unseen {
+                name,
+                ring: Arc::clone(&self.ring),
+            }),
+        })
+    }
+
+    /// Remembers a token that was opened, unless the keys are other ones meanwhile.
+    pub fn remember(&mut self, unseen: Unseen, opened: &Arc<chain::Opened>) {
+        if !Arc::ptr_eq(&unseen.ring, &self.ring) || self.most == 0 {
+            return;
         }
-        let opened = Arc::new(chain::open(token, &self.ring)?);
-        if self.order.len() >= self.most
+        if self
+            .known
+            .insert(unseen.name.clone(), Arc::clone(opened))
+            .is_some()
+        {
+            return;
+        }
+        self.order.push_back(unseen.name);
+        if self.order.len() > self.most
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
         }
-        if self.most > 0 {
-            self.order.push_back(name.clone());
-            self.known.insert(name, Arc::clone(&opened));
+    }
+
+    /// Looks, opens and remembers, for whoever is alone with it.
+    ///
+    /// # Errors
+    /// As [`chain::open`].
+    pub fn open(&mut self, token: &str) -> Result<Arc<chain::Opened>, Refusal> {
+        match self.look(token)? {
+            Look::Known(opened) => Ok(opened),
+            Look::New(unseen) => {
+                let opened = unseen.open(token)?;
+                self.remember(unseen, &opened);
+                Ok(opened)
+            }
         }
-        Ok(opened)
     }
 
     /// How many are remembered.

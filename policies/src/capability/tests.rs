@@ -91,7 +91,10 @@ fn a_holder_narrows_it_without_asking_anybody() {
         (3, "for the linter")
     );
     assert_eq!(opened.ids()[0], open(&token(), &ring()).unwrap().ids()[0]);
-    assert!(opened.claims().limits.allow_file("src/a.rs") && !opened.claims().limits.allow_file("a.rs"));
+    assert!(
+        opened.claims().limits.named_files().has("src/a.rs")
+            && !opened.claims().limits.named_files().has("a.rs")
+    );
     assert!(verify(&shorter, 499).is_ok() && verify(&shorter, 500).is_err());
     assert!(verify(&reader, 500).is_ok(), "the wider one is as it was");
 }
@@ -197,6 +200,14 @@ fn p8_what_was_seen_is_remembered_up_to_a_bound() {
         sight.open(&of(3)).is_err() && sight.is_empty(),
         "with another key it is another question"
     );
+    let mut sight = Sight::holding(ring(), 2);
+    let Ok(Look::New(unseen)) = sight.look(&of(1)) else {
+        panic!("it was not seen")
+    };
+    let opened = unseen.open(&of(1)).unwrap();
+    sight.turn(SigningKeys::from_seed([8; 32]).public().into());
+    sight.remember(unseen, &opened);
+    assert!(sight.is_empty(), "it was opened with the key before");
 }
 
 #[test]
@@ -218,11 +229,14 @@ fn patterns_of_a_task_are_covered_only_where_that_is_certain() {
         (&["src/**", "!src/secret/**"], "src/secret/key", false),
         (&["src/**", "!src/secret/**"], "src/a.rs", true),
         (&["docs/**"], "!docs/**", true),
+        // Another name for the file that is taken away.
+        (&["src/**", "!src/secret"], "src/secre\\t", false),
+        (&["src\\/**"], "src/a/**", false),
     ] {
-        let answer = limits(list).cover_patterns([pattern]);
+        let answer = limits(list).named_files().cover([pattern]);
         assert_eq!(answer.is_ok(), covered, "{list:?} {pattern}");
     }
-    assert!(Limits::default().cover_patterns(["**"]).is_ok());
+    assert!(Limits::default().named_files().cover(["**"]).is_ok());
 }
 
 #[test]

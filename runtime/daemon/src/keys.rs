@@ -257,7 +257,8 @@ mod tests {
         let before = capabilities(dir.path()).unwrap();
         let token = fs::read_to_string(dir.path().join(TOKEN)).unwrap();
         let at = Timestamp::from_millis;
-        let check = |kept: &Capabilities, now| kept.check(&token, at(now), "team", |_, _| true).map(|_| ());
+        let check =
+            |kept: &Capabilities, now| kept.check(&token, at(now), "team", |_, _| Some(true)).map(|_| ());
         assert!(check(&before, 0).is_ok());
         rotate(dir.path(), &before, at(100)).unwrap();
         // The daemon that did it, and the next one.
@@ -267,7 +268,11 @@ mod tests {
         }
         assert_ne!(fs::read_to_string(dir.path().join(TOKEN)).unwrap(), token);
 
-        let id = before.check(&token, at(0), "team", |_, _| true).unwrap().ids()[0].clone();
+        let id = before
+            .check(&token, at(0), "team", |_, _| Some(true))
+            .unwrap()
+            .ids()[0]
+            .clone();
         let entry = Entry {
             what: What::Token { id },
             at: at(5),

@@ -52,7 +52,7 @@ fn allows(opened: &Opened, wish: &Wish) -> bool {
     opened.check(at(wish.now), wish.team, below).is_ok()
         && authority.operations.contains(&wish.operation)
         && below(node(wish.on), claims.subtree)
-        && limits.allow_file(wish.file)
+        && limits.named_files().has(wish.file)
         && limits.usd.is_none_or(|most| wish.usd <= most.micros())
         && limits.tokens.is_none_or(|most| wish.tokens <= most)
         && limits.depth.is_none_or(|most| wish.depth <= most)

@@ -162,7 +162,7 @@ fn by_connection(peer: Option<Peer>) -> Result<Authority, Error> {
 /// A capability is worth what it says, while the run that it was made for lives (P4).
 fn by_capability(api: &Api, token: &str) -> Result<Authority, Error> {
     let system = api.runtime.system();
-    let is_at_or_below = |node, top| node == top || system.boundaries().has_below(top, node);
+    let is_at_or_below = |node, top| system.boundaries().is_at_or_below(node, top).ok();
     let here = &system.team().name;
     let capabilities = &system.context().capabilities;
     let now = system.now();
