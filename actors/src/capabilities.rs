@@ -13,7 +13,11 @@ use crate::system::System;
 
 /// The key, those before it, and what is revoked. It is changed while the daemon runs, as a whole.
 #[derive(Debug)]
-pub struct Capabilities(Mutex<State>);
+pub struct Capabilities {
+    state: Mutex<State>,
+    /// Held by whoever changes it, from the first look to the end.
+    changing: Mutex<()>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -26,11 +30,15 @@ impl Capabilities {
     /// Signs with `keys`; `ring` has them as the present ones.
     #[must_use]
     pub fn new(keys: SigningKeys, ring: Ring, revoked: Revoked) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             keys: Arc::new(keys),
             sight: Sight::new(ring),
             revoked: Arc::new(revoked),
-        }))
+        };
+        Self {
+            state: Mutex::new(state),
+            changing: Mutex::new(()),
+        }
     }
 
     /// Signs claims.
@@ -84,21 +92,52 @@ impl Capabilities {
         Arc::clone(&self.state().revoked)
     }
 
-    /// Signs with other keys from now on.
-    pub fn turn(&self, keys: SigningKeys, ring: Ring) {
-        let mut state = self.state();
-        state.keys = Arc::new(keys);
-        state.sight.turn(ring);
-    }
-
-    /// From now on this is revoked.
-    pub fn revoke(&self, revoked: Revoked) {
-        self.state().revoked = Arc::new(revoked);
+    /// Changes it, as the only one that does. Whoever asks what counts is not held up.
+    pub fn changing(&self) -> Changing<'_> {
+        Changing {
+            of: self,
+            // Whoever panicked while it changed something has set nothing by halves.
+            _alone: self.changing.lock().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Whoever panicked in here had changed nothing by halves.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Changes what counts: nobody else does until this is dropped. So what is read from it, kept in a file
+/// and set again loses nothing of another change.
+#[derive(Debug)]
+pub struct Changing<'a> {
+    of: &'a Capabilities,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl Changing<'_> {
+    /// The keys that count.
+    #[must_use]
+    pub fn ring(&self) -> Ring {
+        self.of.ring()
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub fn revoked(&self) -> Arc<Revoked> {
+        self.of.revoked()
+    }
+
+    /// Signs with other keys from now on.
+    pub fn turn(&self, keys: SigningKeys, ring: Ring) {
+        let mut state = self.of.state();
+        state.keys = Arc::new(keys);
+        state.sight.turn(ring);
+    }
+
+    /// From now on this is revoked, and nothing else.
+    pub fn revoke(&self, revoked: Revoked) {
+        self.of.state().revoked = Arc::new(revoked);
     }
 }
 

@@ -91,9 +91,16 @@ impl std::str::FromStr for PublicKey {
 }
 
 /// The SHA-256 digest of a message, as text.
-pub(crate) fn digest(message: &Message) -> String {
+#[must_use]
+pub fn digest(message: &Message) -> String {
+    digest_of(&message.0)
+}
+
+/// The SHA-256 digest of these bytes and nothing else, as text.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(&message.0)
+    Sha256::digest(bytes)
         .iter()
         .fold("sha256:".to_owned(), |mut text, byte| {
             // Writing into a string cannot fail.
@@ -103,22 +110,30 @@ pub(crate) fn digest(message: &Message) -> String {
 }
 
 /// A message in the making.
-pub(crate) struct Message(Vec<u8>);
+#[must_use]
+pub struct Message(Vec<u8>);
+
+/// Secrets are made of messages that hold secrets.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({} bytes)", self.0.len())
+    }
+}
 
 impl Message {
     /// Begins a message of the sort `domain`.
-    pub(crate) fn of(domain: &str) -> Self {
+    pub fn of(domain: &str) -> Self {
         Self(Vec::new()).bytes(domain.as_bytes())
     }
 
     /// Eight bytes.
-    pub(crate) fn number(mut self, number: u64) -> Self {
+    pub fn number(mut self, number: u64) -> Self {
         self.0.extend_from_slice(&number.to_be_bytes());
         self
     }
 
     /// The length as a number, then the bytes.
-    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
+    pub fn bytes(self, bytes: &[u8]) -> Self {
         // No slice is longer than 2^64 bytes.
         let mut next = self.number(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         next.0.extend_from_slice(bytes);

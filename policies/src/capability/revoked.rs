@@ -55,15 +55,22 @@ pub struct Revoked(Vec<Entry>);
 pub struct TooMany;
 
 impl Revoked {
-    /// The same with one more.
+    /// The same with one more. One that ends nothing more than those that are there adds nothing, and
+    /// takes the place of those that end nothing more than it does.
     ///
     /// # Errors
     /// [`TooMany`].
     pub fn and(&self, entry: Entry) -> Result<Self, TooMany> {
-        if self.0.len() >= MOST {
+        if self.0.iter().any(|kept| kept.covers(&entry)) {
+            return Ok(self.clone());
+        }
+        let rest = self.0.iter().filter(|kept| !entry.covers(kept));
+        let mut all: Vec<Entry> = rest.cloned().collect();
+        if all.len() >= MOST {
             return Err(TooMany);
         }
-        Ok(Self(self.0.iter().cloned().chain([entry]).collect()))
+        all.push(entry);
+        Ok(Self(all))
     }
 
     /// How many.
@@ -102,6 +109,18 @@ impl Revoked {
 }
 
 impl Entry {
+    /// Does it end all that `other` ends? Of two parts of the tree that cannot be told here.
+    fn covers(&self, other: &Self) -> bool {
+        match (&self.what, &other.what) {
+            (What::Token { id }, What::Token { id: other }) => id == other,
+            (What::Claims { hold }, What::Claims { hold: other }) => {
+                hold.node == other.node && hold.epoch >= other.epoch
+            }
+            (What::Below { node }, What::Below { node: below }) => node == below && self.at >= other.at,
+            (What::Token { .. } | What::Claims { .. } | What::Below { .. }, _) => false,
+        }
+    }
+
     fn means(&self, opened: &Opened, is_at_or_below: &impl Fn(NodeId, NodeId) -> bool) -> bool {
         let claims = opened.claims();
         match &self.what {

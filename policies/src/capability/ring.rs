@@ -40,15 +40,20 @@ impl From<PublicKey> for Ring {
 }
 
 impl Ring {
-    /// The ring after `next` has replaced the present key, whose tokens count until `until`. The
-    /// oldest key is forgotten where there would be too many.
+    /// The ring after `next` has replaced the present key. Its tokens count until `until`, and those of
+    /// keys before it no longer either: who wants all to end by then must not have to wait for older
+    /// ones. The oldest key is forgotten where there would be too many.
     #[must_use]
     pub fn replaced_by(&self, next: PublicKey, until: Timestamp) -> Self {
         let last = Replaced {
             key: self.present,
             until,
         };
-        let older = std::iter::once(last).chain(self.older.iter().cloned());
+        let before = self.older.iter().map(|older| Replaced {
+            key: older.key,
+            until: older.until.min(until),
+        });
+        let older = std::iter::once(last).chain(before);
         Self {
             present: next,
             older: older.take(OLDER).collect(),

@@ -169,6 +169,11 @@ fn a_replaced_key_counts_for_a_while() {
             .check(at(999), "webapp", below),
         Ok(())
     );
+    // The next one ends what its predecessors signed no later than what itself signed so far.
+    let again = |until| turned.replaced_by(SigningKeys::from_seed([9; 32]).public(), at(until));
+    let ends = |ring: &Ring| ring.older.iter().map(|older| older.until).collect::<Vec<_>>();
+    assert_eq!(ends(&again(30)), [at(30), at(30)]);
+    assert_eq!(ends(&again(300)), [at(300), at(100)]);
     let many = (0..20).fold(turned, |ring, n| {
         ring.replaced_by(SigningKeys::from_seed([n; 32]).public(), at(1))
     });

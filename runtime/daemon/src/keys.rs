@@ -75,20 +75,34 @@ pub fn ring(dir: &Path) -> Result<Option<(Ring, Revoked)>, Error> {
     Ok(Some((ring, listed(&dir.join(REVOKED))?)))
 }
 
-/// Replaces the key that signs capabilities. What the last one signed counts until `until`.
+/// Replaces the key that signs capabilities. What was signed so far counts until `until` at the latest;
+/// when nothing of it counts at `now` any more, nothing of it needs to be revoked either.
 ///
 /// # Errors
-/// When the files cannot be written. The last key signs on then.
-pub fn rotate(dir: &Path, capabilities: &Capabilities, until: Timestamp) -> Result<Ring, Error> {
+/// When the files cannot be written. The last key signs on then, unless only the operator's token or the
+/// revocations could not be: asking again writes them.
+pub fn rotate(
+    dir: &Path,
+    capabilities: &Capabilities,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Ring, Error> {
+    let changing = capabilities.changing();
     let seed = new_seed().map_err(|error| cannot_keep(dir, &error))?;
     let keys = SigningKeys::from_seed(seed);
-    let ring = capabilities.ring().replaced_by(keys.public(), until);
+    let ring = changing.ring().replaced_by(keys.public(), until);
     // First the last key among the older: a crash in between leaves it there and present, which
     // changes nothing.
     write_listed(&dir.join(OLDER), &ring.older)?;
     write_private(&dir.join(CAPABILITY_SEED), &seed).map_err(|error| cannot_keep(dir, &error))?;
-    write_operator_token(dir, &keys)?;
-    capabilities.turn(keys, ring.clone());
+    let written = write_operator_token(dir, &keys);
+    changing.turn(keys, ring.clone());
+    written?;
+    // Only now: before, the last key might have been the present one again after a crash.
+    if !ring.older.iter().any(|older| older.until > now) {
+        write_listed(&dir.join(REVOKED), &Revoked::default())?;
+        changing.revoke(Revoked::default());
+    }
     Ok(ring)
 }
 
@@ -97,10 +111,11 @@ pub fn rotate(dir: &Path, capabilities: &Capabilities, until: Timestamp) -> Resu
 /// # Errors
 /// When there are too many, or the file cannot be written.
 pub fn revoke(dir: &Path, capabilities: &Capabilities, entry: Entry) -> Result<(), Error> {
-    let revoked = capabilities.revoked().and(entry);
+    let changing = capabilities.changing();
+    let revoked = changing.revoked().and(entry);
     let revoked = revoked.map_err(|error| Error::new(Code::LimitReached, error.to_string()))?;
     write_listed(&dir.join(REVOKED), &revoked)?;
-    capabilities.revoke(revoked);
+    changing.revoke(revoked);
     Ok(())
 }
 
@@ -260,7 +275,7 @@ mod tests {
         let check =
             |kept: &Capabilities, now| kept.check(&token, at(now), "team", |_, _| Some(true)).map(|_| ());
         assert!(check(&before, 0).is_ok());
-        rotate(dir.path(), &before, at(100)).unwrap();
+        rotate(dir.path(), &before, at(0), at(100)).unwrap();
         // The daemon that did it, and the next one.
         for kept in [&before, &capabilities(dir.path()).unwrap()] {
             assert!(check(kept, 99).is_ok());
@@ -288,6 +303,52 @@ mod tests {
         }
         fs::write(dir.path().join(REVOKED), "{").unwrap();
         assert!(capabilities(dir.path()).is_err(), "a revocation is not forgotten");
+    }
+
+    fn token_entry(n: usize) -> Entry {
+        Entry {
+            what: What::Token { id: n.to_string() },
+            at: Timestamp::from_millis(1),
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn p9_revocations_at_the_same_time_are_all_kept() {
+        const EACH: usize = 20;
+        let dir = tempfile::tempdir().unwrap();
+        let capabilities = capabilities(dir.path()).unwrap();
+        std::thread::scope(|scope| {
+            for of in 0..4 {
+                let (dir, capabilities) = (dir.path(), &capabilities);
+                scope.spawn(move || {
+                    for n in 0..EACH {
+                        revoke(dir, capabilities, token_entry(of * EACH + n)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(capabilities.revoked().len(), 4 * EACH);
+        assert_eq!(ring(dir.path()).unwrap().unwrap().1.len(), 4 * EACH);
+    }
+
+    #[test]
+    fn p8_p9_a_key_that_ends_all_before_it_ends_their_revocations_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = Timestamp::from_millis;
+        let kept = capabilities(dir.path()).unwrap();
+        let first = fs::read_to_string(dir.path().join(TOKEN)).unwrap();
+        revoke(dir.path(), &kept, token_entry(1)).unwrap();
+        rotate(dir.path(), &kept, at(10), at(100)).unwrap();
+        assert_eq!(kept.revoked().len(), 1, "what the last key signed still counts");
+        rotate(dir.path(), &kept, at(20), at(20)).unwrap();
+        for kept in [&kept, &capabilities(dir.path()).unwrap()] {
+            assert!(kept.revoked().is_empty());
+            assert!(
+                kept.check(&first, at(20), "team", |_, _| true).is_err(),
+                "all that was ever issued is over"
+            );
+        }
     }
 
     #[test]

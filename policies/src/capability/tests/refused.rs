@@ -282,7 +282,43 @@ fn p8_revocations_are_bounded() {
     let json = serde_json::to_string(&(0..revoked::MOST).map(entry).collect::<Vec<_>>()).unwrap();
     let full: Revoked = serde_json::from_str(&json).unwrap();
     assert_eq!(full.len(), revoked::MOST);
-    assert!(full.and(entry(0)).is_err());
+    assert!(full.and(entry(revoked::MOST)).is_err());
+    assert_eq!(
+        full.and(entry(0)).unwrap(),
+        full,
+        "asked again, it is there already"
+    );
+}
+
+#[test]
+fn p8_a_revocation_takes_the_place_of_those_that_it_covers() {
+    let with = |all: &Revoked, what: What, millis: u64| {
+        let entry = Entry {
+            what,
+            at: at(millis),
+            reason: String::new(),
+        };
+        all.and(entry).unwrap()
+    };
+    let claims = |n, epoch| What::Claims {
+        hold: TaskHold { node: node(n), epoch },
+    };
+    let below = || What::Below { node: node(2) };
+    let mut all = Revoked::default();
+    for (what, millis, many) in [
+        (claims(3, 4), 1, 1),
+        (claims(3, 3), 2, 1),
+        (claims(3, 5), 3, 1),
+        (claims(4, 1), 4, 2),
+        (below(), 9, 3),
+        (below(), 8, 3),
+        (below(), 10, 3),
+    ] {
+        all = with(&all, what, millis);
+        assert_eq!(all.len(), many, "{all:?}");
+    }
+    let wide = open(&token(), &ring()).unwrap();
+    assert!(all.check(&wide, super::below).is_err());
 }
 
 #[test]

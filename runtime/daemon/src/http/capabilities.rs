@@ -274,9 +274,15 @@ pub(super) async fn rotate(
     caller.is_operator()?;
     let system = api.runtime.system();
     let grace = body.grace.map_or(LONGEST, |span| span.0).min(LONGEST);
-    let until = system.now().plus(grace);
+    let now = system.now();
+    let until = now.plus(grace);
     let context = system.context();
-    let ring = keys::rotate(&context.paths.state.join("keys"), &context.capabilities, until)?;
+    let ring = keys::rotate(
+        &context.paths.state.join("keys"),
+        &context.capabilities,
+        now,
+        until,
+    )?;
     let present = ring.present.to_string();
     let told = json!({ "key": present, "last_until": until });
     record(&api, &caller, "capability_key_replaced", told).await?;
