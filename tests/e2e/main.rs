@@ -6,6 +6,7 @@
 
 mod analytics;
 mod api;
+mod api_callers;
 mod bad_input;
 mod capability;
 mod cheating;

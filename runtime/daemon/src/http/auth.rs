@@ -12,10 +12,15 @@ use worknode_core::{
     event::Principal,
     ids::RunId,
     run::RunStatus,
+    time::Timestamp,
 };
-use worknode_policies::authority::Authority;
+use worknode_policies::{
+    authority::Authority,
+    capability::{Claims, Opened, VERSION},
+    signing::{Message, digest},
+};
 
-use super::{Api, error::ApiError};
+use super::{Api, error::ApiError, limits::Slot};
 
 /// Through which door a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +51,40 @@ pub(crate) struct Peer {
     pub(crate) is_owner: bool,
 }
 
+/// Digest of who asks and of all that they were given, whichever of it holds at this instant: one whose
+/// raise ends between two attempts is still the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder(String);
+
+impl Holder {
+    fn of(claims: &Claims) -> Self {
+        let given = Claims {
+            issued: Timestamp::default(),
+            expires: Timestamp::MAX,
+            ..claims.clone()
+        };
+        // What came as JSON goes back into it.
+        let json = serde_json::to_vec(&given).unwrap_or_default();
+        Self(digest(&Message::of("worknode holder").bytes(&json)))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Who makes a request, and what they may do.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(pub(crate) Arc<Authority>);
+pub(crate) struct Caller(pub(crate) Arc<Authority>, Behind);
+
+/// What else is known of a caller.
+#[derive(Clone, Debug, Default)]
+struct Behind {
+    /// Its capability; whoever comes through the socket needs none.
+    opened: Option<Arc<Opened>>,
+    /// Its place among the requests that are answered, given back when this one is.
+    _slot: Option<Arc<Slot>>,
+}
 
 impl Caller {
     pub(crate) fn may(&self, operation: Operation, what: &str) -> Result<(), Error> {
@@ -98,24 +134,59 @@ impl Caller {
             .await
             .ok()
             .map(|Extension(peer)| peer);
-        let authority = match bearer(parts) {
-            Some(token) => by_capability(api, token)?,
-            None => by_connection(peer)?,
+        let (authority, opened) = match bearer(parts) {
+            Some(token) => by_capability(api, token).map(|(authority, opened)| (authority, Some(opened)))?,
+            None => (by_connection(peer)?, None),
         };
-        Ok(Self(Arc::new(authority)))
+        Ok(Self(
+            Arc::new(authority),
+            Behind {
+                opened,
+                ..Behind::default()
+            },
+        ))
+    }
+
+    /// The same caller, with this authority.
+    pub(super) fn with(self, authority: Authority) -> Self {
+        Self(Arc::new(authority), self.1)
+    }
+
+    /// Who it is, with all that it was given.
+    pub(super) fn holder(&self) -> Holder {
+        if let Some(opened) = &self.1.opened {
+            return Holder::of(opened.claims());
+        }
+        let authority = &self.0;
+        Holder::of(&Claims {
+            version: VERSION,
+            principal: authority.principal.clone(),
+            operations: authority.operations.clone(),
+            subtree: authority.subtree,
+            task: authority.task,
+            raised: Vec::new(),
+            expires: Timestamp::MAX,
+            issued: Timestamp::default(),
+            limits: authority.limits.clone(),
+        })
     }
 }
 
 impl Caller {
-    /// The same, as one request more of theirs.
+    /// The same, as one request more of theirs, which has its place as long as this lives.
     ///
     /// # Errors
     /// Also `backpressure` when there are too many.
     pub(crate) async fn counted(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
-        let caller = Self::known(parts, api).await?;
-        api.limits
-            .count(&caller.0.principal, api.runtime.system().now())?;
-        Ok(caller)
+        let Self(authority, behind) = Self::known(parts, api).await?;
+        let principal = &authority.principal;
+        api.limits.count(principal, api.runtime.system().now())?;
+        let slot = api.limits.slot(principal)?.map(Arc::new);
+        let behind = Behind {
+            _slot: slot,
+            ..behind
+        };
+        Ok(Self(authority, behind))
     }
 }
 
@@ -160,7 +231,7 @@ fn by_connection(peer: Option<Peer>) -> Result<Authority, Error> {
 }
 
 /// A capability is worth what it says, while the run that it was made for lives (P4).
-fn by_capability(api: &Api, token: &str) -> Result<Authority, Error> {
+fn by_capability(api: &Api, token: &str) -> Result<(Authority, Arc<Opened>), Error> {
     let system = api.runtime.system();
     let is_at_or_below = |node, top| system.boundaries().is_at_or_below(node, top).ok();
     let here = &system.team().name;
@@ -183,5 +254,5 @@ fn by_capability(api: &Api, token: &str) -> Result<Authority, Error> {
             return Err(Error::new(Code::Forbidden, what));
         }
     }
-    Ok(claims.into())
+    Ok((claims.into(), opened))
 }

@@ -1,6 +1,8 @@
 //! Events: a page, or a stream that can be resumed.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+mod page;
+
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     extract::State,
@@ -24,8 +26,9 @@ use worknode_core::{
     node::Kind,
     time::Span,
 };
-use worknode_journal::{EventFilter, ReadError};
+use worknode_journal::EventFilter;
 
+pub(super) use self::page::page;
 use super::{
     Api,
     auth::Caller,
@@ -60,12 +63,6 @@ pub(super) fn routes() -> Routes {
 const PAGE: usize = 100;
 /// Events that a stream takes out of the journal at once.
 const BATCH: usize = 256;
-/// Events read at once to look for those that are seen.
-const SCAN: usize = 1_000;
-/// The longest that a page is waited for: proxies give up a little later.
-const LONGEST: Duration = Duration::from_secs(60);
-/// Events looked at for one page, once there is something on it.
-const SCANNED: usize = 20_000;
 
 /// Which events.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -125,90 +122,10 @@ pub(super) async fn list(
         let resumed = headers
             .get("last-event-id")
             .and_then(|id| id.to_str().ok()?.parse().ok());
-        return follow(&api, filter, lens, resumed);
+        return follow(&api, &caller, filter, lens, resumed);
     }
-    let newest = filter.newest_first;
-    let mut records = if lens.is_clear() {
-        api.reader().events(&filter)?
-    } else {
-        seen(&api, filter.clone(), &lens).await?
-    };
-    if records.is_empty()
-        && let Some(wait) = wanted.wait
-    {
-        records = waited(&api, &filter, &lens, wait.0).await?;
-    }
-    if newest {
-        records.reverse();
-    }
+    let records = page(&api, filter, &lens, wanted.wait.map(|wait| wait.0)).await?;
     Ok(Json(records).into_response())
-}
-
-/// One page of what is seen. The type of an event outside may be another one than inside, so that
-/// types are looked at last. Only an empty page is the end, so one is looked for until there is
-/// something, or nothing more.
-async fn seen(api: &Api, filter: EventFilter, lens: &Lens) -> Result<Vec<Record>, Error> {
-    let mut inner = EventFilter {
-        types: Vec::new(),
-        limit: SCAN,
-        ..filter.clone()
-    };
-    let (mut found, mut scanned) = (Vec::new(), 0);
-    loop {
-        let wanted = inner.clone();
-        let page = api.reader().ask(move |reader| reader.events(&wanted)).await?;
-        // Backwards, `until` is the oldest so far, which was looked at before.
-        let page: Vec<_> = page.into_iter().filter(|r| inner.until != Some(r.at)).collect();
-        let Some(last) = page.last().map(|record| record.at) else {
-            return Ok(found);
-        };
-        scanned += page.len();
-        let visible = page.iter().filter_map(|record| lens.see(record));
-        let left = filter.limit.saturating_sub(found.len());
-        found.extend(visible.filter(|record| matches(&filter, record)).take(left));
-        if found.len() >= filter.limit || (!found.is_empty() && scanned >= SCANNED) {
-            return Ok(found);
-        }
-        if inner.newest_first {
-            inner.until = Some(last);
-        } else {
-            inner.after = last;
-        }
-    }
-}
-
-/// What comes next, for those who follow no stream: as soon as there is something, or nothing once
-/// the time is over.
-pub(super) async fn waited(
-    api: &Api,
-    filter: &EventFilter,
-    lens: &Lens,
-    wait: Duration,
-) -> Result<Vec<Record>, Error> {
-    let mut follower = api.runtime.system().journal().follow(filter.after);
-    let mut stop = api.stop.subscribe();
-    let looked = async {
-        loop {
-            let records = tokio::select! {
-                records = follower.next(BATCH) => records?,
-                // Whoever waits must not hold up a graceful stop.
-                _ = stop.wait_for(Option::is_some) => return Ok(Vec::new()),
-            };
-            let seen = records.iter().filter_map(|record| lens.see(record));
-            let found: Vec<_> = seen
-                .filter(|record| matches(filter, record))
-                .take(filter.limit)
-                .collect();
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-    };
-    let found: Result<_, ReadError> = match tokio::time::timeout(wait.min(LONGEST), looked).await {
-        Ok(found) => found,
-        Err(_) => Ok(Vec::new()),
-    };
-    Ok(found?)
 }
 
 fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
@@ -235,11 +152,12 @@ fn filter(api: &Api, wanted: &Wanted) -> Result<EventFilter, Error> {
 /// goes on from the last id that it saw.
 pub(super) fn follow(
     api: &Api,
+    caller: &Caller,
     filter: EventFilter,
     lens: Lens,
     resumed: Option<Hlc>,
 ) -> Result<Response, ApiError> {
-    let permit = api.limits.stream()?;
+    let open = api.limits.stream(&caller.0.principal)?;
     let after = resumed.unwrap_or(filter.after);
     let follower = api.runtime.system().journal().follow(after);
     // Ends with the daemon: an open stream must not hold up a graceful stop.
@@ -253,7 +171,7 @@ pub(super) fn follow(
     });
     let events = batches.flat_map(stream::iter).filter_map(move |record| {
         // Given back when the stream is over, whoever ends it.
-        let _permit = &permit;
+        let _open = &open;
         std::future::ready(lens.see(&record).filter(|seen| matches(&filter, seen)))
     });
     let events = Sse::new(events.map(|record| Ok::<_, Infallible>(sse(&record))));

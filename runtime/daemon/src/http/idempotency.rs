@@ -6,7 +6,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,8 +21,15 @@ use worknode_core::{
     error::{Code, Error},
     time::Timestamp,
 };
+use worknode_policies::signing::{Message, digest};
 
-use super::{Api, BODY, auth::Caller, error::ApiError, request_id};
+use super::{
+    Api, BODY,
+    auth::{Caller, Holder},
+    error::ApiError,
+    limits::Place,
+    request_id,
+};
 
 /// The header that makes asking twice as good as asking once.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -35,7 +41,7 @@ pub(super) const LENGTH: usize = 255;
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Answers that are kept; the oldest give way.
 const ANSWERS: usize = 4_096;
-/// Bytes of all of them together.
+/// Bytes of all of them together, with their headers.
 const BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of one answer that is kept as it is.
 const ANSWER: usize = 1024 * 1024;
@@ -56,14 +62,24 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     }
 }
 
-/// Who asks where with which key.
-type Place = (String, String, String);
+/// Digest of who asks where with which key: no name that a client sends is kept. Who narrowed its
+/// capability is somebody else: what the wider one was told is not for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Named(Arc<str>);
+
+impl Named {
+    fn of(holder: &Holder, uri: &str, key: &str) -> Self {
+        let parts = [holder.as_str(), uri, key].map(str::as_bytes);
+        let message = Message::of("worknode idempotency");
+        Self(digest(&parts.into_iter().fold(message, Message::bytes)).into())
+    }
+}
 
 /// What was asked with a key, and what came of it.
 #[derive(Clone, Debug)]
 struct Entry {
     /// Digest of the body: the same key with another one is a mistake.
-    asked: u64,
+    asked: String,
     since: Timestamp,
     /// Nothing while it is under way.
     answer: Option<Answer>,
@@ -82,9 +98,11 @@ pub(crate) struct Kept(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: HashMap<Place, Entry>,
-    /// The oldest first.
-    order: VecDeque<Place>,
+    /// Those under way too: how many they can be, `limits` says.
+    entries: HashMap<Named, Entry>,
+    /// Those that are answered, the oldest first.
+    order: VecDeque<Named>,
+    /// Bytes of their answers.
     bytes: usize,
 }
 
@@ -101,82 +119,72 @@ impl Kept {
     }
 
     /// Looks whether it was asked before; otherwise it is under way from here on.
-    fn begin(&self, place: &Place, asked: u64, now: Timestamp) -> Known {
+    fn begin(&self, named: &Named, key: &str, asked: &str, now: Timestamp) -> Known {
         let mut inner = self.inner();
         inner.forget(now);
-        match inner.entries.get(place) {
-            Some(entry) if entry.asked != asked => Known::No(for_another(&place.2)),
+        match inner.entries.get(named) {
+            Some(entry) if entry.asked != asked => Known::No(for_another(key)),
             Some(Entry {
                 answer: Some(answer), ..
             }) => Known::Before(answer.clone()),
-            Some(_) => Known::No(under_way(&place.2)),
+            Some(_) => Known::No(under_way(key)),
             None => {
                 let entry = Entry {
-                    asked,
+                    asked: asked.to_owned(),
                     since: now,
                     answer: None,
                 };
-                inner.entries.insert(place.clone(), entry);
-                inner.order.push_back(place.clone());
+                inner.entries.insert(named.clone(), entry);
                 Known::New
             }
         }
     }
 
     /// What failed may be tried again; what was done is not done again.
-    fn end(&self, place: &Place, answer: Option<Answer>) {
+    fn end(&self, named: &Named, answer: Option<Answer>) {
         let mut inner = self.inner();
         let Some(answer) = answer else {
-            inner.drop_key(place);
+            inner.entries.remove(named);
             return;
         };
         let size = answer.size();
-        if let Some(entry) = inner.entries.get_mut(place) {
+        if let Some(entry) = inner.entries.get_mut(named) {
             entry.answer = Some(answer);
+            inner.order.push_back(named.clone());
             inner.bytes = inner.bytes.saturating_add(size);
         }
     }
 }
 
 impl Inner {
-    /// Lets go of what is too old or too much.
+    /// Lets go of answers that are too old or too much. What is under way stays, however long it takes.
     fn forget(&mut self, now: Timestamp) {
-        for _ in 0..self.order.len() {
-            let Some(place) = self.order.pop_front() else {
+        while let Some(oldest) = self.order.front() {
+            let is_old = self
+                .entries
+                .get(oldest)
+                .is_none_or(|entry| entry.since.plus(KEPT) <= now);
+            let too_many = self.order.len() >= ANSWERS || self.bytes > BYTES;
+            if !(is_old || too_many) {
                 return;
-            };
-            let Some(entry) = self.entries.get(&place) else {
-                continue;
-            };
-            let is_old = entry.since.plus(KEPT) <= now;
-            let too_many = self.entries.len() >= ANSWERS || self.bytes > BYTES;
-            match &entry.answer {
-                // What is under way stays, however long it takes. How much that can be, `limits` says.
-                None => self.order.push_back(place),
-                Some(answer) if is_old || too_many => {
-                    self.bytes = self.bytes.saturating_sub(answer.size());
-                    self.entries.remove(&place);
-                }
-                Some(_) => {
-                    self.order.push_front(place);
-                    return;
-                }
             }
-        }
-    }
-
-    /// As if it had never been asked.
-    fn drop_key(&mut self, place: &Place) {
-        self.entries.remove(place);
-        if let Some(at) = self.order.iter().rposition(|known| known == place) {
-            self.order.remove(at);
+            let gone = self
+                .order
+                .pop_front()
+                .and_then(|oldest| self.entries.remove(&oldest));
+            let size = gone
+                .and_then(|entry| entry.answer)
+                .map_or(0, |answer| answer.size());
+            self.bytes = self.bytes.saturating_sub(size);
         }
     }
 }
 
 impl Answer {
     fn size(&self) -> usize {
-        self.body.as_ref().map_or(0, Bytes::len)
+        let headers = self.head.1.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
+        headers.sum::<usize>() + self.body.as_ref().map_or(0, Bytes::len)
     }
 
     fn again(self, key: &str) -> Response {
@@ -221,7 +229,8 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         Err(error) => return ApiError::from(error).into_response(),
     };
     let (mut parts, body) = request.into_parts();
-    // Whoever may not ask is refused by the handler; a key of theirs is worth nothing.
+    // Whoever may not ask is refused by the handler; a key of theirs is worth nothing. The handler asks
+    // again who it is: a capability may be taken back while a slow body comes in.
     let Ok(caller) = Caller::known(&mut parts, &api).await else {
         return next.run(Request::from_parts(parts, body)).await;
     };
@@ -230,28 +239,38 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         let error = ApiError::from(Error::new(Code::Usage, what));
         return error.with(StatusCode::PAYLOAD_TOO_LARGE).into_response();
     };
-    let place = (format!("{:?}", caller.0.principal), parts.uri.to_string(), key);
-    match api.kept.begin(&place, digest(&body), api.runtime.system().now()) {
-        Known::Before(answer) => answer.again(&place.2),
+    let named = Named::of(&caller.holder(), &parts.uri.to_string(), &key);
+    let asked = digest(&Message::of("worknode request").bytes(&body));
+    let now = api.runtime.system().now();
+    let known = api.kept.begin(&named, &key, &asked, now);
+    if matches!(known, Known::Before(_) | Known::No(_)) {
+        // No handler counts it.
+        if let Err(error) = api.limits.count(&caller.0.principal, now) {
+            return ApiError::from(error).into_response();
+        }
+    }
+    match known {
+        Known::Before(answer) => answer.again(&key),
         Known::No(error) => error.into_response(),
         Known::New => {
+            let place = parts.extensions.get::<Place>().cloned();
             let request = Request::from_parts(parts, Body::from(body));
-            to_the_end(api, place, next.run(request)).await
+            let under_way = UnderWay {
+                api,
+                named: Some(named),
+                _place: place,
+            };
+            to_the_end(under_way, next.run(request)).await
         }
     }
 }
 
 /// A client that goes away does not take back what it asked: it is answered when it asks again.
 async fn to_the_end(
-    api: Arc<Api>,
-    place: Place,
+    under_way: UnderWay,
     answered: impl Future<Output = Response> + Send + 'static,
 ) -> Response {
     let work = request_id::carried(async move {
-        let under_way = UnderWay {
-            api,
-            place: Some(place),
-        };
         let (head, body) = answered.await.into_parts();
         under_way.done(head, body).await
     });
@@ -264,7 +283,9 @@ async fn to_the_end(
 /// A request with a key that has no answer yet. However it ends, its key does not stay taken.
 struct UnderWay {
     api: Arc<Api>,
-    place: Option<Place>,
+    named: Option<Named>,
+    /// It goes on without its client, and so must be among those that are counted.
+    _place: Option<Place>,
 }
 
 impl UnderWay {
@@ -282,8 +303,8 @@ impl UnderWay {
             head: kept,
             body: (body.len() <= ANSWER).then(|| body.clone()),
         };
-        if let Some(place) = self.place.take() {
-            self.api.kept.end(&place, Some(answer));
+        if let Some(named) = self.named.take() {
+            self.api.kept.end(&named, Some(answer));
         }
         Response::from_parts(head, Body::from(body))
     }
@@ -291,28 +312,18 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.api.kept.end(&place, None);
+        if let Some(named) = self.named.take() {
+            self.api.kept.end(&named, None);
         }
     }
-}
-
-fn digest(body: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(key: usize) -> Place {
-        (
-            "operator".to_owned(),
-            "/api/v1/tasks".to_owned(),
-            format!("k{key}"),
-        )
+    fn named(key: usize) -> Named {
+        Named(format!("k{key}").into())
     }
 
     fn answer(bytes: usize) -> Answer {
@@ -323,10 +334,8 @@ mod tests {
     }
 
     fn is_new(kept: &Kept, key: usize, now: u64) -> bool {
-        matches!(
-            kept.begin(&place(key), 1, Timestamp::from_millis(now)),
-            Known::New
-        )
+        let begun = kept.begin(&named(key), "k", "body", Timestamp::from_millis(now));
+        matches!(begun, Known::New)
     }
 
     #[test]
@@ -334,15 +343,12 @@ mod tests {
         let kept = Kept::default();
         assert!(is_new(&kept, 1, 0));
         assert!(!is_new(&kept, 1, 0), "it is under way");
-        kept.end(&place(1), None);
+        kept.end(&named(1), None);
         assert!(is_new(&kept, 1, 0), "it failed");
-        kept.end(&place(1), Some(answer(3)));
-        let now = Timestamp::from_millis(1);
-        assert!(matches!(kept.begin(&place(1), 1, now), Known::Before(answer) if answer.size() == 3));
-        assert!(
-            matches!(kept.begin(&place(1), 2, now), Known::No(_)),
-            "another body"
-        );
+        kept.end(&named(1), Some(answer(3)));
+        let begin = |body| kept.begin(&named(1), "k", body, Timestamp::from_millis(1));
+        assert!(matches!(begin("body"), Known::Before(answer) if answer.size() == 3));
+        assert!(matches!(begin("another"), Known::No(_)), "another body");
         let day = u64::try_from(KEPT.as_millis()).unwrap();
         assert!(is_new(&kept, 1, day));
     }
@@ -351,20 +357,32 @@ mod tests {
     fn p8_so_many_are_kept_and_no_more() {
         let kept = Kept::default();
         assert!(is_new(&kept, 0, 0), "this one takes long");
-        for key in 1..2 * ANSWERS {
+        for key in 1..=2 * ANSWERS + 20 {
             assert!(is_new(&kept, key, 0));
             // Every other one fails, and leaves nothing behind.
-            kept.end(&place(key), (key % 2 == 0).then(|| answer(1)));
+            kept.end(&named(key), (key % 2 == 0).then(|| answer(1)));
         }
         let inner = kept.inner();
-        assert!(inner.entries.len() <= ANSWERS && inner.order.len() <= ANSWERS);
-        assert_eq!(inner.entries.len(), inner.order.len());
-        assert!(inner.entries.contains_key(&place(0)));
+        assert_eq!(inner.order.len(), ANSWERS);
+        assert_eq!(inner.bytes, ANSWERS);
+        assert_eq!(inner.entries.len(), ANSWERS + 1);
+        assert!(inner.entries.contains_key(&named(0)));
         drop(inner);
-        for key in 2 * ANSWERS..2 * ANSWERS + 20 {
+        for key in 3 * ANSWERS..3 * ANSWERS + 20 {
             assert!(is_new(&kept, key, 0));
-            kept.end(&place(key), Some(answer(ANSWER)));
+            kept.end(&named(key), Some(answer(ANSWER)));
         }
         assert!(kept.inner().bytes <= BYTES + ANSWER);
+    }
+
+    #[test]
+    fn p8_headers_of_an_answer_count_too() {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static("/x"));
+        let answer = Answer {
+            head: Arc::new((StatusCode::CREATED, headers)),
+            body: None,
+        };
+        assert_eq!(answer.size(), "location/x".len());
     }
 }

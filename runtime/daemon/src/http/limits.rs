@@ -1,6 +1,8 @@
 //! How much is taken on at once (P8). What is too much is refused at the door, with the time to wait,
 //! before it costs anything.
 
+mod room;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -20,14 +22,19 @@ use worknode_core::{
     time::Timestamp,
 };
 
+use self::room::Room;
+pub(crate) use self::room::Slot;
 use super::{Api, error::ApiError};
 
 /// Requests that are answered at the same time; most are over in a millisecond, some wait for a task.
 const AT_ONCE: usize = 4_096;
 /// Streams that are open at the same time.
 const STREAMS: usize = 4_096;
-/// Requests a second of one agent or of one outsider. A person's are not counted: they must be heard
-/// when an agent runs wild.
+/// Of each of both, what is kept free for the operator, who must be heard when agents run wild.
+const KEPT_FREE: usize = 512;
+/// Of each of both, what one agent or one outsider may have.
+const EACH: usize = 128;
+/// Requests a second of one agent or of one outsider. The operator's are not counted.
 const RATE: u32 = 500;
 /// Requests that may come at once after a pause.
 const BURST: u32 = 1_000;
@@ -36,32 +43,68 @@ const CALLERS: usize = 10_000;
 /// What one request takes of a bucket, so that whole numbers do.
 const REQUEST: u64 = 1_000;
 
+/// What is refused, in words.
+const REQUESTS: &str = "the number of requests at once";
+const OPEN: &str = "the number of open streams";
+
+/// A place among the requests that are answered. It is free again when all that has a share in it is
+/// done: who asked may be gone before what it asked for is.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// A place among the open streams.
+#[derive(Debug)]
+pub(super) struct Stream {
+    _permit: OwnedSemaphorePermit,
+    _slot: Option<Slot>,
+}
+
 /// What is left for requests.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
+    /// Those of them that are not the operator's.
+    at_once_of_others: Room,
     streams: Arc<Semaphore>,
+    streams_of_others: Room,
     buckets: Mutex<HashMap<NodeId, Bucket>>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            at_once: Semaphore::new(AT_ONCE),
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            at_once_of_others: Room::new(REQUESTS, AT_ONCE - KEPT_FREE, EACH),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            streams_of_others: Room::new(OPEN, STREAMS - KEPT_FREE, EACH),
             buckets: Mutex::default(),
         }
     }
 }
 
 impl Limits {
-    /// One stream more.
+    /// One stream more of `principal`.
     ///
     /// # Errors
     /// `backpressure` when there are too many.
-    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn stream(&self, principal: &Principal) -> Result<Stream, Error> {
+        let slot = counted(principal).map(|node| self.streams_of_others.take(node));
         let permit = Arc::clone(&self.streams).try_acquire_owned();
-        permit.map_err(|_| Error::backpressure("the number of open streams"))
+        Ok(Stream {
+            _slot: slot.transpose()?,
+            _permit: permit.map_err(|_| Error::backpressure(OPEN))?,
+        })
+    }
+
+    /// A place for a request of `principal` until it is answered; the operator needs none.
+    ///
+    /// # Errors
+    /// `backpressure` when it has too many.
+    pub(super) fn slot(&self, principal: &Principal) -> Result<Option<Slot>, Error> {
+        let slot = counted(principal).map(|node| self.at_once_of_others.take(node));
+        slot.transpose()
     }
 
     /// Counts a request of `principal`.
@@ -69,7 +112,7 @@ impl Limits {
     /// # Errors
     /// `backpressure` when they come faster than one caller may.
     pub(super) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Error> {
-        let (Principal::Agent { node, .. } | Principal::Outside { node, .. }) = principal else {
+        let Some(node) = counted(principal) else {
             return Ok(());
         };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,8 +120,16 @@ impl Limits {
             // Whoever paused may begin anew.
             buckets.retain(|_, bucket| !bucket.is_full(now));
         }
-        let bucket = buckets.entry(*node).or_insert_with(|| Bucket::full(now));
+        let bucket = buckets.entry(node).or_insert_with(|| Bucket::full(now));
         bucket.take(now).map_err(|wait| too_fast(principal, wait))
+    }
+}
+
+/// Whose requests are counted.
+const fn counted(principal: &Principal) -> Option<NodeId> {
+    match principal {
+        Principal::Agent { node, .. } | Principal::Outside { node, .. } => Some(*node),
+        Principal::Operator | Principal::Runtime | Principal::Trigger { .. } => None,
     }
 }
 
@@ -139,11 +190,17 @@ impl Bucket {
 }
 
 /// Answers when there is room for one more.
-pub(super) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = api.limits.at_once.try_acquire() else {
-        return ApiError::from(Error::backpressure("the number of requests at once")).into_response();
+pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let Ok(permit) = Arc::clone(&api.limits.at_once).try_acquire_owned() else {
+        return ApiError::from(Error::backpressure(REQUESTS)).into_response();
     };
-    next.run(request).await
+    let place = Place {
+        _permit: Arc::new(permit),
+    };
+    request.extensions_mut().insert(place.clone());
+    let answer = next.run(request).await;
+    drop(place);
+    answer
 }
 
 #[cfg(test)]
@@ -184,6 +241,28 @@ mod tests {
         // A clock that goes back gives nothing away, and takes nothing for ever.
         limits.count(&wild, at(500)).unwrap_err();
         limits.count(&wild, at(600)).unwrap();
+    }
+
+    #[test]
+    fn p8_agents_that_hold_all_they_can_leave_room_for_the_operator() {
+        let limits = Limits::default();
+        let (mut slots, mut streams) = (Vec::new(), Vec::new());
+        for caller in 0..u64::try_from(AT_ONCE).unwrap() {
+            let wild = outside(NodeId::from_parts(caller, [0; 10]));
+            while let Ok(slot) = limits.slot(&wild) {
+                slots.push(slot);
+            }
+            while let Ok(stream) = limits.stream(&wild) {
+                streams.push(stream);
+            }
+        }
+        assert_eq!(slots.len(), AT_ONCE - KEPT_FREE);
+        assert_eq!(streams.len(), STREAMS - KEPT_FREE);
+        for _ in 0..KEPT_FREE {
+            assert!(limits.slot(&Principal::Operator).unwrap().is_none());
+            streams.push(limits.stream(&Principal::Operator).unwrap());
+        }
+        limits.stream(&Principal::Operator).unwrap_err();
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn watch(api: &Api, caller: &Caller, namespace: &str, headers: &HeaderMap) -> Re
     };
     let id = memory::namespace_id(api.runtime.system().team().node(), namespace);
     let lens = Lens::at(api, caller, id);
-    events::follow(api, filter, lens, resumed)
+    events::follow(api, caller, filter, lens, resumed)
 }
 
 async fn show(

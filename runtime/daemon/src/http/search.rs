@@ -154,7 +154,7 @@ async fn ask(
     if authority.subtree == NodeId::ROOT {
         authority.subtree = team;
     }
-    let caller = Caller(Arc::new(authority));
+    let caller = caller.with(authority);
     let under = scope(&api, &caller, asked.under.as_deref())?;
     let narrow = Narrow {
         filter: Some(asked.query),

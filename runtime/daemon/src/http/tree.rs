@@ -263,18 +263,8 @@ async fn history(
         ..EventFilter::default()
     };
     let lens = Lens::of(&api, &caller, Some(node.id), false)?;
-    let asked = filter.clone();
-    let mut records = api.reader().ask(move |reader| reader.events(&asked)).await?;
-    records = records.iter().filter_map(|record| lens.see(record)).collect();
-    if records.is_empty()
-        && let Some(wait) = wanted.wait
-    {
-        records = events::waited(&api, &filter, &lens, wait.0).await?;
-    }
-    if wanted.newest {
-        records.reverse();
-    }
-    Ok(Json(records))
+    let wait = wanted.wait.map(|wait| wait.0);
+    Ok(Json(events::page(&api, filter, &lens, wait).await?))
 }
 
 /// What happens at and below a Worknode, from now on or from where the client lost the stream.
@@ -296,5 +286,5 @@ async fn watch(
         ..EventFilter::default()
     };
     let lens = Lens::of(&api, &caller, Some(node.id), false)?;
-    events::follow(&api, filter, lens, resumed)
+    events::follow(&api, &caller, filter, lens, resumed)
 }

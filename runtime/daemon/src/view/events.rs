@@ -57,33 +57,52 @@ pub fn events_where(
     filter: &EventFilter,
     condition: &EventCondition,
 ) -> Result<Vec<Record>, Error> {
-    let mut inner = EventFilter {
-        limit: SCAN,
-        ..filter.clone()
-    };
+    let mut scan = Scan::of(filter.clone());
     let mut found = Vec::new();
     loop {
-        let page = reader.events(&inner)?;
-        // Backwards, `until` is the oldest so far, which was looked at before.
-        let page: Vec<_> = page
-            .into_iter()
-            .filter(|record| inner.until != Some(record.at))
-            .collect();
-        let Some(last) = page.last().map(|record| record.at) else {
+        let page = scan.passed(reader.events(scan.next())?);
+        if page.is_empty() {
             return Ok(found);
-        };
+        }
         for record in page {
-            if condition.holds(reader, &record)? {
-                found.push(record);
-            }
             if found.len() >= filter.limit {
                 return Ok(found);
             }
+            if condition.holds(reader, &record)? {
+                found.push(record);
+            }
         }
-        if inner.newest_first {
-            inner.until = Some(last);
-        } else {
-            inner.after = last;
+    }
+}
+
+/// Goes through the journal page by page, in the order of a filter.
+#[derive(Debug)]
+pub(crate) struct Scan(EventFilter);
+
+impl Scan {
+    pub(crate) fn of(filter: EventFilter) -> Self {
+        Self(EventFilter {
+            limit: SCAN,
+            ..filter
+        })
+    }
+
+    /// The page that is to be read next.
+    pub(crate) const fn next(&self) -> &EventFilter {
+        &self.0
+    }
+
+    /// What is new on the page that was read. Nothing is the end.
+    pub(crate) fn passed(&mut self, mut page: Vec<Record>) -> Vec<Record> {
+        // Backwards, `until` is the oldest so far, which was looked at before.
+        page.retain(|record| self.0.until != Some(record.at));
+        if let Some(last) = page.last() {
+            if self.0.newest_first {
+                self.0.until = Some(last.at);
+            } else {
+                self.0.after = last.at;
+            }
         }
+        page
     }
 }
