@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -74,7 +74,9 @@ pub fn definitions(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Makes a profile of each file: all of them, or none.
+/// Makes a profile of each file: all of them, or none. They are written beside their places first, so
+/// that a full disk leaves none of them; who ends this between two of the last steps finds whole files,
+/// and may ask again.
 ///
 /// # Errors
 /// Every mistake at once; `already_exists` for files that are there.
@@ -151,9 +153,78 @@ fn write<'a>(folder: &Path, made: impl Iterator<Item = &'a Imported>) -> Result<
         )
     };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    let mut halves = Halves(Vec::new());
     for imported in made {
         let path = file_of(folder, &imported.name);
-        fs::write(&path, &imported.toml).map_err(|error| failed(&path, error))?;
+        // No profile has a name that begins so, and none is read that ends so.
+        let half = folder.join(format!(".{}.toml.new", imported.name));
+        halves.0.push((half.clone(), path));
+        written(&half, &imported.toml).map_err(|error| failed(&half, error))?;
+    }
+    while let Some((half, path)) = halves.0.last() {
+        fs::rename(half, path).map_err(|error| failed(path, error))?;
+        halves.0.pop();
     }
     Ok(())
+}
+
+fn written(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Files that are not in their places yet, and where those are. What never gets there is removed.
+struct Halves(Vec<(PathBuf, PathBuf)>);
+
+impl Drop for Halves {
+    fn drop(&mut self) {
+        for (half, _) in &self.0 {
+            // One that could not be made is not there, and what is left over is no profile.
+            let _ = fs::remove_file(half);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Wanted<'_> = Wanted {
+        name: None,
+        driver: "claude-code",
+        force: true,
+        dry_run: false,
+    };
+
+    fn definition(team: &Path, name: &str) -> PathBuf {
+        let path = team.join(format!("{name}.md"));
+        let text = format!("---\nname: {name}\ndescription: Looks.\ntools: Read\n---\nLook at it.\n");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn one_that_cannot_be_written_leaves_none() {
+        let team = tempfile::tempdir().unwrap();
+        let files = ["one", "two"].map(|name| definition(team.path(), name));
+        let folder = team.path().join(PROFILES_FOLDER);
+        // What is in the way of the second is found before the first is in its place.
+        let in_the_way = folder.join(".two.toml.new");
+        fs::create_dir_all(&in_the_way).unwrap();
+        profiles(team.path(), &files, WANTED).unwrap_err();
+        assert_eq!(names(&folder), [".two.toml.new"]);
+        fs::remove_dir(&in_the_way).unwrap();
+        assert_eq!(profiles(team.path(), &files, WANTED).unwrap().len(), 2);
+        assert_eq!(names(&folder), ["one.toml", "two.toml"]);
+    }
 }
