@@ -15,14 +15,21 @@ const FILE: &str = ".mcp.json";
 /// The same beside a run's output, as it was at the start of the run: the agent may change the other.
 const KEPT: &str = "mcp.json";
 
-/// The server of one run. Its variables are named one by one: some programs hand none of their own
-/// on to servers. There is no secret among them, only where it lies.
-pub(super) fn server(
+/// All servers of a run: the runtime's own, and then `others`.
+pub(super) fn with_own(
     system: &System,
     agent: &AgentDefinition,
     spec: &RunSpec,
     task: Option<&Node>,
-) -> McpServer {
+    others: Vec<McpServer>,
+) -> Vec<McpServer> {
+    let own = server(system, agent, spec, task);
+    std::iter::once(own).chain(others).collect()
+}
+
+/// The server of one run. Its variables are named one by one: some programs hand none of their own
+/// on to servers. There is no secret among them, only where it lies.
+fn server(system: &System, agent: &AgentDefinition, spec: &RunSpec, task: Option<&Node>) -> McpServer {
     let paths = &system.context().paths;
     let files = paths.run(spec.id);
     let shown = |path: &Path| path.to_string_lossy().into_owned();

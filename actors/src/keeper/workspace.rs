@@ -61,14 +61,13 @@ impl Launched {
             model: model(agent),
             session: session_name(spec, resumes.as_ref()),
             resumes,
-            mcp: std::iter::once(mcp::server(
+            mcp: mcp::with_own(
                 system,
                 agent,
                 spec,
                 mcp::task_of(system, spec).as_ref(),
-            ))
-            .chain(mcp::kept(&paths.run(spec.id)))
-            .collect(),
+                mcp::kept(&paths.run(spec.id)),
+            ),
         }
     }
 
@@ -135,9 +134,7 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         model: model(&definition),
         session: session_name(spec, resumes.as_ref()),
         resumes,
-        mcp: std::iter::once(mcp::server(system, &definition, spec, task.as_ref()))
-            .chain(servers)
-            .collect(),
+        mcp: mcp::with_own(system, &definition, spec, task.as_ref(), servers),
     };
     let hooks = write_hooks(&definition, &scratch).await?;
     let line = command_line(&definition, &launched, hooks.as_deref())?;

@@ -83,9 +83,8 @@ struct Looked {
     config: Config,
 }
 
-/// Reads the configuration and the change.
-async fn look(place: &Place, at: Where) -> Result<Looked, Error> {
-    let config = told(place)?;
+/// Reads the change, as the configuration says.
+async fn look(config: Config, at: Where) -> Result<Looked, Error> {
     let told = Arc::new(config.all_gates());
     let profiles =
         Profiles::of(&told.gates).map_err(|_| Error::new(Code::InvalidConfig, "the gates have mistakes"))?;
@@ -121,16 +120,17 @@ fn against(args: &GateRun, scope: Scope) -> Against {
 }
 
 async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> Result<(), Error> {
+    let config = told(place)?;
     let at = Where {
         folder: Place::here(named)?.dir,
-        against: against(&args, told(place)?.all_gates().gates.scope),
+        against: against(&args, config.all_gates().gates.scope),
     };
     let Looked {
         mut judged,
         root,
         base,
         config,
-    } = look(place, at).await?;
+    } = look(config, at).await?;
     let tests = tests(&config);
     let mut wanted = wanted(&args, &judged.told, tests.is_some())?;
     if let Some(key) = &args.task {

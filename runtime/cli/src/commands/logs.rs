@@ -2,6 +2,7 @@
 //! the name of who wrote it.
 
 use std::{
+    collections::BTreeSet,
     io::{ErrorKind, Write},
     ops::ControlFlow,
     time::Duration,
@@ -9,7 +10,10 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
-use worknode_core::error::{Code, Error};
+use worknode_core::{
+    error::{Code, Error},
+    ids::RunId,
+};
 use worknode_daemon::{
     daemon::paths,
     view::{self, AgentView, Live, RunRef},
@@ -79,10 +83,20 @@ fn show_rest(sources: &mut [Source], form: Form) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits a little, and asks what is over by then: what it wrote before that is read once more.
+/// Waits a little, and asks what is over by then: what it wrote before that is read once more. Of
+/// several, one question tells which live; only those that do not are asked for.
 async fn look_again(place: &Place, sources: &mut [Source]) -> Result<(), Error> {
     tokio::time::sleep(LOOK).await;
-    for source in sources.iter_mut().filter(|source| !source.run.over) {
+    let mut left: Vec<&mut Source> = sources.iter_mut().filter(|source| !source.run.over).collect();
+    if left.len() > 1 {
+        let agents = agents(place).await?;
+        let live: BTreeSet<RunId> = agents
+            .into_iter()
+            .filter_map(|agent| agent.run.map(|run| run.id))
+            .collect();
+        left.retain(|source| !live.contains(&source.run.id));
+    }
+    for source in left {
         source.run = last_run(place, &source.run.id.to_string()).await?;
     }
     Ok(())
@@ -109,7 +123,8 @@ fn show_new(sources: &mut [Source], whole: bool, form: Form) -> Result<ControlFl
 
 async fn sources(place: &Place, args: &Logs) -> Result<Vec<Source>, Error> {
     let names = if args.all {
-        all(place).await?
+        let agents = agents(place).await?;
+        agents.into_iter().map(|agent| agent.name).collect()
     } else {
         args.of.clone()
     };
@@ -146,13 +161,12 @@ async fn sources(place: &Place, args: &Logs) -> Result<Vec<Source>, Error> {
     Ok(sources)
 }
 
-async fn all(place: &Place) -> Result<Vec<String>, Error> {
+async fn agents(place: &Place) -> Result<Vec<AgentView>, Error> {
     let client = place.client()?;
-    let agents: Vec<AgentView> = ask_or_read(place, client.get("/agents"), |reader| {
+    ask_or_read(place, client.get("/agents"), |reader| {
         view::agents(reader, now(), &Live::new())
     })
-    .await?;
-    Ok(agents.into_iter().map(|agent| agent.name).collect())
+    .await
 }
 
 async fn last_run(place: &Place, of: &str) -> Result<RunRef, Error> {

@@ -34,7 +34,7 @@ pub(crate) async fn before_commit(place: &Place) -> Result<(), Error> {
         folder: Place::here(None)?.dir,
         against: index.map_or(Against::Staged, Against::Index),
     };
-    let Looked { mut judged, base, .. } = look(place, place_of_it).await?;
+    let Looked { mut judged, base, .. } = look(super::told(place)?, place_of_it).await?;
     if judged.change.files.is_empty() {
         return Ok(());
     }

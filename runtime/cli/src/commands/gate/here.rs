@@ -1,6 +1,10 @@
 //! Programs of gates, run in the work tree by the person who asks.
 
-use std::{collections::BTreeMap, path::PathBuf, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use worknode_actors::inspect::{Answer, Asked, Program, Runner, random_run, random_secret, read_report, run};
 use worknode_core::error::{Code, Error};
@@ -68,10 +72,10 @@ impl Runner for Here {
 }
 
 /// A folder for what one program writes, gone when it is done.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         let folder = std::env::temp_dir().join(format!("worknode-gate-{}", random_run(super::super::now())));
         std::fs::create_dir_all(&folder).map_err(|error| {
             Error::new(
@@ -80,6 +84,10 @@ impl Scratch {
             )
         })?;
         Ok(Self(folder))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
