@@ -12,7 +12,7 @@ mod queue;
 mod together;
 mod tools;
 
-pub(crate) use self::gates::gate_on_commit;
+pub(crate) use self::gates::gates_on_commit;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,7 +28,7 @@ use tokio::{
 use worknode_core::{
     command::Command,
     error::{Code, Error},
-    event::{Event, Record},
+    event::{Event, PanicStage, Record},
     git::CommitId,
     ids::NodeId,
     node::Node,
@@ -238,6 +238,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
     let key = context.keys.public();
     let mut made = Made::default();
     let mut shared = false;
+    let mut place = None;
     loop {
         let Some(node) = system.reader().node(task)? else {
             return Ok(());
@@ -254,14 +255,24 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             continue;
         }
         let counted = what_counts(system, &node, state);
-        let command = match next_step(&counted, &made.known, &base, &key) {
+        let step = next_step(&counted, &made.known, &base, &key);
+        if !matches!(step, Step::Land(_)) {
+            place = None;
+        }
+        let command = match step {
             Step::Nothing | Step::AwaitReview(_) => return Ok(()),
             Step::MakeCandidate => {
                 made = land::make_candidate(system, &node, &base).await?;
                 continue;
             }
-            // At most once: who was not settled among others is judged alone.
-            Step::RunGates(_) if !shared && bench.is_crowded() && landing::may_share_judgement(&counted) => {
+            // At most once: who was not settled among others is judged alone. So is everybody while
+            // nothing may land: then nobody goes to the front.
+            Step::RunGates(_)
+                if !shared
+                    && bench.is_crowded()
+                    && landing::may_share_judgement(&counted)
+                    && system.guard().check(PanicStage::Landings).is_ok() =>
+            {
                 shared = true;
                 if land::among_others(system, bench, task, &mut made).await? {
                     continue;
@@ -269,7 +280,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
                 return Ok(());
             }
             Step::RunGates(gates) => {
-                gates::run(system, bench, &node, &made, &gates).await?;
+                place = Some(gates::run(system, bench, &node, &made, &gates).await?);
                 continue;
             }
             Step::Reject(findings) => {
@@ -278,7 +289,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             }
             Step::RequestReview(candidate) => TaskCommand::RequestReview { candidate },
             Step::Land(landing) => {
-                if land::land(system, bench, task, landing, &mut made).await? {
+                if land::land(system, bench, task, landing, &mut made, place.take()).await? {
                     continue;
                 }
                 return Ok(());

@@ -23,6 +23,7 @@ mod hooks;
 mod idle;
 mod kill;
 mod landing;
+mod landing_queue;
 mod layering;
 mod limits;
 mod look;

@@ -114,6 +114,34 @@ gate = { gates = ["tests"] }
 }
 
 #[test]
+fn tests_run_once_for_all_gates_that_ask_what_came_of_them() {
+    let scene = Scene::new();
+    let ran = scene.file("ran");
+    let team = format!(
+        r#"
+[team]
+name = "deeds"
+[gate.tests]
+command = ["sh", "-c", "echo x >> '{}'; echo TN: > lcov.info"]
+sandbox = "off"
+[gate.coverage]
+reports = ["lcov.info"]
+[[trigger]]
+name = "audit"
+event = "go"
+gate = {{ gates = ["tests", "coverage", "secrets"] }}
+"#,
+        ran.display()
+    );
+    let scene = scene.and_team(&team);
+    scene.worknode(&["up", "-d"]).ok();
+    let told = outcome(&scene, "audit").to_string();
+    assert!(told.contains("coverage") && told.contains("secrets"), "{told}");
+    assert_eq!(scene.read("ran"), "x\n");
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
 fn gates_judge_all_of_a_commit_or_what_is_new_in_it() {
     let scene = Scene::with_team(
         r#"

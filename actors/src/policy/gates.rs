@@ -2,16 +2,23 @@
 
 mod boxed;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+};
 
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinSet,
+    time::Instant,
+};
 use worknode_core::{
     command::Command,
     error::{Code, Error},
     git::CommitId,
     node::Node,
-    task::{Landing, Task, TaskCommand, TaskSpec},
-    verdict::{Finding, Outcome, Verdict},
+    task::{Landing, TaskCommand, TaskSpec},
+    verdict::{Finding, Outcome},
 };
 use worknode_gates::{
     change::ChangeSet,
@@ -27,7 +34,7 @@ use worknode_policies::{
 };
 
 use self::boxed::Boxed;
-use super::{Bench, Made, binding};
+use super::{Bench, Made, binding, look_again_if_refused};
 use crate::{
     inspect::{Tested, change_set, of_program},
     outside::failed,
@@ -37,10 +44,22 @@ use crate::{
 /// Gates of one submission that run at the same time: each program has a checkout of its own.
 const AT_ONCE: usize = 4;
 
+/// What one gate found, and how long it took.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    pub(super) took_ms: u64,
+}
+
+impl Found {
+    pub(super) fn fails(&self) -> bool {
+        self.findings.iter().any(|finding| finding.weight.fails())
+    }
+}
+
 /// What the gates of one submission share: what changed is read once for all of them.
 #[derive(Clone)]
 pub(super) struct Shared {
-    node: Arc<Node>,
     spec: Arc<TaskSpec>,
     looked: Looked,
     places: Arc<Semaphore>,
@@ -58,18 +77,19 @@ struct Looked {
 
 /// Runs `gates` and records each verdict. The plan gate comes first: after it failed the others are
 /// not run, because what changed outside the plan is not executed. The others run beside each other.
-pub(super) async fn run(
+/// Whoever was judged keeps its place as long as it holds what this returns.
+pub(super) async fn run<'a>(
     system: &System,
-    bench: &Bench,
+    bench: &'a Bench,
     node: &Node,
     made: &Made,
     gates: &[String],
-) -> Result<(), Error> {
-    let Candidate::Made(landing) = &made.known else {
-        return Ok(());
-    };
-    let _place = bench.judging.acquire().await.map_err(failed)?;
-    run_on(system, node, landing, gates).await
+) -> Result<SemaphorePermit<'a>, Error> {
+    let place = bench.judging.acquire().await.map_err(failed)?;
+    if let Candidate::Made(landing) = &made.known {
+        run_on(system, node, landing, gates).await?;
+    }
+    Ok(place)
 }
 
 /// The same for who has a place already.
@@ -80,24 +100,46 @@ pub(super) async fn run_on(
     gates: &[String],
 ) -> Result<(), Error> {
     let (plan, others): (Vec<&String>, Vec<&String>) = gates.iter().partition(|name| *name == gate::PLAN);
-    let shared = Shared::of(system, node, landing).await?;
+    let shared = Shared::of(system, node, landing, system.team().gates.gates.scope).await?;
     for name in plan {
-        let verdict = shared.judge(name).await?;
-        let passed = verdict.outcome == Outcome::Passed;
-        shared.record(verdict).await?;
+        let found = shared.found(name).await?;
+        let passed = !found.fails();
+        keep(system, node, landing, name, found).await?;
         if !passed {
             return Ok(());
         }
     }
-    let mut running = JoinSet::new();
-    for name in others {
-        let (shared, name) = (shared.clone(), name.clone());
-        running.spawn(async move { shared.judge(&name).await });
-    }
-    while let Some(verdict) = running.join_next().await {
-        shared.record(verdict.map_err(failed)??).await?;
+    let mut running = shared.begin(others);
+    while let Some(ended) = running.join_next().await {
+        let (name, found) = ended.map_err(failed)?;
+        keep(system, node, landing, &name, found?).await?;
     }
     Ok(())
+}
+
+/// Signs what a gate found in what `landing` names, and records it. When somebody took the task out of
+/// review meanwhile, there is nothing that it could count for.
+pub(super) async fn keep(
+    system: &System,
+    node: &Node,
+    landing: &Landing,
+    gate: &str,
+    found: Found,
+) -> Result<(), Error> {
+    let judgement = Judgement {
+        gate: gate.to_owned(),
+        tree: landing.tree.clone(),
+        commit: landing.commit.clone(),
+        bound: binding::bound(system, node, landing, gate, &found.findings).await,
+        findings: found.findings,
+        took_ms: found.took_ms,
+    };
+    let verdict = sign(&system.context().keys, judgement);
+    let passed = verdict.outcome == Outcome::Passed;
+    tracing::info!(%gate, tree = %landing.tree.short(), passed, "gate");
+    let record = Command::Task(TaskCommand::RecordVerdict { verdict });
+    let recorded = system.command_after(Some(node.updated), node.id, record);
+    look_again_if_refused(recorded.await)
 }
 
 /// The configuration was checked when it was read, so this is a defect.
@@ -107,72 +149,65 @@ fn mistaken(bad: Vec<worknode_gates::judge::BadSettings>) -> Error {
 }
 
 impl Shared {
-    /// Reads what `landing` changes.
-    pub(super) async fn of(system: &System, node: &Node, landing: &Landing) -> Result<Self, Error> {
-        let Some(task) = node.task() else {
-            return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
-        };
-        let everything = system.team().gates.gates.scope == Scope::All;
-        Self::looking(system, node, task, landing, everything).await
-    }
-
-    /// Reads what `landing` changes, wherever gates are to look.
-    pub(super) async fn of_change(system: &System, node: &Node, landing: &Landing) -> Result<Self, Error> {
-        let Some(task) = node.task() else {
-            return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
-        };
-        Self::looking(system, node, task, landing, false).await
-    }
-
-    async fn looking(
+    /// Reads what `landing` changes, or all of its tree.
+    pub(super) async fn of(
         system: &System,
         node: &Node,
-        task: &Task,
         landing: &Landing,
-        everything: bool,
+        scope: Scope,
     ) -> Result<Self, Error> {
+        let Some(task) = node.task() else {
+            return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
+        };
         Ok(Self {
-            node: Arc::new(node.clone()),
             spec: Arc::clone(&task.spec),
-            looked: Looked::at(system, landing, everything).await?,
+            looked: Looked::at(system, landing, scope == Scope::All).await?,
             places: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
 
-    async fn record(&self, verdict: Verdict) -> Result<(), Error> {
-        let passed = verdict.outcome == Outcome::Passed;
-        tracing::info!(gate = %verdict.gate, tree = %self.looked.landing.tree.short(), passed, "gate");
-        let record = Command::Task(TaskCommand::RecordVerdict { verdict });
-        let recorded = self
-            .looked
-            .system
-            .command_after(Some(self.node.updated), self.node.id, record);
-        recorded.await.map(drop)
-    }
-
-    /// The verdict of one gate. It is not kept here.
-    pub(super) async fn judge(&self, name: &str) -> Result<Verdict, Error> {
+    /// What one gate finds, once it has a place beside the others.
+    pub(super) async fn found(&self, name: &str) -> Result<Found, Error> {
         let _place = self.places.acquire().await.map_err(failed)?;
         let begun = Instant::now();
-        let findings = self.find(name).await?;
-        let Looked { system, landing, .. } = &self.looked;
-        let judgement = Judgement {
-            gate: name.to_owned(),
-            tree: landing.tree.clone(),
-            commit: landing.commit.clone(),
-            bound: binding::bound(system, &self.node, landing, name, &findings).await,
-            findings,
-            took_ms: worknode_core::time::millis(begun.elapsed()),
-        };
-        Ok(sign(&system.context().keys, judgement))
-    }
-
-    /// What one gate finds, all of it.
-    pub(super) async fn find(&self, name: &str) -> Result<Vec<Finding>, Error> {
-        match name {
+        let findings = match name {
             gate::PLAN => self.by_plan().await,
             other => self.looked.by_gate(other).await,
+        };
+        Ok(Found {
+            findings: findings?,
+            took_ms: worknode_core::time::millis(begun.elapsed()),
+        })
+    }
+
+    /// Has these gates look beside each other, as far as there are places.
+    fn begin<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> JoinSet<(String, Result<Found, Error>)> {
+        let mut running = JoinSet::new();
+        for name in names {
+            let (shared, name) = (self.clone(), name.clone());
+            running.spawn(async move {
+                let found = shared.found(&name).await;
+                (name, found)
+            });
         }
+        running
+    }
+
+    /// What these gates find, each by its name.
+    pub(super) async fn all<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> Result<BTreeMap<String, Found>, Error> {
+        let mut running = self.begin(names);
+        let mut all = BTreeMap::new();
+        while let Some(ended) = running.join_next().await {
+            let (name, found) = ended.map_err(failed)?;
+            all.insert(name, found?);
+        }
+        Ok(all)
     }
 
     /// The files that changed.
@@ -248,18 +283,18 @@ fn told(judged: Judged) -> Vec<Finding> {
     judged.findings.into_iter().map(Into::into).collect()
 }
 
-/// What a gate finds in a commit that nobody handed in: in what is new in it since `base`, or in all of
-/// it. Tests are run on it as a whole in any case.
+/// What each gate finds in a commit that nobody handed in: in what is new in it since `base`, or in all of
+/// it. Tests are run on it as a whole in any case, once for all gates that ask what came of them.
 ///
 /// # Errors
-/// When it cannot be run, or judges only what somebody handed in.
-pub(crate) async fn gate_on_commit(
+/// When one cannot be run, or judges only what somebody handed in.
+pub(crate) async fn gates_on_commit(
     system: &System,
-    name: &str,
+    names: &[String],
     commit: &CommitId,
     base: Option<&CommitId>,
-) -> Result<Vec<Finding>, Error> {
-    if name == gate::PLAN {
+) -> Result<Vec<Vec<Finding>>, Error> {
+    if let Some(name) = names.iter().find(|name| *name == gate::PLAN) {
         let message = format!("the gate `{name}` compares a submission with what its task names");
         return Err(Error::new(Code::Usage, message).hint("a trigger can run every other gate"));
     }
@@ -269,12 +304,22 @@ pub(crate) async fn gate_on_commit(
         commit: commit.clone(),
         base: base.unwrap_or(commit).clone(),
     };
-    // A program that runs tests looks at the files itself.
-    let everything = base.is_none() && name != gate::TESTS;
-    Looked::at(system, &landing, everything)
-        .await?
-        .by_gate(name)
-        .await
+    let tested = Arc::new(Tested::default());
+    let mut looks: BTreeMap<bool, Looked> = BTreeMap::new();
+    let mut all = Vec::with_capacity(names.len());
+    for name in names {
+        // A program that runs tests looks at the files itself.
+        let everything = base.is_none() && name != gate::TESTS;
+        let looked = match looks.entry(everything) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Looked {
+                tested: Arc::clone(&tested),
+                ..Looked::at(system, &landing, everything).await?
+            }),
+        };
+        all.push(looked.by_gate(name).await?);
+    }
+    Ok(all)
 }
 
 async fn judge_plan(system: &System, spec: &TaskSpec, landing: &Landing) -> Result<Vec<Finding>, Error> {

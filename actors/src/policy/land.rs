@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{
+    MutexGuard, SemaphorePermit,
+    oneshot::{self, error::TryRecvError},
+};
 use worknode_core::{
     command::Command,
     error::{Code, Error},
@@ -162,34 +165,62 @@ fn author(system: &System, id: NodeId) -> Result<String, Error> {
     Ok(node.map_or_else(|| "agent".to_owned(), |node| node.name))
 }
 
-/// Lands the candidate, when it is still on top of the base. Returns whether there is more to do.
+/// What came of waiting in the queue.
+enum Turn<'a> {
+    /// It is at the front, and the only one that lands while it holds this.
+    Own(MutexGuard<'a, ()>),
+    /// Somebody took it along and did not land it: it may stand elsewhere by now.
+    LookAgain,
+    /// Somebody took it along, and it has landed.
+    Landed,
+}
+
+/// Waits until it holds the landing.
+async fn front<'a>(bench: &'a Bench, turn: &mut oneshot::Receiver<Landed>) -> Turn<'a> {
+    let held = bench.landing.lock().await;
+    match turn.try_recv() {
+        Err(TryRecvError::Empty) => Turn::Own(held),
+        Err(TryRecvError::Closed) => Turn::LookAgain,
+        Ok(Landed) => Turn::Landed,
+    }
+}
+
+/// Lands the candidate, when it is still on top of the base. Who was just judged has its place until it
+/// is in the queue: so nobody who waits for that place comes before it. Returns whether there is more to
+/// do.
 pub(super) async fn land(
     system: &System,
     bench: &Bench,
     task: NodeId,
     landing: Landing,
     made: &mut Made,
+    place: Option<SemaphorePermit<'_>>,
 ) -> Result<bool, Error> {
-    system.guard().allows(PanicStage::Landings).await;
-    let Some(candidate) = made.git.take() else {
-        *made = Made::default();
+    let mut place = place;
+    if system.guard().check(PanicStage::Landings).is_err() {
+        // While nothing may land, others are judged.
+        place = None;
+        system.guard().allows(PanicStage::Landings).await;
+    }
+    let Some(candidate) = std::mem::take(made).git else {
         return Ok(true);
     };
     let mut turn = bench.queue.join(task, &candidate);
-    let _one_at_a_time = bench.landing.lock().await;
-    if turn.try_recv().is_ok() {
-        *made = Made::default();
-        return Ok(false);
-    }
+    // Whoever holds the landing may wait for it.
+    drop(place);
+    let _one_at_a_time = match front(bench, &mut turn).await {
+        Turn::Own(held) => held,
+        Turn::LookAgain => return Ok(true),
+        Turn::Landed => return Ok(false),
+    };
     let base = tip(system).await?;
     if base != landing.base {
         note_moved_base(system, &landing.base, &base).await?;
-        *made = Made::default();
         work_off(system, bench).await?;
         return Ok(turn.try_recv().is_err());
     }
     bench.queue.leave(task);
-    land_alone(system, task, landing, candidate, made).await
+    land_alone(system, task, landing, candidate).await
 }
 
 /// Lets the candidate be judged for the first time together with others that wait. Returns whether
@@ -207,13 +238,12 @@ pub(super) async fn among_others(
     let mut turn = bench.queue.join(task, &candidate);
     // Until somebody has been judged who came before, more may come who can be judged together.
     drop(bench.judging.acquire().await.map_err(failed)?);
-    let _one_at_a_time = bench.landing.lock().await;
-    match turn.try_recv() {
-        Err(TryRecvError::Empty) => work_off(system, bench).await?,
-        // Somebody took it along, and did not land it.
-        Err(TryRecvError::Closed) => return Ok(true),
-        Ok(Landed) => return Ok(false),
-    }
+    let _one_at_a_time = match front(bench, &mut turn).await {
+        Turn::Own(held) => held,
+        Turn::LookAgain => return Ok(true),
+        Turn::Landed => return Ok(false),
+    };
+    work_off(system, bench).await?;
     Ok(turn.try_recv().is_err())
 }
 
@@ -223,7 +253,6 @@ async fn land_alone(
     task: NodeId,
     landing: Landing,
     candidate: worknode_git::Candidate,
-    made: &mut Made,
 ) -> Result<bool, Error> {
     let context = system.context();
     let node = system.reader().node(task)?;
@@ -247,7 +276,6 @@ async fn land_alone(
         .repository
         .land(permit, candidate, &context.team.base, &context.store)
         .await;
-    *made = Made::default();
     match outcome {
         Ok(landed) => {
             let complete = TaskCommand::Complete {
@@ -371,5 +399,23 @@ pub(crate) fn settlement(landing: &Landing, landed: bool) -> TaskCommand {
         TaskCommand::AbandonLanding {
             reason: "the daemon ended before it landed".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_was_taken_along_and_has_not_landed_looks_again() {
+        let bench = Bench::new();
+        let (taken, mut turn) = oneshot::channel();
+        assert!(matches!(front(&bench, &mut turn).await, Turn::Own(_)));
+        drop(taken);
+        assert!(matches!(front(&bench, &mut turn).await, Turn::LookAgain));
+        let (taken, mut turn) = oneshot::channel();
+        taken.send(Landed).unwrap();
+        assert!(matches!(front(&bench, &mut turn).await, Turn::Landed));
+        assert!(!bench.is_crowded(), "only who is at the front holds the landing");
     }
 }

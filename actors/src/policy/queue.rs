@@ -85,8 +85,16 @@ impl Queue {
 
 /// Lands what waits, as far as gates agree. The caller holds the landing.
 pub(super) async fn work_off(system: &System, bench: &Bench) -> Result<(), Error> {
-    let _place = bench.judging.acquire().await.map_err(failed)?;
+    let _place = tokio::select! {
+        place = bench.judging.acquire() => place.map_err(failed)?,
+        // Whoever stops waits for the landing, and must not wait for what is judged.
+        () = bench.stopped() => return Ok(()),
+    };
     let mut waiting: Vec<Option<Waiting>> = bench.queue.take().into_iter().map(Some).collect();
+    if !land_who_passed(system, &mut waiting).await? {
+        return Ok(());
+    }
+    waiting.retain(Option::is_some);
     let mut batches = Batches::new(waiting.len(), TOGETHER);
     while let Some(group) = batches.next_group() {
         let tip = land::tip(system).await?;
@@ -117,6 +125,56 @@ pub(super) async fn work_off(system: &System, bench: &Bench) -> Result<(), Error
     }
     // Whoever is left over is dropped, and so looks again.
     Ok(())
+}
+
+/// The first whose verdicts are about the branch as it is lands as it stands: to judge it again would
+/// tell nothing new. After it the branch is elsewhere. Says whether nothing is in the way of the others.
+async fn land_who_passed(system: &System, waiting: &mut [Option<Waiting>]) -> Result<bool, Error> {
+    let tip = land::tip(system).await?;
+    for place in waiting {
+        let Some(member) = place.as_ref().map(|one| passed(system, &tip, one)).transpose()? else {
+            continue;
+        };
+        let Some(member) = member else { continue };
+        let Some(landed) = land_all(system, &tip, vec![member]).await? else {
+            return Ok(false);
+        };
+        if let Some(one) = place.take().filter(|one| landed.contains(&one.task)) {
+            // A job that is gone needs no answer; its task is completed all the same.
+            let _ = one.done.send(Landed);
+        }
+        break;
+    }
+    Ok(true)
+}
+
+/// The one that waits, when all that it needs to land on `tip` has been said.
+fn passed(system: &System, tip: &CommitId, one: &Waiting) -> Result<Option<Member>, Error> {
+    if one.candidate.base() != tip {
+        return Ok(None);
+    }
+    let Some(node) = system.reader().node(one.task)? else {
+        return Ok(None);
+    };
+    let Some(task) = node
+        .task()
+        .filter(|_| is_in_review(&node, one.candidate.submitted()))
+    else {
+        return Ok(None);
+    };
+    let member = Member {
+        node: node.clone(),
+        candidate: one.candidate.clone(),
+    };
+    let landing = member.landing(one.candidate.tree());
+    let counted = super::what_counts(system, &node, task);
+    let step = landing::next_step(
+        &counted,
+        &landing::Candidate::Made(landing),
+        tip,
+        &system.context().keys.public(),
+    );
+    Ok(matches!(step, Step::Land(_)).then_some(member))
 }
 
 /// One alone is judged as one that nobody waits beside: all objections are heard, and final.

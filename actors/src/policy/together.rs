@@ -5,29 +5,31 @@
 //! the gates that run programs: what lands is the tree at the top, so every gate has passed that very
 //! tree. What is found is told to those whose files it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet};
 use worknode_core::{
-    command::Command,
-    error::Error,
+    error::{Code, Error},
     git::{CommitId, TreeId},
     node::Node,
-    task::{Landing, TaskCommand},
+    task::Landing,
     verdict::Finding,
 };
 use worknode_gates::settings::Scope;
 use worknode_git::Candidate;
-use worknode_policies::{
-    gate,
-    landing::share,
-    verdict::{Judgement, sign},
-};
+use worknode_policies::{gate, landing::share};
 
-use super::{binding, gates::Shared};
+use super::gates::{Found, Shared, keep};
 use crate::{inspect::runs_program, outside::failed, system::System};
 
+/// Of how many members it is read at once what they change.
+const ALONE: usize = 2;
+
 /// One of a group, as it lies on top of those before it.
+#[derive(Clone)]
 pub(super) struct Member {
     pub(super) node: Node,
     pub(super) candidate: Candidate,
@@ -56,19 +58,6 @@ pub(super) enum Said {
     Failed(BTreeSet<usize>),
 }
 
-/// What one gate found, and how long it took.
-#[derive(Clone, Default)]
-struct Found {
-    findings: Vec<Finding>,
-    took_ms: u64,
-}
-
-impl Found {
-    fn fails(&self) -> bool {
-        self.findings.iter().any(|finding| finding.weight.fails())
-    }
-}
-
 /// What the gates found in the work of one by itself.
 struct Own {
     files: BTreeSet<String>,
@@ -81,10 +70,7 @@ pub(super) async fn judge(system: &System, tip: &CommitId, members: &[Member]) -
     let Some(top) = members.last() else {
         return Ok(Said::Passed);
     };
-    let mut own = Vec::with_capacity(members.len());
-    for member in members {
-        own.push(alone(system, member).await?);
-    }
+    let own = each_alone(system, members).await?;
     // What is wrong by itself stays so, and nothing outside the plan is run.
     let at_fault = own
         .iter()
@@ -106,19 +92,46 @@ pub(super) async fn judge(system: &System, tip: &CommitId, members: &[Member]) -
         return Ok(Said::Failed(share::at_fault(&findings, &changed)));
     }
     for (at, (member, own)) in members.iter().zip(own).enumerate() {
-        let of = |gate: &String| {
-            own.found.get(gate).cloned().unwrap_or_else(|| {
-                let all = found.get(gate).cloned().unwrap_or_default();
-                Found {
+        for gate in member.gates() {
+            let of_all = || {
+                let all = found.get(gate).ok_or_else(|| not_asked(gate))?;
+                Ok::<_, Error>(Found {
                     findings: share::own(&all.findings, &changed, at),
-                    ..all
-                }
-            })
-        };
-        let verdicts: Vec<(&String, Found)> = member.gates().iter().map(|gate| (gate, of(gate))).collect();
-        keep(system, member, &whole, verdicts).await?;
+                    took_ms: all.took_ms,
+                })
+            };
+            let found = own.found.get(gate).cloned().map_or_else(of_all, Ok)?;
+            keep(system, &member.node, &whole, gate, found).await?;
+        }
     }
     Ok(Said::Passed)
+}
+
+/// Nothing is signed for a gate that said nothing. A defect.
+fn not_asked(gate: &str) -> Error {
+    Error::new(
+        Code::Failed,
+        format!("the gate `{gate}` has not looked at a group"),
+    )
+}
+
+/// What each does by itself, in their order.
+async fn each_alone(system: &System, members: &[Member]) -> Result<Vec<Own>, Error> {
+    let places = Arc::new(Semaphore::new(ALONE));
+    let mut running = JoinSet::new();
+    for (at, member) in members.iter().enumerate() {
+        let (system, member, places) = (system.clone(), member.clone(), Arc::clone(&places));
+        running.spawn(async move {
+            let _place = places.acquire().await.map_err(failed)?;
+            Ok::<_, Error>((at, alone(&system, &member).await?))
+        });
+    }
+    let mut own = BTreeMap::new();
+    while let Some(ended) = running.join_next().await {
+        let (at, one) = ended.map_err(failed)??;
+        own.insert(at, one);
+    }
+    Ok(own.into_values().collect())
 }
 
 /// What gates that read files find in what this one changes. Where they are to look at everything,
@@ -127,15 +140,11 @@ async fn alone(system: &System, member: &Member) -> Result<Own, Error> {
     let team = system.team();
     let everything = team.gates.gates.scope == Scope::All;
     let landing = member.landing(member.candidate.tree());
-    let shared = Shared::of_change(system, &member.node, &landing).await?;
-    let mut found = BTreeMap::new();
+    let shared = Shared::of(system, &member.node, &landing, Scope::Change).await?;
     let reads = |name: &&String| *name == gate::PLAN || !(everything || runs_program(name, &team.gates));
-    for name in member.gates().iter().filter(reads) {
-        found.insert(name.clone(), timed(&shared, name).await?);
-    }
     Ok(Own {
         files: shared.files(),
-        found,
+        found: shared.all(member.gates().iter().filter(reads)).await?,
     })
 }
 
@@ -146,68 +155,21 @@ async fn at_the_top(
     members: &[Member],
     whole: &Landing,
 ) -> Result<BTreeMap<String, Found>, Error> {
-    let mut found = BTreeMap::new();
     let Some(top) = members.last() else {
-        return Ok(found);
+        return Ok(BTreeMap::new());
     };
     let names: BTreeSet<&String> = members.iter().flat_map(Member::gates).collect();
     let others = names.into_iter().filter(|name| *name != gate::PLAN);
     let (programs, readers): (Vec<&String>, Vec<&String>) =
         others.partition(|name| runs_program(name, &system.team().gates));
-    let shared = Shared::of(system, &top.node, whole).await?;
-    for name in readers {
-        found.insert(name.clone(), timed(&shared, name).await?);
-    }
+    let shared = Shared::of(system, &top.node, whole, system.team().gates.gates.scope).await?;
+    let mut found = shared.all(readers).await?;
     if found.values().any(Found::fails) {
         return Ok(found);
     }
-    let mut running = JoinSet::new();
-    for name in programs {
-        let (shared, name) = (shared.clone(), name.clone());
-        running.spawn(async move {
-            let found = timed(&shared, &name).await;
-            (name, found)
-        });
-    }
-    while let Some(ended) = running.join_next().await {
-        let (name, program) = ended.map_err(failed)?;
-        found.insert(name, program?);
-    }
+    found.extend(shared.all(programs).await?);
     for (gate, found) in &found {
         tracing::info!(%gate, together = members.len(), passed = !found.fails(), "gate");
     }
     Ok(found)
-}
-
-async fn timed(shared: &Shared, name: &str) -> Result<Found, Error> {
-    let begun = Instant::now();
-    let findings = shared.find(name).await?;
-    Ok(Found {
-        findings,
-        took_ms: worknode_core::time::millis(begun.elapsed()),
-    })
-}
-
-async fn keep(
-    system: &System,
-    member: &Member,
-    whole: &Landing,
-    verdicts: Vec<(&String, Found)>,
-) -> Result<(), Error> {
-    for (gate, found) in verdicts {
-        let judgement = Judgement {
-            gate: gate.clone(),
-            tree: whole.tree.clone(),
-            commit: whole.commit.clone(),
-            bound: binding::bound(system, &member.node, whole, gate, &found.findings).await,
-            findings: found.findings,
-            took_ms: found.took_ms,
-        };
-        let verdict = sign(&system.context().keys, judgement);
-        let record = Command::Task(TaskCommand::RecordVerdict { verdict });
-        system
-            .command_after(Some(member.node.updated), member.node.id, record)
-            .await?;
-    }
-    Ok(())
 }

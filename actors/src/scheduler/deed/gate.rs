@@ -11,7 +11,7 @@ use worknode_triggers::spec::GateSpec;
 use super::text::filled;
 use crate::{
     outside::failed,
-    policy::gate_on_commit,
+    policy::gates_on_commit,
     scheduler::job::{Came, Job},
     system::System,
 };
@@ -32,8 +32,8 @@ pub(super) async fn run(system: &System, job: &Job, spec: &GateSpec) -> Result<C
     };
     let mut words = Vec::new();
     let mut passed = true;
-    for gate in &spec.gates {
-        let findings = gate_on_commit(system, gate, &commit, base.as_ref()).await?;
+    let found = gates_on_commit(system, &spec.gates, &commit, base.as_ref()).await?;
+    for (gate, findings) in spec.gates.iter().zip(found) {
         passed &= !findings.iter().any(|finding| finding.weight.fails());
         words.push(told(gate, &findings));
     }
