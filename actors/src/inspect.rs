@@ -9,6 +9,7 @@ use worknode_core::error::{Code, Error};
 use worknode_gates::change::{ChangeSet, Content, File};
 use worknode_git::{Contents, Survey, Surveyed};
 
+pub(crate) use judge::command_of;
 pub use judge::{Answer, Asked, Runner, of_program, runs_program};
 pub use program::{Program, Ran, random_run, random_secret, read_report, run};
 pub use tested::{Tested, TestsRun};

@@ -96,6 +96,25 @@ pub fn runs_program(name: &str, told: &All) -> bool {
     told.command.contains_key(name) || matches!(name, "tests" | "coverage")
 }
 
+/// The command of a gate that runs one, as it is told: of those that take what the run of the tests leaves,
+/// that of the tests.
+pub(crate) fn command_of<'a>(
+    name: &str,
+    told: &'a All,
+    tests: Option<&'a TestsDefinition>,
+) -> Option<&'a [String]> {
+    let of_tests = || tests.map(|tests| &tests.command);
+    let command = match name {
+        "tests" => of_tests(),
+        "coverage" => {
+            let own = told.coverage.as_ref().and_then(|told| told.command.as_ref());
+            own.or_else(of_tests)
+        }
+        other => told.command.get(other).map(|told| &told.command),
+    };
+    command.map(Vec::as_slice)
+}
+
 fn lacks(gate: &str, hint: &str) -> Error {
     Error::new(Code::InvalidConfig, format!("the gate `{gate}` has no command")).hint(hint)
 }

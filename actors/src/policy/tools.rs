@@ -14,9 +14,10 @@ use std::{
     time::SystemTime,
 };
 
-use sha2::{Digest as _, Sha256};
+use worknode_policies::signing::digest_of;
+use worknode_process::is_executable;
 
-use crate::{definition::TeamDefinition, system::System};
+use crate::{inspect::command_of, system::System};
 
 /// Programs larger than this are named by their size: reading them would take longer than they do.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -36,8 +37,9 @@ pub(super) async fn of_gate(system: &System, gate: &str) -> BTreeMap<String, Str
         ("gate".to_owned(), gate.to_owned()),
         ("git".to_owned(), system.context().store.git_version().to_owned()),
     ]);
-    if let Some(program) = program(system.team(), gate) {
-        let program = program.to_owned();
+    let team = system.team();
+    let command = command_of(gate, &team.gates, team.tests.as_ref());
+    if let Some(program) = command.and_then(<[String]>::first).cloned() {
         // A thread that is gone says nothing, and the verdict does without.
         if let Ok(told) = tokio::task::spawn_blocking(move || told(&program)).await {
             tools.insert("program".to_owned(), told);
@@ -46,39 +48,34 @@ pub(super) async fn of_gate(system: &System, gate: &str) -> BTreeMap<String, Str
     tools
 }
 
-/// What a gate runs.
-fn program<'a>(team: &'a TeamDefinition, gate: &str) -> Option<&'a str> {
-    let tests = || team.tests.as_ref().map(|tests| &tests.command);
-    let command = match gate {
-        "tests" => tests(),
-        "coverage" => {
-            let own = team
-                .gates
-                .coverage
-                .as_ref()
-                .and_then(|told| told.command.as_ref());
-            own.or_else(tests)
-        }
-        other => team.gates.command.get(other).map(|told| &told.command),
-    };
-    command?.first().map(String::as_str)
-}
-
 fn told(program: &str) -> String {
     if program.contains('/') && !program.starts_with('/') {
         return format!("{program} of the tree");
     }
     let path = env::var_os("PATH").unwrap_or_default();
     match found(program, &path) {
-        Some(file) => format!("{} {}", file.display(), digest(&file)),
-        None => format!("{program}, which was not found"),
+        Ok(Some(file)) => format!("{} {}", file.display(), digest(&file)),
+        Ok(None) => format!("{program}, which was not found"),
+        Err(Elsewhere) => format!("{program} of a folder that PATH names from where it runs"),
     }
 }
 
-fn found(program: &str, path: &OsStr) -> Option<PathBuf> {
-    let places = env::split_paths(path).map(|folder| folder.join(program));
-    let file = places.into_iter().find(|file| file.is_file())?;
-    Some(fs::canonicalize(&file).unwrap_or(file))
+/// A folder of `PATH` that is not named in full comes first: what is in it, only whoever runs there sees.
+#[derive(Debug, PartialEq, Eq)]
+struct Elsewhere;
+
+/// The file that is run: found as whoever runs it finds it.
+fn found(program: &str, path: &OsStr) -> Result<Option<PathBuf>, Elsewhere> {
+    for folder in env::split_paths(path) {
+        if folder.is_relative() {
+            return Err(Elsewhere);
+        }
+        let file = folder.join(program);
+        if is_executable(&file) {
+            return Ok(Some(fs::canonicalize(&file).unwrap_or(file)));
+        }
+    }
+    Ok(None)
 }
 
 fn digest(file: &Path) -> String {
@@ -99,16 +96,15 @@ fn digest(file: &Path) -> String {
     if known.len() >= REMEMBERED {
         known.clear();
     }
-    let digest = Sha256::digest(&bytes);
-    let digest = digest
-        .iter()
-        .fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    let digest = digest_of(&bytes);
     known.insert(key, digest.clone());
     digest
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -117,8 +113,13 @@ mod tests {
         let tool = dir.path().join("tool");
         fs::write(&tool, "not a program at all").unwrap();
         let here = fs::canonicalize(&tool).unwrap();
-        assert_eq!(found("tool", dir.path().as_os_str()), Some(here.clone()));
-        assert_eq!(found("other", dir.path().as_os_str()), None);
+        let path = dir.path().as_os_str();
+        assert_eq!(found("tool", path), Ok(None), "it would not be run");
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(found("tool", path), Ok(Some(here.clone())));
+        assert_eq!(found("other", path), Ok(None));
+        let from_there = env::join_paths([Path::new("bin"), dir.path()]).unwrap();
+        assert_eq!(found("tool", &from_there), Err(Elsewhere));
         let before = digest(&here);
         assert!(before.starts_with("sha256:"), "{before}");
         assert_eq!(digest(&here), before);

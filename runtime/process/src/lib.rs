@@ -88,6 +88,6 @@ pub use report::{Exit, ExitStatus, Means, OutputReport, Reached, StopReport, Sto
 pub use resources::Resources;
 pub use run::{RunRequest, spawn};
 pub use secret::Secret;
-pub use spec::{DEFAULT_ENV, Input, SpawnSpec, clean_env};
+pub use spec::{DEFAULT_ENV, Input, SpawnSpec, clean_env, is_executable};
 pub use supervise::shim_main;
 pub use wire::{Limits, Notice};

@@ -252,6 +252,12 @@ enum Unusable {
     Present(NotExecutable),
 }
 
+/// Would a program of this name be run, where it is searched for? It is a file, and may be executed.
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    check_executable(path).is_ok()
+}
+
 fn check_executable(path: &Path) -> Result<(), Unusable> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(Unusable::Present(NotExecutable::Directory)),
