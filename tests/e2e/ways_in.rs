@@ -110,3 +110,20 @@ fn a_workspace_has_the_ignored_files_that_it_needs_and_the_servers_of_the_reposi
         .count();
     assert_eq!(kept, 1, "as it was at the start of the run");
 }
+
+#[test]
+fn p8_more_ignored_files_than_can_be_listed_stop_no_run() {
+    let scene = Scene::new();
+    scene.write(".gitignore", ".worknode/\n*.env\n.env\n/cache/\n");
+    scene.write(".worktreeinclude", "*.env\n.env\ncache/\n");
+    let scene = scene.and_team(&TEAM.replace("cat .env deep/local.env", "echo alone"));
+    let long = "x".repeat(240);
+    for nth in 0..4_600 {
+        scene.write(&format!("cache/{nth}-{long}"), "");
+    }
+    scene.worknode(&["run"]).ok();
+    let told = scene.events().iter().any(|event| {
+        event["type"] == "notified" && event["data"]["message"].to_string().contains(".worktreeinclude")
+    });
+    assert!(told, "the operator hears of it");
+}

@@ -18,7 +18,14 @@ const BYTES: u64 = 64 * 1024 * 1024;
 /// left out: a run without it may still do its work.
 pub(super) async fn copy(system: &System, clone: &Path) -> Result<(), Error> {
     let repository = &system.context().repository;
-    let names = repository.included().await.map_err(failed)?;
+    let names = match repository.included().await {
+        Ok(names) => names,
+        Err(error) => {
+            let message = format!("no files of .worktreeinclude were copied into a workspace: {error}");
+            system.notify("operator", message).await;
+            return Ok(());
+        }
+    };
     if names.is_empty() {
         return Ok(());
     }
