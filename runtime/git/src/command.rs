@@ -222,11 +222,31 @@ impl Invocation {
     {
         let what = self.bounds.what.clone();
         let answer = self.text().await?;
-        answer.parse().map_err(|why: T::Err| GitError::Unexpected {
-            what,
-            why: why.to_string(),
-        })
+        parsed(what, &answer)
     }
+
+    /// Runs the command; the first line of the answer must name one object. An empty answer names none.
+    pub(crate) async fn first_object<T>(self) -> Result<Option<T>, GitError>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let what = self.bounds.what.clone();
+        let answer = self.text().await?;
+        let first = answer.lines().next().filter(|line| !line.is_empty());
+        first.map(|first| parsed(what, first)).transpose()
+    }
+}
+
+fn parsed<T>(what: String, text: &str) -> Result<T, GitError>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|why: T::Err| GitError::Unexpected {
+        what,
+        why: why.to_string(),
+    })
 }
 
 pub(crate) fn utf8(what: impl Into<String>, bytes: Vec<u8>) -> Result<String, GitError> {

@@ -13,13 +13,11 @@ impl Repository {
     pub async fn commit_at(&self, tip: &CommitId, at: Timestamp) -> Result<Option<CommitId>, GitError> {
         // As git's own objects write it: nothing is left to be guessed.
         let before = format!("--before=@{} +0000", at.as_millis() / 1_000);
-        let listed = self
-            .users()
+        self.users()
             .sub("rev-list")
             .args(["-1", "--first-parent", &before, tip.as_str(), "--"])
-            .text()
-            .await?;
-        parsed("rev-list", listed)
+            .first_object()
+            .await
     }
 
     /// The last commit that both have; `None` when they have none.
@@ -27,28 +25,13 @@ impl Repository {
     /// # Errors
     /// When one of them is not there, or git fails.
     pub async fn common(&self, one: &CommitId, other: &CommitId) -> Result<Option<CommitId>, GitError> {
-        let found = self
-            .users()
+        self.users()
             .sub("merge-base")
             .args([one.as_str(), other.as_str()])
             .accept(&[0, 1])
-            .text()
-            .await?;
-        parsed("merge-base", found)
+            .first_object()
+            .await
     }
-}
-
-fn parsed(what: &str, answer: String) -> Result<Option<CommitId>, GitError> {
-    let Some(first) = answer.lines().next().filter(|line| !line.is_empty()) else {
-        return Ok(None);
-    };
-    first
-        .parse()
-        .map(Some)
-        .map_err(|why: worknode_core::git::NotAnObject| GitError::Unexpected {
-            what: what.to_owned(),
-            why: why.to_string(),
-        })
 }
 
 #[cfg(test)]
