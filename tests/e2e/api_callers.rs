@@ -86,7 +86,8 @@ fn p8_one_that_waits_for_much_does_not_hold_up_the_operator() {
         let path = format!("/api/v1/events?types=deployed&wait={wait}");
         as_holder(door, token, "GET", &path, None, &Value::Null)
     };
-    let waiting: Vec<_> = (0..128)
+    // More than it has places: whoever looks whether all are taken takes one for a moment.
+    let waiting: Vec<_> = (0..160)
         .map(|_| {
             let (door, ada) = (door.clone(), ada.clone());
             thread::spawn(move || asks(&door, &ada, "60s").status)

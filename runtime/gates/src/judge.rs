@@ -157,6 +157,7 @@ fn waived(mut finding: Finding, waiver: &Waiver, today: &str) -> Finding {
     }
     finding
 }
+
 /// Does the name of a rule or gate mean the finding?
 fn covers(rule: &str, finding: &Finding) -> bool {
     let gate = rule.strip_suffix(".*").unwrap_or(rule);

@@ -32,7 +32,7 @@ pub(crate) enum Capability {
     /// Take capabilities back: one with all that was made from it, those of a claim, or those for a part
     /// of the tree.
     Revoke(Revoke),
-    /// Replace the key that signs capabilities. What the last one signed counts for a while.
+    /// Replace the key that signs capabilities. What was signed so far counts for a while.
     Rotate {
         /// For how long [default: 90d, longer than any lives].
         #[arg(long, value_name = "TIME")]
