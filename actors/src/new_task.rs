@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use worknode_core::{
-    agent::Share,
     bounds,
     error::{Code, Error},
     event::{Draft, Event, Principal},
@@ -11,7 +10,7 @@ use worknode_core::{
     task::{Approval, TaskSpec},
     time::{Span, Timestamp},
 };
-use worknode_policies::plan::MOST_AGREE;
+use worknode_policies::plan::{MOST_AGREE, TaskLimits};
 
 use crate::{definition::TeamDefinition, membrane::arrival, store::OPEN, system::System};
 
@@ -56,6 +55,8 @@ pub struct NewTask {
     pub priority: i32,
     /// A time limit for each run.
     pub max_duration: Option<Span>,
+    /// Further limits of each run, where they are tighter than its agent's.
+    pub limits: Option<TaskLimits>,
 }
 
 /// Adds a task to the tree. It becomes ready by itself when nothing stands before it.
@@ -96,6 +97,17 @@ pub(crate) fn check_quorum(approval: Approval) -> Result<(), Error> {
     }
 }
 
+/// Do limits leave something to work with?
+pub(crate) fn check_limits(limits: &TaskLimits) -> Result<(), Error> {
+    match limits.nothing().next() {
+        Some(key) => {
+            let what = format!("a run that has 0 of `{key}` does nothing");
+            Err(Error::new(Code::Usage, what).hint("name how much there is, or leave it out"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The task that `new` describes, checked.
 pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<TaskSpec, Error> {
     let usage = |message: &str| Error::new(Code::Usage, message);
@@ -118,6 +130,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
     };
     let approval = approval(team, new.approval, may_ask_less);
     check_quorum(approval)?;
+    new.limits.iter().try_for_each(check_limits)?;
     Ok(TaskSpec {
         key: new.key.unwrap_or_else(|| key_from(&new.title)),
         prompt: if new.prompt.is_empty() {
@@ -140,7 +153,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
         max_attempts: new.max_attempts.unwrap_or(team.attempts).max(1),
         priority: new.priority,
         max_duration: new.max_duration.map(|span| span.0),
-        limits: Share::default(),
+        limits: new.limits.map(|limits| limits.share()).unwrap_or_default(),
         amended: false,
     })
 }

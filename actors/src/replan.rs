@@ -18,12 +18,12 @@ use worknode_policies::{
     authority::Authority,
     gate,
     pattern::Patterns,
-    plan::{Planned, difference},
+    plan::{Planned, TaskLimits, difference},
 };
 
 use crate::{
     membrane::Reply,
-    new_task::{self, NewTask, check, check_quorum},
+    new_task::{self, NewTask, check, check_limits, check_quorum},
     system::System,
 };
 
@@ -63,8 +63,10 @@ pub struct Amendment {
     pub priority: Option<i32>,
     /// A time limit for each run.
     pub max_duration: Option<Span>,
+    /// Further limits of each run, of runs that begin from now on. Those that are not named stay.
+    pub limits: Option<TaskLimits>,
     /// Names of what is not to be said any more: `may_create`, `agent`, `role`, `estimate`,
-    /// `deadline` or `max_duration`.
+    /// `deadline`, `max_duration`, or a limit: `tokens`, `usd`, `memory` or `processes`.
     pub clear: BTreeSet<String>,
     /// Why.
     pub reason: String,
@@ -175,6 +177,10 @@ fn amended(system: &System, id: NodeId, now: &TaskSpec, amendment: &Amendment) -
     spec.estimate = amendment.estimate.map(|span| span.0).or(spec.estimate);
     spec.deadline = amendment.deadline.or(spec.deadline);
     spec.max_duration = amendment.max_duration.map(|span| span.0).or(spec.max_duration);
+    if let Some(limits) = &amendment.limits {
+        check_limits(limits)?;
+        spec.limits = limits.or(spec.limits);
+    }
     spec.approval = amendment.approval.unwrap_or(spec.approval);
     spec.max_attempts = amendment.max_attempts.unwrap_or(spec.max_attempts);
     spec.priority = amendment.priority.unwrap_or(spec.priority);
@@ -193,9 +199,13 @@ fn clear(spec: &mut TaskSpec, names: &BTreeSet<String>) -> Result<(), Error> {
             "estimate" => spec.estimate = None,
             "deadline" => spec.deadline = None,
             "max_duration" => spec.max_duration = None,
+            "tokens" => spec.limits.tokens = None,
+            "usd" => spec.limits.usd = None,
+            "memory" => spec.limits.memory = None,
+            "processes" => spec.limits.processes = None,
             other => {
                 let what = format!("`{other}` cannot be left out of a plan");
-                let hint = "there are: may_create, agent, role, estimate, deadline, max_duration";
+                let hint = "there are: may_create, agent, role, estimate, deadline, max_duration, tokens, usd, memory, processes";
                 return Err(Error::new(Code::Usage, what).hint(hint));
             }
         }

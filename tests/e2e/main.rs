@@ -46,6 +46,7 @@ mod self_governing;
 mod spawn;
 mod store;
 mod streams;
+mod task_limits;
 mod telemetry;
 mod terminal;
 mod triggers;

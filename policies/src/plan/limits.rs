@@ -39,8 +39,21 @@ impl TaskLimits {
         }
     }
 
+    /// As runs are given it, with what `other` says where this says nothing.
+    #[must_use]
+    pub fn or(self, other: Share) -> Share {
+        let own = self.share();
+        Share {
+            tokens: own.tokens.or(other.tokens),
+            usd: own.usd.or(other.usd),
+            memory: own.memory.or(other.memory),
+            processes: own.processes.or(other.processes),
+            ..other
+        }
+    }
+
     /// The keys that leave nothing to work with.
-    pub(crate) fn nothing(&self) -> impl Iterator<Item = &'static str> {
+    pub fn nothing(&self) -> impl Iterator<Item = &'static str> {
         let share = self.share();
         let nothing = [
             ("tokens", share.tokens == Some(0)),
@@ -52,5 +65,26 @@ impl TaskLimits {
             .into_iter()
             .filter(|(_, wrong)| *wrong)
             .map(|(key, _)| key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_stays() {
+        let told = TaskLimits {
+            tokens: Some(5),
+            ..TaskLimits::default()
+        };
+        let before = Share {
+            tokens: Some(9),
+            processes: Some(3),
+            ..Share::default()
+        };
+        let after = told.or(before);
+        assert_eq!((after.tokens, after.processes), (Some(5), Some(3)));
+        assert_eq!(TaskLimits::default().or(before), before);
     }
 }

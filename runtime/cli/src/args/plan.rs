@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use worknode_core::{
+    amount::{Bytes, Dollars},
     task::Approval,
     time::{Span, Timestamp},
 };
@@ -54,8 +55,8 @@ pub(crate) struct Change {
     /// One line that says what is to be done.
     #[arg(long)]
     pub(crate) title: Option<String>,
-    /// Leave this out from now on: may_create, agent, role, estimate, deadline or max_duration; may be
-    /// given several times.
+    /// Leave this out from now on: may_create, agent, role, estimate, deadline, max_duration, tokens,
+    /// usd, memory or processes; may be given several times.
     #[arg(long, value_name = "KEY")]
     pub(crate) clear: Vec<String>,
     #[command(flatten)]
@@ -123,6 +124,18 @@ pub(crate) struct Wanted {
     /// A time limit for each run, as in 10m.
     #[arg(long, value_name = "TIME")]
     pub(crate) max_duration: Option<Span>,
+    /// How many tokens each run may take at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tokens: Option<u64>,
+    /// How much money each run may take at most, in US dollars, as in 1.5.
+    #[arg(long, value_name = "USD", value_parser = super::dollars)]
+    pub(crate) usd: Option<Dollars>,
+    /// How much memory each run may hold at most, as in 2GiB.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory: Option<Bytes>,
+    /// How many processes each run may have at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) processes: Option<u32>,
 }
 
 fn approval(text: &str) -> Result<Approval, String> {

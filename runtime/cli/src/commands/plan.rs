@@ -14,6 +14,7 @@ use worknode_daemon::{
     },
 };
 use worknode_git::{Git, Repository};
+use worknode_policies::plan::TaskLimits;
 
 use super::{ask_or_read, dry, run::load, task::prompt};
 use crate::{
@@ -98,6 +99,13 @@ fn asked(wanted: Wanted) -> Result<Map<String, Value>, Error> {
     } else {
         list(wanted.may_create)
     };
+    let limits = TaskLimits {
+        tokens: wanted.tokens,
+        usd: wanted.usd,
+        memory: wanted.memory,
+        processes: wanted.processes,
+    };
+    let limits = (limits != TaskLimits::default()).then(|| json!(limits));
     let fields = [
         ("prompt", text.map(Value::from)),
         ("files", list(wanted.files)),
@@ -111,6 +119,7 @@ fn asked(wanted: Wanted) -> Result<Map<String, Value>, Error> {
         ("estimate", wanted.estimate.map(|span| json!(span))),
         ("deadline", wanted.deadline.map(|at| json!(at))),
         ("max_duration", wanted.max_duration.map(|span| json!(span))),
+        ("limits", limits),
         ("approval", approval),
         ("max_attempts", wanted.attempts.map(Value::from)),
         ("priority", wanted.priority.map(Value::from)),
