@@ -1,6 +1,6 @@
 //! Work trees that the runtime hands out: to agents, and to gates.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use worknode_core::git::CommitId;
 
@@ -14,6 +14,9 @@ use crate::{
     remove,
     store::Store,
 };
+
+/// More than the coarsest tick of a file system.
+const TICK: Duration = Duration::from_secs(3);
 
 impl Store {
     /// Makes a private clone for an agent at `dest`, which must not exist or be empty: `branch`
@@ -48,6 +51,44 @@ impl Store {
             .await
     }
 
+    /// Makes a checkout as [`Self::checkout`] does, to be turned to another commit later.
+    ///
+    /// # Errors
+    /// As [`Self::checkout`].
+    pub async fn spare_checkout(&self, commit: &CommitId, dest: &Path) -> Result<(), GitError> {
+        self.checkout(commit, dest).await?;
+        let index = dest.join(".git/index");
+        off_thread(move || settle(&index).map_err(GitError::io("settle", &index))).await
+    }
+
+    /// Turns a spare checkout, in which nothing has run, to `commit`. What differs is written, and the
+    /// rest is looked at: then it is as [`Self::checkout`] would have made it.
+    ///
+    /// # Errors
+    /// When the commit is unknown or the files cannot be written. The checkout is good for nothing then.
+    pub async fn turn_checkout(&self, dest: &Path, commit: &CommitId) -> Result<(), GitError> {
+        let dest = std::path::absolute(dest).map_err(GitError::io("find", dest))?;
+        let layout = self.layout(commit, Head::Detached(commit.clone()), None);
+        let gitdir = dest.join(".git");
+        off_thread(move || layout.write(&gitdir)).await?;
+        self.fill(&dest, commit).await?;
+        // Nothing is there that the commit does not have, wherever it would have come from.
+        let clean = self.git.ours_with_files(&dest.join(".git"), &dest).sub("clean");
+        clean.args(["-ffdxq"]).within(TIME * 5).run().await.map(drop)
+    }
+
+    fn layout(&self, commit: &CommitId, head: Head, identity: Option<Identity>) -> Layout {
+        Layout {
+            format: self.format,
+            head,
+            at: Some(commit.clone()),
+            files: true,
+            borrows: self.lends(),
+            shallow: self.shallow.clone(),
+            identity,
+        }
+    }
+
     async fn spread(
         &self,
         dest: &Path,
@@ -56,15 +97,7 @@ impl Store {
         identity: Option<Identity>,
     ) -> Result<(), GitError> {
         let dest = std::path::absolute(dest).map_err(GitError::io("find", dest))?;
-        let layout = Layout {
-            format: self.format,
-            head,
-            at: Some(commit.clone()),
-            files: true,
-            borrows: self.lends(),
-            shallow: self.shallow.clone(),
-            identity,
-        };
+        let layout = self.layout(commit, head, identity);
         let place = dest.clone();
         // From here on the place is ours, also when the writing fails.
         let written = off_thread(move || {
@@ -96,6 +129,14 @@ impl Store {
             .await
             .map(drop)
     }
+}
+
+/// Lets git believe its index. A file that is as young as the index may have changed within the same
+/// tick, so git would read it all again; nobody has touched these.
+fn settle(index: &Path) -> std::io::Result<()> {
+    let file = fs::File::options().append(true).open(index)?;
+    let written = file.metadata()?.modified()?;
+    file.set_modified(written + TICK)
 }
 
 /// Creates the folder, or finds it empty.

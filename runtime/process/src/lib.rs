@@ -41,12 +41,14 @@
 //! | `log`, `report` | bounded files; [`Exit`], [`StopReport`] |
 //! | `guarantees`, `sandbox` | what this machine lets us promise; what a run may reach |
 //! | `procfs`, `watch` | the kernel's answers: `/proc` and pidfds |
+//! | `disk` | how much room there is |
 
 mod adopt;
 mod adopted;
 mod belongs;
 mod bounded;
 mod cgroup;
+mod disk;
 mod error;
 mod fault;
 mod group;
@@ -77,6 +79,7 @@ pub use adopted::stop_identity;
 pub use belongs::shim_of;
 pub use bounded::{Finished, run_to_end};
 pub use cgroup::remove_left_cgroups;
+pub use disk::free_bytes;
 pub use error::{NotExecutable, Scarce, SpawnError};
 #[cfg(feature = "faults")]
 pub use fault::die_as_if_killed;

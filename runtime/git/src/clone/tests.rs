@@ -110,3 +110,70 @@ async fn a_shallow_repository_can_be_worked_in() {
         .unwrap();
     git(store.dir(), ["fsck", "--strict"]);
 }
+
+/// What stands in a checkout: every path but git's, with what it holds.
+fn contents(place: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    let mut open = vec![place.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path == place.join(".git") {
+                continue;
+            }
+            let name = path.strip_prefix(place).unwrap().display().to_string();
+            if path.is_dir() && !path.is_symlink() {
+                open.push(path);
+                all.push((name, Vec::new()));
+            } else {
+                all.push((name, fs::read(&path).unwrap_or_default()));
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn p3_a_spare_that_is_turned_is_as_a_checkout_that_was_just_made() {
+    let world = World::new().await;
+    let (clone, base) = (world.clone("agent").await, world.base().await);
+    write(&clone, "deep/er/file", "1");
+    write(&clone, "gone", "1");
+    write(&clone, ".gitignore", "ignored\n");
+    let one = commit(&clone, "one");
+    fs::remove_dir_all(clone.join("deep")).unwrap();
+    fs::remove_file(clone.join("gone")).unwrap();
+    symlink("anywhere", clone.join("gone")).unwrap();
+    write(&clone, "deep", "a file now");
+    let two = commit(&clone, "two");
+    world.import(&clone).await.unwrap();
+
+    for (nth, (from, to)) in [
+        (&base, &one),
+        (&one, &two),
+        (&two, &one),
+        (&two, &base),
+        (&one, &one),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (spare, fresh) = (
+            world.path(&format!("spare-{nth}")),
+            world.path(&format!("fresh-{nth}")),
+        );
+        world.store.spare_checkout(from, &spare).await.unwrap();
+        // Nobody should have been there. If somebody was, nothing of it stays.
+        write(&spare, "ignored", "x");
+        write(&spare, "new/file", "x");
+        write(&spare, ".git/config", "[core]\n\tworktree = /nowhere\n");
+        world.store.turn_checkout(&spare, to).await.unwrap();
+        world.store.checkout(to, &fresh).await.unwrap();
+        assert_eq!(contents(&spare), contents(&fresh), "{nth}");
+        assert_eq!(git(&spare, ["rev-parse", "HEAD"]), to.as_str());
+        assert_eq!(git(&spare, ["status", "--porcelain", "--ignored"]), "");
+        let config = |place: &Path| fs::read_to_string(place.join(".git/config")).unwrap();
+        assert_eq!(config(&spare), config(&fresh));
+    }
+}
