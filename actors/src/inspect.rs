@@ -5,9 +5,15 @@ mod judge;
 mod program;
 mod tested;
 
-use worknode_core::error::{Code, Error};
+use std::collections::BTreeSet;
+
+use worknode_core::{
+    error::{Code, Error},
+    task::TaskSpec,
+};
 use worknode_gates::change::{ChangeSet, Content, File};
 use worknode_git::{Contents, Survey, Surveyed};
+use worknode_policies::pattern::Patterns;
 
 pub(crate) use judge::command_of;
 pub use judge::{Answer, Asked, Runner, of_program, runs_program};
@@ -24,6 +30,20 @@ pub fn change_set(survey: Survey, everything: bool) -> ChangeSet {
         everything,
         ..ChangeSet::default()
     }
+}
+
+/// The files of a change that the plan of a task lets go.
+#[must_use]
+pub fn may_go(change: &ChangeSet, spec: &TaskSpec) -> BTreeSet<String> {
+    // What cannot be read lets nothing go; the gate of the plan tells of it.
+    let Ok(let_go) = Patterns::parse(&spec.may_delete) else {
+        return BTreeSet::new();
+    };
+    let paths = change.files.iter().map(File::path);
+    paths
+        .filter(|path| let_go.matches(path))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn file(seen: Surveyed) -> File {

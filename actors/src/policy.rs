@@ -12,7 +12,7 @@ mod queue;
 mod together;
 mod tools;
 
-pub(crate) use self::gates::gates_on_commit;
+pub(crate) use self::gates::{checkouts::Checkouts, counts::Counts, gates_on_commit};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -120,10 +120,12 @@ impl Actor for Policy {
         let begun = system.journal().last_stamp();
         feed::follow(system.journal(), begun, myself.clone(), PolicyMsg::Feed);
         myself.send_message(PolicyMsg::Look)?;
+        let mut jobs = JoinSet::new();
+        jobs.spawn(gates::checkouts::keep(system.clone()));
         Ok(State {
             system,
             bench: Arc::new(Bench::new()),
-            jobs: JoinSet::new(),
+            jobs,
             busy: HashMap::new(),
         })
     }
@@ -159,8 +161,9 @@ impl Actor for Policy {
         // A landing that has begun is brought to its end; everything else can be begun again.
         state.bench.stop.send_replace(true);
         let landing = state.bench.landing.lock().await;
-        state.jobs.abort_all();
+        state.jobs.shutdown().await;
         drop(landing);
+        state.system.checkouts().close().await;
         Ok(())
     }
 }

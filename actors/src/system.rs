@@ -33,6 +33,7 @@ use crate::{
     guard::Guard,
     membrane::{Ask, Boundaries, Reply},
     messages::{DirectoryMsg, KeeperMsg},
+    policy::{Checkouts, Counts},
     spawn::Known,
     team::TeamMsg,
     tool_calls::ToolCalls,
@@ -116,6 +117,8 @@ pub struct System {
     /// The team with the agents that came since the start, once there are some.
     present: Arc<RwLock<Option<Arc<TeamDefinition>>>>,
     refusals: Arc<Refusals>,
+    counts: Arc<Counts>,
+    checkouts: Arc<Checkouts>,
 }
 
 impl System {
@@ -132,6 +135,8 @@ impl System {
             spawning: Arc::default(),
             claiming: Arc::default(),
             refusals: Arc::default(),
+            counts: Arc::new(Counts::at(&context.paths.state)),
+            checkouts: Arc::new(Checkouts::at(&context.paths.state)),
             boundaries: Arc::new(Boundaries::new(context.journal.clone())),
             leaving: Arc::default(),
             present: Arc::default(),
@@ -277,6 +282,16 @@ impl System {
     #[must_use]
     pub fn reader(&self) -> &Reader {
         self.context.journal.reader()
+    }
+
+    /// What was counted of the tests of trees.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Where programs of gates run.
+    pub(crate) const fn checkouts(&self) -> &Arc<Checkouts> {
+        &self.checkouts
     }
 
     /// The clock.

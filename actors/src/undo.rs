@@ -12,7 +12,6 @@ use worknode_core::{
     node::{Detail, Kind, Node, NodeSpec},
     task::{Approval, TaskCommand, TaskSpec, TaskStatus},
 };
-use worknode_git::ChangeKind;
 use worknode_policies::{authority::Authority, plan::Planned};
 
 use crate::{
@@ -51,13 +50,11 @@ pub async fn undo(
     let mut spec = spec_of(system, &authority.principal, task.spec.as_ref(), reason)?;
     let mut files = BTreeSet::new();
     for change in changes {
-        let path = change.path.to_string();
-        if change.kind == ChangeKind::Deleted {
-            spec.may_delete.push(path.clone());
-        }
-        files.insert(path);
+        files.insert(change.path.to_string());
     }
     spec.files = files.into_iter().collect();
+    // What the landing brought may go, in whatever file: tests too.
+    spec.may_delete.clone_from(&spec.files);
     let message = format!("{}\n\n{reason}", spec.title);
     let by = authorship(system, "worknode")?;
     let commit = store

@@ -14,6 +14,7 @@
 //! | [`schema`] | does a value have the form that somebody declared |
 //! | [`signature`] | are these two texts of one error |
 //! | [`signing`] | the runtime's keys |
+//! | [`seal`] | did the runtime keep these bytes |
 //! | [`verdict`] | is this verdict the runtime's own, unchanged |
 //! | [`capability`] | what does this token allow, and is it genuine |
 //! | [`authority`] | may this caller ask this of that Worknode |
@@ -37,6 +38,7 @@ pub mod names;
 pub mod pattern;
 pub mod plan;
 pub mod schema;
+pub mod seal;
 pub mod signature;
 pub mod signing;
 pub mod steal;

@@ -1,13 +1,17 @@
 //! The tests of a tree, run once for all gates that ask what came of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Mutex;
-use worknode_core::error::Error;
+use worknode_core::{error::Error, time::Span};
 use worknode_gates::{
     change::ChangeSet,
     finding::{Finding, Severity},
-    gate::{self, command::End, tests::Report},
+    gate::{
+        self,
+        command::End,
+        tests::{Counted, Report},
+    },
     settings::All,
 };
 use worknode_policies::gate::tests_gate;
@@ -17,11 +21,13 @@ use crate::definition::TestsDefinition;
 
 /// How often tests may be run again, whatever the configuration says.
 const MOST_RERUNS: u32 = 5;
+/// Tests of one tree whose names are kept for what comes after it.
+const NAMES: usize = 20_000;
 
 /// What the gates of one tree share: the run of its tests, and what ran on what it is put on.
 #[derive(Debug, Default)]
 pub struct Tested {
-    base: Option<Report>,
+    base: OnceLock<Counted>,
     ran: Mutex<Option<Arc<TestsRun>>>,
 }
 
@@ -40,21 +46,36 @@ impl TestsRun {
         &self.answer
     }
 
-    /// Which tests ran, when that can be read.
+    /// What later trees can be compared with.
     #[must_use]
-    pub fn report(&self) -> Option<Report> {
-        report(&self.answer)
+    pub fn counted(&self, tests: &TestsDefinition) -> Counted {
+        let line = tests.command.join(" ");
+        let not = |why: String| Counted::Not(format!("`{line}` {why}"));
+        match &self.answer.ran.end {
+            End::Code(0) => match own_report(self, tests) {
+                Some(report) if report.failed == 0 => Counted::Ran(report.kept(NAMES)),
+                Some(_) => not("says yes, and its report tells of failed tests".to_owned()),
+                None => not("does not tell which tests ran".to_owned()),
+            },
+            End::Code(code) => not(format!("exited with code {code}")),
+            End::Signal(signal) => not(format!("was ended by signal {signal}")),
+            End::TimedOut(limit) => not(format!("was stopped after {}", Span(*limit))),
+            End::NotStarted(why) => not(format!("could not be started: {why}")),
+        }
+    }
+
+    /// Would it end so again? What the machine did to it says nothing of the tree.
+    #[must_use]
+    pub const fn is_of_the_tree(&self) -> bool {
+        matches!(self.answer.ran.end, End::Code(_) | End::TimedOut(_))
     }
 }
 
 impl Tested {
-    /// For a tree on a base on which these tests ran.
-    #[must_use]
-    pub fn beside(base: Option<Report>) -> Self {
-        Self {
-            base,
-            ran: Mutex::default(),
-        }
+    /// From now on, what is judged is compared with this. The first word counts.
+    pub fn compare_with(&self, base: Counted) {
+        // Said before, it is the same base.
+        let _ = self.base.set(base);
     }
 
     /// The run of the tests: the first who asks has them run, the others are told what came of it. It
@@ -97,7 +118,7 @@ impl Tested {
             findings.extend(gate::tests::of_source(change));
             return findings;
         }
-        let mut findings = gate::tests::judge(change, own_report(ran, tests).as_ref(), self.base.as_ref());
+        let mut findings = gate::tests::judge(change, own_report(ran, tests).as_ref(), self.base.get());
         let unread = findings
             .iter_mut()
             .filter(|finding| finding.rule == "tests.unread");

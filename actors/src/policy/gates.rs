@@ -1,6 +1,9 @@
 //! Running gates on a candidate.
 
+mod base;
 mod boxed;
+pub(crate) mod checkouts;
+pub(crate) mod counts;
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -36,7 +39,7 @@ use worknode_policies::{
 use self::boxed::Boxed;
 use super::{Bench, Made, binding, look_again_if_refused};
 use crate::{
-    inspect::{Tested, change_set, of_program},
+    inspect::{Tested, change_set, may_go, of_program},
     outside::failed,
     system::System,
 };
@@ -73,6 +76,9 @@ struct Looked {
     change: Arc<ChangeSet>,
     profiles: Arc<Profiles>,
     tested: Arc<Tested>,
+    /// Whether somebody handed it in: then what runs is compared with the base. What a trigger looks at
+    /// came by many plans, some of which let tests go.
+    handed_in: bool,
 }
 
 /// Runs `gates` and records each verdict. The plan gate comes first: after it failed the others are
@@ -159,9 +165,12 @@ impl Shared {
         let Some(task) = node.task() else {
             return Err(Error::new(Code::Usage, format!("`{}` is not a task", node.name)));
         };
+        let mut looked = Looked::at(system, landing, scope == Scope::All).await?;
+        looked.let_go(|change| may_go(change, &task.spec));
+        looked.handed_in = true;
         Ok(Self {
             spec: Arc::clone(&task.spec),
-            looked: Looked::at(system, landing, scope == Scope::All).await?,
+            looked,
             places: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
@@ -216,6 +225,17 @@ impl Shared {
         files.iter().map(|file| file.path().to_owned()).collect()
     }
 
+    /// Those of them that the plan lets go.
+    pub(super) fn may_go(&self) -> BTreeSet<String> {
+        self.looked.change.may_go.clone()
+    }
+
+    /// The same with these files as those that may go.
+    pub(super) fn letting_go(mut self, files: BTreeSet<String>) -> Self {
+        self.looked.let_go(|_| files);
+        self
+    }
+
     async fn by_plan(&self) -> Result<Vec<Finding>, Error> {
         let mut findings = judge_plan(&self.looked.system, &self.spec, &self.looked.landing).await?;
         // What breaks both is told once.
@@ -232,6 +252,13 @@ impl Shared {
 }
 
 impl Looked {
+    /// Says which files the plan lets go. Gates have not begun yet.
+    fn let_go(&mut self, files: impl FnOnce(&ChangeSet) -> BTreeSet<String>) {
+        if let Some(change) = Arc::get_mut(&mut self.change) {
+            change.may_go = files(change);
+        }
+    }
+
     /// Reads what changed with the contents of its files; everything, when gates are to look at
     /// everything.
     async fn at(system: &System, landing: &Landing, everything: bool) -> Result<Self, Error> {
@@ -244,6 +271,7 @@ impl Looked {
             change: Arc::new(change_set(survey, everything)),
             profiles: Arc::new(Profiles::of(&system.team().gates.gates).map_err(mistaken)?),
             tested: Arc::new(Tested::default()),
+            handed_in: false,
         })
     }
 
@@ -253,8 +281,11 @@ impl Looked {
         let now = self.system.now();
         let boxed = Boxed {
             system: &self.system,
-            landing: &self.landing,
+            commit: &self.landing.commit,
         };
+        if let (gate::TESTS, Some(tests)) = (name, &team.tests) {
+            self.count(tests, &boxed).await?;
+        }
         let ran = of_program(
             name,
             &team.gates,

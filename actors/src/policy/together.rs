@@ -61,6 +61,8 @@ pub(super) enum Said {
 /// What the gates found in the work of one by itself.
 struct Own {
     files: BTreeSet<String>,
+    /// Those of them that its plan lets go.
+    may_go: BTreeSet<String>,
     found: BTreeMap<String, Found>,
 }
 
@@ -85,7 +87,7 @@ pub(super) async fn judge(system: &System, tip: &CommitId, members: &[Member]) -
         ..top.landing(top.candidate.tree())
     };
     let changed: Vec<BTreeSet<String>> = own.iter().map(|own| own.files.clone()).collect();
-    let found = at_the_top(system, members, &whole).await?;
+    let found = at_the_top(system, members, &whole, may_go(&own)).await?;
     let failing: Vec<&Found> = found.values().filter(|found| found.fails()).collect();
     if !failing.is_empty() {
         let findings: Vec<Finding> = failing.iter().flat_map(|found| found.findings.clone()).collect();
@@ -145,7 +147,18 @@ async fn alone(system: &System, member: &Member) -> Result<Own, Error> {
     Ok(Own {
         files: shared.files(),
         found: shared.all(member.gates().iter().filter(reads)).await?,
+        may_go: shared.may_go(),
     })
+}
+
+/// The files that may go by the plan of each who changes them.
+fn may_go(own: &[Own]) -> BTreeSet<String> {
+    let kept: BTreeSet<&String> = own
+        .iter()
+        .flat_map(|own| own.files.difference(&own.may_go))
+        .collect();
+    let let_go = own.iter().flat_map(|own| &own.may_go);
+    let_go.filter(|file| !kept.contains(file)).cloned().collect()
 }
 
 /// What all gates but the plan's find in all of it: those that read files first, because they are quick,
@@ -154,6 +167,7 @@ async fn at_the_top(
     system: &System,
     members: &[Member],
     whole: &Landing,
+    may_go: BTreeSet<String>,
 ) -> Result<BTreeMap<String, Found>, Error> {
     let Some(top) = members.last() else {
         return Ok(BTreeMap::new());
@@ -162,7 +176,9 @@ async fn at_the_top(
     let others = names.into_iter().filter(|name| *name != gate::PLAN);
     let (programs, readers): (Vec<&String>, Vec<&String>) =
         others.partition(|name| runs_program(name, &system.team().gates));
-    let shared = Shared::of(system, &top.node, whole, system.team().gates.gates.scope).await?;
+    let shared = Shared::of(system, &top.node, whole, system.team().gates.gates.scope)
+        .await?
+        .letting_go(may_go);
     let mut found = shared.all(readers).await?;
     if found.values().any(Found::fails) {
         return Ok(found);

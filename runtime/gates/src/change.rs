@@ -1,6 +1,9 @@
 //! A change: files before and after.
 
-use std::{collections::HashSet, sync::OnceLock};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::OnceLock,
+};
 
 use worknode_policies::change::{Change, ChangeKind};
 
@@ -150,6 +153,8 @@ pub struct ChangeSet {
     pub files: Vec<File>,
     /// Whether it is everything there is, looked at as if it were new.
     pub everything: bool,
+    /// Its files that the plan lets go: their tests may go with them.
+    pub may_go: BTreeSet<String>,
     /// Every path of the tree after the change, where somebody has asked for them.
     pub tree: Vec<String>,
     /// Texts beside the change that rules look into, by path: lists of dependencies.
@@ -157,6 +162,11 @@ pub struct ChangeSet {
 }
 
 impl ChangeSet {
+    /// Its files that the plan lets go.
+    pub fn let_go(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| self.may_go.contains(file.path()))
+    }
+
     /// Functions that are new, or whose text is not what it was. A function that only moved to
     /// another file is neither.
     #[must_use]

@@ -6,39 +6,36 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use worknode_core::{error::Error, task::Landing};
+use worknode_core::{error::Error, git::CommitId};
 use worknode_process::sandbox::Sandbox;
 use worknode_profiles::profile::SandboxMode;
 
 use crate::{
+    definition::TeamDefinition,
     inspect::{Answer, Asked, Program, Runner, read_report, run},
     keeper::{existing, shim_secret},
     outside::failed,
     system::System,
 };
 
-/// Runs programs on a checkout of exactly the tree that would land.
+/// Runs programs on a checkout of exactly this commit: the one that would land, or the base under it.
 pub(super) struct Boxed<'a> {
     pub(super) system: &'a System,
-    pub(super) landing: &'a Landing,
+    pub(super) commit: &'a CommitId,
 }
 
 impl Runner for Boxed<'_> {
     async fn run(&self, asked: Asked) -> Result<Answer, Error> {
-        let context = self.system.context();
-        let root = context.paths.state.join("checkouts");
-        let place = root.join(self.system.new_run().to_string());
-        let checkout = place.join("tree");
-        tokio::fs::create_dir_all(&place).await.map_err(failed)?;
-        let answer = match context.store.checkout(&self.landing.commit, &checkout).await {
-            Ok(()) => self.in_checkout(asked, &place, &checkout).await,
-            Err(error) => Err(failed(error)),
-        };
-        if let Err(error) = worknode_git::remove_clone(&root, &place).await {
-            tracing::warn!(%error, "a checkout could not be removed");
-        }
-        answer
+        let place = self.system.checkouts().take(self.system, self.commit).await?;
+        self.in_checkout(asked, &place.folder(), &place.tree()).await
     }
+}
+
+/// How programs of gates are kept in their box.
+pub(super) fn mode(team: &TeamDefinition) -> SandboxMode {
+    team.tests
+        .as_ref()
+        .map_or(SandboxMode::default(), |tests| tests.sandbox)
 }
 
 impl Boxed<'_> {
@@ -73,10 +70,7 @@ impl Boxed<'_> {
     /// The box: its checkout and a scratch folder to write, and nothing of the runtime to read.
     fn sandbox(&self, checkout: &Path, scratch: &Path) -> Result<Option<Sandbox>, Error> {
         let team = self.system.team();
-        let mode = team
-            .tests
-            .as_ref()
-            .map_or(SandboxMode::default(), |tests| tests.sandbox);
+        let mode = mode(team);
         if mode == SandboxMode::Off {
             return Ok(None);
         }

@@ -141,6 +141,10 @@ async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> 
                 wanted.insert(0, PLAN.to_owned());
             }
         }
+        // Nobody else has it yet.
+        if let Some(change) = Arc::get_mut(&mut judged.change) {
+            change.may_go = inspect::may_go(change, &spec);
+        }
         judged.task = Some(Arc::new(Task {
             spec,
             base: base.clone(),

@@ -8,16 +8,21 @@
 //! | `tests.not_run` | a test that the change adds or changes, which the report does not name |
 //! | `tests.removed` | the change has fewer tests than before; those that are gone are named |
 //! | `tests.skipped` | a test that ran before is skipped now |
-//! | `tests.fewer` | fewer tests ran than on the base |
+//! | `tests.fewer` | fewer tests ran than on the base; those that are gone are named |
+//! | `tests.uncompared` | the tests of the base could not be counted: a warning |
 //! | `tests.unread` | nothing that the command wrote tells which tests ran: a warning |
 //! | `tests.flaky` | the command failed, and did not when it was run again: a warning |
+//!
+//! Tests may go with the files that the plan lets go, and be skipped in them.
 
+mod base;
 mod declared;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use report::{Case, Report, read};
+pub use base::Counted;
+pub use report::{Case, Format, Report, read};
 
 use crate::{change::ChangeSet, finding::Finding};
 
@@ -25,9 +30,9 @@ use crate::{change::ChangeSet, finding::Finding};
 const SHOWN: usize = 20;
 
 /// What the reports say, beside how the command ended. `now` is what ran on the candidate, `base`
-/// on what it is put on, where somebody has counted that.
+/// on what it is put on, where somebody has looked.
 #[must_use]
-pub fn judge(change: &ChangeSet, now: Option<&Report>, base: Option<&Report>) -> Vec<Finding> {
+pub fn judge(change: &ChangeSet, now: Option<&Report>, base: Option<&Counted>) -> Vec<Finding> {
     let mut findings = of_source(change);
     let Some(now) = now else {
         findings.push(
@@ -53,7 +58,11 @@ pub fn judge(change: &ChangeSet, now: Option<&Report>, base: Option<&Report>) ->
         findings.push(Finding::new("tests.contradicted", message));
     }
     findings.extend(not_run(change, now));
-    findings.extend(base.map(|base| fewer(now, base)).into_iter().flatten());
+    findings.extend(
+        base.map(|base| base::compare(change, now, base))
+            .into_iter()
+            .flatten(),
+    );
     findings
 }
 
@@ -64,10 +73,10 @@ pub fn of_source(change: &ChangeSet) -> Vec<Finding> {
         return Vec::new();
     }
     let (before, after) = (declared_in(change, false), declared_in(change, true));
-    let mut findings: Vec<Finding> = removed(&before, &after).into_iter().collect();
+    let mut findings: Vec<Finding> = removed(&before, &after, &change.may_go).into_iter().collect();
     for (name, (skipped, file, line)) in &after {
         let ran_before = before.get(name).is_some_and(|(skipped, _, _)| !skipped);
-        if *skipped && ran_before {
+        if *skipped && ran_before && !change.may_go.contains(*file) {
             findings.push(
                 Finding::new("tests.skipped", format!("the test `{name}` is skipped now"))
                     .in_file(*file)
@@ -94,13 +103,16 @@ fn declared_in(change: &ChangeSet, after: bool) -> DeclaredTests<'_> {
     all
 }
 
-fn removed(before: &DeclaredTests<'_>, after: &DeclaredTests<'_>) -> Option<Finding> {
-    let fewer = before.len().checked_sub(after.len()).filter(|fewer| *fewer > 0)?;
-    let gone: Vec<&str> = before
-        .keys()
-        .filter(|name| !after.contains_key(*name))
-        .map(String::as_str)
-        .collect();
+fn removed(
+    before: &DeclaredTests<'_>,
+    after: &DeclaredTests<'_>,
+    may_go: &BTreeSet<String>,
+) -> Option<Finding> {
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(*name));
+    let (let_go, gone): (Vec<_>, Vec<_>) = gone.partition(|(_, (_, file, _))| may_go.contains(*file));
+    let gone: Vec<&str> = gone.into_iter().map(|(name, _)| name.as_str()).collect();
+    let kept = before.len().saturating_sub(let_go.len());
+    let fewer = kept.checked_sub(after.len()).filter(|fewer| *fewer > 0)?;
     let file = gone
         .first()
         .and_then(|name| before.get(*name))
@@ -108,8 +120,8 @@ fn removed(before: &DeclaredTests<'_>, after: &DeclaredTests<'_>) -> Option<Find
     let message = format!("{fewer} tests are gone: {}", list(&gone));
     let finding = Finding::new("tests.removed", message)
         .in_file(file)
-        .measured(after.len(), before.len());
-    Some(finding.hint("keep them, or have the plan say why they go"))
+        .measured(after.len(), kept);
+    Some(finding.hint("keep them, or have the plan name their file in `may_delete`"))
 }
 
 /// Tests that the change touches and the report does not know.
@@ -141,27 +153,6 @@ fn not_run(change: &ChangeSet, now: &Report) -> Vec<Finding> {
                     .hint("let the command of the gate run it")
                 }),
         );
-    }
-    findings
-}
-
-fn fewer(now: &Report, base: &Report) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if now.ran() < base.ran() {
-        let (few, many) = (now.ran(), base.ran());
-        findings.push(
-            Finding::new("tests.fewer", format!("{few} tests ran, {many} on the base"))
-                .measured(few, many)
-                .hint("tests that are gone must be named by the plan"),
-        );
-    }
-    let skipped: Vec<&str> = now
-        .named(Case::Skipped)
-        .filter(|name| base.cases.get(*name).is_some_and(|case| *case != Case::Skipped))
-        .collect();
-    if !skipped.is_empty() {
-        let message = format!("tests that ran on the base are skipped now: {}", list(&skipped));
-        findings.push(Finding::new("tests.skipped", message));
     }
     findings
 }

@@ -632,6 +632,20 @@ fn p3_tests_that_are_gone_skipped_or_not_run_are_told() {
 }
 
 #[test]
+fn p3_tests_of_a_file_that_the_plan_lets_go_may_go_with_it() {
+    let one = "def test_a():\n    assert f()\n";
+    let skipped = TWO.replace("def test_b", "@pytest.mark.skip\ndef test_b");
+    for after in [one, &skipped, ""] {
+        let mut change = change(&[("test_x.py", TWO, after), ("a.py", "A = 1\n", "A = 2\n")]);
+        assert_eq!(tests::of_source(&change).len(), 1, "{after}");
+        change.may_go.insert("a.py".to_owned());
+        assert_eq!(tests::of_source(&change).len(), 1, "{after}");
+        change.may_go.insert("test_x.py".to_owned());
+        assert_eq!(tests::of_source(&change), [], "{after}");
+    }
+}
+
+#[test]
 fn p3_passed_printed_by_nothing_is_no_test_run() {
     let nothing = change(&[]);
     assert_eq!(
@@ -657,7 +671,11 @@ fn p3_passed_printed_by_nothing_is_no_test_run() {
         tests::read(b"1..2\nok 1 - a\nok 2 - b\n"),
     );
     assert_eq!(
-        rules(&tests::judge(&nothing, few.as_ref(), many.as_ref())),
+        rules(&tests::judge(
+            &nothing,
+            few.as_ref(),
+            many.map(tests::Counted::Ran).as_ref()
+        )),
         ["tests.fewer"]
     );
 }

@@ -5,8 +5,11 @@ mod lines;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// What became of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Case {
     /// It said yes.
     Passed,
@@ -17,7 +20,8 @@ pub enum Case {
 }
 
 /// Who wrote a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// JUnit's XML, which many write.
     Junit,
@@ -47,7 +51,7 @@ impl Format {
 }
 
 /// What ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Who wrote it.
     pub format: Format,
@@ -76,6 +80,17 @@ impl Report {
     #[must_use]
     pub const fn ran(&self) -> u64 {
         self.passed.saturating_add(self.failed)
+    }
+
+    /// The same without names where there are more of them than `most`, or where they are long: what
+    /// is kept for later is bounded.
+    #[must_use]
+    pub fn kept(mut self, most: usize) -> Self {
+        let bytes: usize = self.cases.keys().map(String::len).sum();
+        if self.cases.len() > most || bytes > most.saturating_mul(BYTES_OF_A_NAME) {
+            self.cases.clear();
+        }
+        self
     }
 
     /// Names of the tests that ended so.
@@ -113,6 +128,8 @@ impl Report {
     }
 }
 
+/// Bytes of a name, of many on the mean, that are kept for later.
+const BYTES_OF_A_NAME: usize = 200;
 /// Names that are kept.
 const MOST_CASES: usize = 500_000;
 

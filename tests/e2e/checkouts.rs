@@ -1,0 +1,138 @@
+//! Where programs of gates run: a checkout for each, which nobody has used before, and which is gone
+//! afterwards, also when the daemon is killed.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use worknode_tests::{scene::Scene, wait::wait_for};
+
+/// The gate says where it runs and what it finds there, and leaves something behind.
+const TEAM: &str = r#"
+[team]
+name = "t"
+
+[gate.tests]
+command = ["sh", "-c", "{ pwd; ls; } >> NOTED/runs; echo left > left; mkdir -p .git/hooks; echo left > .git/left; echo 1..1; echo ok 1 - a"]
+writes = ["NOTED"]
+SANDBOX
+
+[[agent]]
+name = "coder"
+command = ["sh", "-c", "while ! test -e NOTED/go-$WORKNODE_TASK; do sleep 0.1; done; echo x > $WORKNODE_TASK.txt; git add .; git commit -qm work"]
+
+[[phase]]
+name = "all"
+[[phase.task]]
+id = "one"
+title = "One"
+prompt = "Write one.txt"
+files = ["one.txt"]
+gates = ["plan", "tests"]
+[[phase.task]]
+id = "two"
+title = "Two"
+prompt = "Write two.txt"
+files = ["two.txt"]
+gates = ["plan", "tests"]
+depends_on = ["one"]
+"#;
+
+fn scene(noted: &Path, sandbox: &str) -> Scene {
+    let noted = noted.display().to_string();
+    Scene::with_team(&TEAM.replace("NOTED", &noted).replace("SANDBOX", sandbox))
+}
+
+/// The checkouts that are there, once they are whole: the file of the team stands in each.
+fn checkouts(scene: &Scene) -> BTreeSet<String> {
+    let entries = fs::read_dir(scene.file(".worknode/checkouts"))
+        .into_iter()
+        .flatten();
+    let entries = entries.map(|entry| entry.unwrap());
+    let whole = entries.filter(|entry| entry.path().join("tree/worknode.toml").exists());
+    whole
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Waits for one spare that is another than these.
+fn spare(scene: &Scene, others: &BTreeSet<String>) -> BTreeSet<String> {
+    wait_for("a spare, and nothing beside it", || {
+        let seen = checkouts(scene);
+        seen.len() == 1 && seen.is_disjoint(others)
+    });
+    checkouts(scene)
+}
+
+fn go(noted: &Path, task: &str) {
+    fs::write(noted.join(format!("go-{task}")), "").unwrap();
+}
+
+#[test]
+fn p3_each_program_has_a_checkout_that_nobody_has_used() {
+    let noted = tempfile::tempdir().unwrap();
+    let scene = scene(noted.path(), "");
+    scene.worknode(&["up", "-d"]).ok();
+    let first = spare(&scene, &BTreeSet::new());
+    go(noted.path(), "one");
+    scene.wait_for_task("one", "completed");
+    let second = spare(&scene, &first);
+    go(noted.path(), "two");
+    scene.wait_for_task("two", "completed");
+    let third = spare(&scene, &first.union(&second).cloned().collect());
+
+    let runs = fs::read_to_string(noted.path().join("runs")).unwrap();
+    let places: Vec<&str> = runs.lines().filter(|line| line.starts_with('/')).collect();
+    assert_eq!(places.len(), 3, "two candidates and a base: {runs}");
+    assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), 3, "{runs}");
+    for used in [&first, &second] {
+        let used = used.first().unwrap();
+        assert_eq!(
+            places.iter().filter(|place| place.contains(used)).count(),
+            1,
+            "{used}: {runs}"
+        );
+    }
+    assert!(!runs.lines().any(|line| line == "left"), "{runs}");
+    let last: BTreeSet<&str> = runs
+        .lines()
+        .rev()
+        .take_while(|line| !line.starts_with('/'))
+        .collect();
+    let all = ["README.md", "one.txt", "tests", "two.txt", "worknode.toml"];
+    assert_eq!(last, BTreeSet::from(all), "{runs}");
+
+    scene.worknode(&["down"]).ok();
+    assert!(checkouts(&scene).is_empty(), "{third:?} is of no use to anybody");
+}
+
+#[test]
+fn p8_what_a_killed_daemon_left_is_removed_by_the_next() {
+    let noted = tempfile::tempdir().unwrap();
+    let scene = scene(noted.path(), "");
+    let daemon = scene.daemon();
+    let first = spare(&scene, &BTreeSet::new());
+    daemon.kill();
+    scene.write(".worknode/checkouts/used/tree/deep/file", "left");
+    assert_eq!(checkouts(&scene), first);
+    scene.worknode(&["up", "-d"]).ok();
+    spare(&scene, &first);
+    wait_for("what was left to be removed", || {
+        !scene.file(".worknode/checkouts/used").exists()
+    });
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
+fn p9_where_programs_are_not_kept_in_a_box_nothing_is_made_for_later() {
+    let noted = tempfile::tempdir().unwrap();
+    let scene = scene(noted.path(), "sandbox = \"off\"");
+    scene.worknode(&["up", "-d"]).ok();
+    go(noted.path(), "one");
+    go(noted.path(), "two");
+    scene.wait_for_task("two", "completed");
+    wait_for("the last one to be removed", || {
+        fs::read_dir(scene.file(".worknode/checkouts")).unwrap().count() == 0
+    });
+    let runs = fs::read_to_string(noted.path().join("runs")).unwrap();
+    assert!(!runs.lines().any(|line| line == "left"), "{runs}");
+    scene.worknode(&["down"]).ok();
+}
