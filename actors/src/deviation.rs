@@ -31,6 +31,8 @@ pub struct Seen {
     pub phase: Option<NodeId>,
     /// Who holds it, handed it in, or has done it.
     pub agent: Option<NodeId>,
+    /// It is not over.
+    pub open: bool,
     /// What is known of it.
     pub facts: Facts,
 }
@@ -73,6 +75,7 @@ pub fn look(reader: &Reader, team: &TeamDefinition, now: Timestamp) -> Result<Ve
             task: node.id,
             phase: node.parent,
             agent: worker(task),
+            open: !task.status.is_terminal(),
             facts,
         });
     }

@@ -18,7 +18,7 @@ use worknode_core::{
     node::{Detail, Kind, Node, NodeChange, NodeSpec, check_name},
     time::{Span, Timestamp},
 };
-use worknode_journal::Reader;
+use worknode_journal::{Reader, Selector};
 use worknode_policies::authority::{Authority, notes};
 
 use crate::{membrane::arrival, notes::ensure_folder, system::System};
@@ -27,6 +27,8 @@ use crate::{membrane::arrival, notes::ensure_folder, system::System};
 pub const FOLDER: &str = "memory";
 /// How often a write is tried again that another one overtook.
 const TRIES: usize = 16;
+/// Keys whose time is over that are forgotten at once when a namespace is full.
+const ROOM: usize = 100;
 
 /// A key and the namespace that it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,35 +228,78 @@ pub async fn set(
     let namespace = ensure_namespace(system, &key.namespace).await?;
     let id = key_id(namespace, &key.name);
     for _ in 0..TRIES {
-        let Some(node) = system.reader().node(id)? else {
-            check_version(key, 0, wish)?;
-            let made = create(
-                system,
-                authority,
-                (namespace, id),
-                key,
-                written(authority, &value, 1, expires),
-            );
-            match made.await {
-                Err(error) if error.code == Code::AlreadyExists => continue,
-                made => return answer(&key.namespace, &made?, system.now()),
-            }
-        };
-        let present = entry(&key.namespace, &node, system.now());
+        let node = system.reader().node(id)?;
+        let present = node
+            .as_ref()
+            .and_then(|node| entry(&key.namespace, node, system.now()));
         check_version(key, present.as_ref().map_or(0, |entry| entry.version), wish)?;
         if let Some(entry) = present.filter(|entry| is_the_same(entry, &value, expires)) {
             return Ok(entry);
         }
-        let attributes = written(authority, &value, version(&node).saturating_add(1), expires);
-        match change(system, authority, &node, attributes).await {
-            Err(error) if error.code == Code::Changed => {}
-            changed => return answer(&key.namespace, &changed?, system.now()),
+        let next = node.as_ref().map_or(0, version).saturating_add(1);
+        let attributes = written(authority, &value, next, expires);
+        let made = match &node {
+            None => create(system, authority, (namespace, id), key, attributes).await,
+            Some(node) => change(system, authority, node, attributes).await,
+        };
+        match made {
+            Err(error) if matches!(error.code, Code::AlreadyExists | Code::Changed) => {}
+            Err(error) if error.code == Code::LimitReached => {
+                make_room(system, authority, namespace, error).await?;
+            }
+            made => return answer(&key.namespace, &made?, system.now()),
         }
     }
     Err(Error::backpressure(&format!(
         "memory key `{}/{}`",
         key.namespace, key.name
     )))
+}
+
+/// A namespace is full, or so `full` says: what nobody can see any more, because its time is over, gives
+/// its place free.
+async fn make_room(
+    system: &System,
+    authority: &Arc<Authority>,
+    namespace: NodeId,
+    full: Error,
+) -> Result<(), Error> {
+    let mut selector = Selector {
+        root: namespace,
+        parent: Some(namespace),
+        kinds: vec![Kind::Memory],
+        archived: Some(false),
+        ..Selector::default()
+    };
+    loop {
+        let page = system.reader().select(&selector)?;
+        let now = system.now();
+        let over = page
+            .nodes
+            .iter()
+            .filter(|(node, _)| entry("", node, now).is_none());
+        let over: Vec<&Node> = over.map(|(node, _)| node).take(ROOM).collect();
+        for node in &over {
+            forget(system, authority, node, "its time is over").await?;
+        }
+        selector.after = page.next;
+        if !over.is_empty() {
+            return Ok(());
+        }
+        if selector.after.is_none() {
+            return Err(full);
+        }
+    }
+}
+
+/// Forgets what is there as it was seen; what was written again meanwhile stays.
+async fn forget(system: &System, authority: &Arc<Authority>, node: &Node, reason: &str) -> Result<(), Error> {
+    let reason = reason.to_owned();
+    let archive = NodeChange::Archive { reason };
+    match ask(system, authority, node.id, archive, Some(node.updated)).await {
+        Err(error) if error.code == Code::Changed => Ok(()),
+        done => done.map(|_| ()),
+    }
 }
 
 /// The same value, to be remembered for good, as before.

@@ -32,7 +32,8 @@ use crate::{
 
 /// How long to wait for more before the deviation is reckoned anew.
 const SETTLE: Duration = Duration::from_secs(1);
-/// How often it is reckoned anew while something can become late by time alone.
+/// How often it is reckoned anew while something can become late by time alone; sooner for what should
+/// not even take so long.
 const LATE: Duration = Duration::from_secs(60);
 
 /// What oversight is told.
@@ -178,10 +179,10 @@ impl State {
             }
         }
         self.hold_spawns();
-        let ages = seen
-            .iter()
-            .any(|one| one.facts.begun && one.facts.estimate.is_some());
-        self.reckon = (ages && self.may_age()?).then(|| now.plus(LATE));
+        self.reckon = match ages_within(&seen) {
+            Some(wait) if self.may_age()? => Some(now.plus(wait)),
+            _ => None,
+        };
         Ok(())
     }
 
@@ -243,6 +244,14 @@ impl State {
         self.alarm
             .set(self.system.clock(), wake, myself, OversightMsg::Wake);
     }
+}
+
+/// How long what is begun and not over may be left alone before somebody looks whether it is late; `None`
+/// when nothing has an estimate.
+fn ages_within(seen: &[deviation::Seen]) -> Option<Duration> {
+    let open = seen.iter().filter(|one| one.open && one.facts.begun);
+    let shortest = open.filter_map(|one| one.facts.estimate).min()?;
+    Some(shortest.clamp(SETTLE, LATE))
 }
 
 /// Is the matter settled by what became of the task? At a start nobody has seen it happen.

@@ -1,5 +1,5 @@
-//! The teams in `examples/`: what people copy works. The demo has a file of its own, and so has the
-//! team that governs itself.
+//! The teams in `examples/`: what people copy works. The demo has a file of its own, and so have the
+//! team that governs itself and the one with a queen.
 
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,14 @@ fn the_team_with_triggers_of_each_kind_works_by_itself() {
 
 #[test]
 fn every_example_has_its_readme_and_is_known_here() {
-    let known = ["minimal", "self-governing", "triggers", "webapp", "webapp-claude"];
+    let known = [
+        "minimal",
+        "novacron",
+        "self-governing",
+        "triggers",
+        "webapp",
+        "webapp-claude",
+    ];
     let mut found: Vec<String> = std::fs::read_dir(example(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -36,6 +36,7 @@ mod membranes;
 mod membranes_program;
 mod memory;
 mod nodes;
+mod novacron;
 mod operator;
 mod output;
 mod past_gates;

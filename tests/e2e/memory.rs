@@ -1,6 +1,16 @@
 //! The memory of the work, through the program: decisions, issues, memory, messages, coming back.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use serde_json::{Value, json};
+use worknode_actors::{clock::SystemClock, memory::namespace_id};
+use worknode_core::{
+    bounds,
+    event::{Draft, Event, Principal},
+    ids::NodeId,
+    node::{Detail, Kind, NodeSpec},
+};
+use worknode_journal::{Durability, Journal};
 use worknode_tests::{program::command, running::Running, scene::Scene, wait::wait_for};
 
 use crate::operator::both;
@@ -429,4 +439,63 @@ fn p9_an_agent_notes_in_its_own_name_and_place() {
     }
     let decided = ask(&scene, &["decision", "list", "--on", "one"]);
     assert_eq!(decided[0]["by"], "coder");
+}
+
+/// Fills a namespace that exists up to its bound, while no daemon is there, with keys that are over or
+/// are not.
+async fn fill(scene: &Scene, namespace: &str, over: bool) {
+    let store = scene.file(".worknode/journal.db");
+    let journal = Journal::open(&store, Arc::new(SystemClock)).unwrap();
+    let team = NodeId::derived(NodeId::ROOT, "team:t");
+    let place = namespace_id(team, namespace);
+    let there = journal
+        .reader()
+        .children(place, None, bounds::MEMORY_KEYS)
+        .unwrap();
+    let drafts = (there.len()..bounds::MEMORY_KEYS).map(|n| {
+        let name = format!("old-{n}");
+        let mut node = NodeSpec::new(Some(place), Kind::Memory, name.clone(), Detail::Plain);
+        let mut attributes =
+            BTreeMap::from([("value".to_owned(), json!(n)), ("version".to_owned(), json!(7))]);
+        if over {
+            attributes.insert("expires".to_owned(), json!(1));
+        }
+        node.body.attributes = attributes;
+        Draft {
+            node: NodeId::derived(place, &format!("memory:{name}")),
+            by: Principal::Operator,
+            cause: None,
+            event: Event::NodeCreated { node },
+        }
+    });
+    let drafts: Vec<_> = drafts.collect();
+    journal.append(drafts, Durability::Durable).await.unwrap();
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn p8_what_is_forgotten_leaves_room_and_keeps_its_version() {
+    let scene = idle();
+    for key in ["gone/first", "kept/first"] {
+        ask(&scene, &["memory", "set", key, "1"]);
+    }
+    scene.worknode(&["down"]).ok();
+    fill(&scene, "gone", true).await;
+    fill(&scene, "kept", false).await;
+    scene.worknode(&["up", "-d"]).ok();
+    // What nobody can see any more is in nobody's way.
+    let new = ask(&scene, &["memory", "set", "gone/new", "2"]);
+    assert_eq!(new["version"], 1);
+    let left = ask(&scene, &["memory", "list", "gone"]);
+    assert_eq!(left.as_array().map(Vec::len), Some(2), "{left}");
+    // What is there, is there: another key only in the place of one.
+    let full = scene.worknode(&["memory", "set", "kept/new", "2", "--json"]);
+    assert!(full.stderr.contains("limit_reached"), "{full:?}");
+    ask(&scene, &["memory", "delete", "kept/old-5"]);
+    ask(&scene, &["memory", "set", "kept/new", "2"]);
+    let again = scene.worknode(&["memory", "set", "kept/old-5", "3", "--json"]);
+    assert!(again.stderr.contains("limit_reached"), "{again:?}");
+    ask(&scene, &["memory", "delete", "kept/new"]);
+    let again = ask(&scene, &["memory", "set", "kept/old-5", "3"]);
+    assert_eq!(again["version"], 8, "its versions go on: {again}");
 }

@@ -147,6 +147,8 @@ pub(crate) enum Command {
     Message(notes::Message),
     /// Show how long work took against its estimates.
     Estimates(notes::Estimates),
+    /// Tell what happened, as Markdown: phases, who did what, what landed, what went wrong.
+    Report(notes::Report),
     /// Serve the team's tools to an agent over the Model Context Protocol, on standard input and
     /// output.
     Mcp,

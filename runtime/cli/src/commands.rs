@@ -34,6 +34,7 @@ pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod ps;
 pub(crate) mod reload;
+pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;

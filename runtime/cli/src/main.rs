@@ -147,6 +147,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Memory(args) => commands::memory::memory(&place, args, form).await,
         Command::Message(args) => commands::message::message(&place, args, form).await,
         Command::Estimates(args) => commands::estimates::estimates(&place, &args, form).await,
+        Command::Report(args) => commands::report::report(&place, &args, form).await,
         Command::Mcp => commands::mcp::mcp(&place).await,
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,

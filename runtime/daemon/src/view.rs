@@ -38,6 +38,7 @@ mod markdown;
 mod message;
 mod node;
 pub mod plan;
+mod report;
 mod run;
 mod spawns;
 pub(crate) mod uses;
@@ -52,6 +53,9 @@ pub use self::{
     find::find_node,
     message::MessageView,
     node::{AggregateView, FailedView, LinkView, NodePage, NodeView},
+    report::{
+        ReportAgent, ReportLanding, ReportPhase, ReportTask, ReportTrouble, ReportUse, ReportView, report,
+    },
     run::RunView,
     uses::UseView,
     why::{WhyView, why},

@@ -177,6 +177,7 @@ impl Fold {
         let mut entry = self.existing(conn, record.node)?;
         if record.event.changes_node() {
             let next = entry.node.apply(record)?;
+            self.count_again(conn, &entry.node, &next)?;
             entry.unsaved = entry.unsaved.after(&record.event, entry.node.status(), &next);
             entry.node = Arc::new(next);
         }
@@ -243,6 +244,19 @@ impl Fold {
         entry.children = entry.children.saturating_add(1);
         self.nodes.put(parent, entry);
         Ok(depth)
+    }
+
+    /// After `before` became `next` where it is: what takes no place any more gives it free, and what
+    /// takes one again needs it.
+    fn count_again(&mut self, conn: &Connection, before: &Node, next: &Node) -> Result<(), AppendError> {
+        let Some(parent) = next.parent.filter(|parent| before.parent == Some(*parent)) else {
+            return Ok(());
+        };
+        match (takes_place(before), takes_place(next)) {
+            (true, false) => self.uncount_child(conn, parent),
+            (false, true) => self.count_child(conn, parent).map(|_| ()),
+            (true, true) | (false, false) => Ok(()),
+        }
     }
 
     fn claim_name(&mut self, conn: &Connection, name: Name) -> Result<(), AppendError> {
@@ -343,6 +357,12 @@ impl Fold {
         }
         entry::load(conn, id, self.origin)
     }
+}
+
+/// Does it count among the children of its parent? What was remembered under a key stays when it is
+/// forgotten, for its version; it leaves room for another key.
+fn takes_place(node: &Node) -> bool {
+    node.kind != Kind::Memory || !node.body.is_archived()
 }
 
 /// What must hold of any Worknode that is created, wherever it hangs.

@@ -29,6 +29,18 @@ pub(crate) struct Estimates {
     pub(crate) under: Option<String>,
 }
 
+/// `report`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Made of what is recorded, and of nothing else. What you think of it, record as a decision before.\n\n\
+    Examples:\n  worknode report > report.md\n  worknode report --under foundation --json | jq .trouble"
+)]
+pub(crate) struct Report {
+    /// Only of tasks at and below this Worknode [default: the team].
+    #[arg(long, value_name = "NODE")]
+    pub(crate) under: Option<String>,
+}
+
 /// `decision`
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  \

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use worknode_core::{error::Error, event::Principal, node::Kind};
+use worknode_core::{error::Error, event::Principal, ids::NodeId, node::Kind};
 
 use super::{
     Api,
@@ -16,7 +16,7 @@ use super::{
     parts::{Json, Path, Query},
     tree::scope,
 };
-use crate::view::{self, ContinueView, EstimatesView};
+use crate::view::{self, ContinueView, EstimatesView, ReportView};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -30,6 +30,11 @@ pub(super) fn routes() -> Routes {
             "/estimates",
             estimates,
             "What work was estimated at, and what it took",
+        )
+        .get(
+            "/report",
+            report,
+            "What happened: phases, tasks, who did what, what landed, what went wrong, what was decided",
         )
 }
 
@@ -82,6 +87,25 @@ async fn estimates(
     let view: Result<EstimatesView, Error> = api
         .reader()
         .ask(move |reader| Ok(view::estimates(reader, under)))
+        .await?;
+    Ok(Json(view?))
+}
+
+/// Of the team, when nothing else is named.
+async fn report(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(wanted): Query<Under>,
+) -> Result<Json<ReportView>, ApiError> {
+    let system = api.runtime.system();
+    let under = match scope(&api, &caller, wanted.under.as_deref())? {
+        NodeId::ROOT if wanted.under.is_none() => system.team().node(),
+        under => under,
+    };
+    let now = system.now();
+    let view: Result<ReportView, Error> = api
+        .reader()
+        .ask(move |reader| Ok(view::report(reader, under, now)))
         .await?;
     Ok(Json(view?))
 }

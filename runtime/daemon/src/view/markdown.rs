@@ -111,7 +111,7 @@ impl ContinueView {
     }
 }
 
-fn section(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
+pub(super) fn section(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
     for (at, item) in items.enumerate() {
         if at == 0 {
             let _ = writeln!(out, "\n## {title}\n");
@@ -121,7 +121,7 @@ fn section(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
 }
 
 /// One line of somebody else's words: nothing in it begins a heading or a list.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");
     if text.chars().count() <= LINE {

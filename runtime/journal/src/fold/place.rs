@@ -11,7 +11,7 @@ use worknode_core::{
     ids::NodeId,
 };
 
-use super::{Fold, malformed, missing, too_deep};
+use super::{Fold, malformed, missing, takes_place, too_deep};
 use crate::{
     error::{AppendError, StoreError},
     limits,
@@ -54,7 +54,12 @@ impl Fold {
                 limit: limits::MOVED,
             });
         }
-        let depth = self.count_child(conn, parent)?;
+        let counts = takes_place(&entry.node);
+        let depth = if counts {
+            self.count_child(conn, parent)?
+        } else {
+            self.existing(conn, parent)?.depth.saturating_add(1)
+        };
         let lowest = depth.saturating_add(deepest.saturating_sub(entry.depth));
         if lowest > bounds::DEPTH {
             return Err(too_deep(&entry.node.kind, &entry.node.name, lowest));
@@ -62,7 +67,9 @@ impl Fold {
         let (kind, name) = (entry.node.kind.clone(), entry.node.name.clone());
         self.claim_name(conn, (kind.clone(), name.clone(), Some(parent)))?;
         self.names.put((kind, name, Some(before)), false);
-        self.uncount_child(conn, before)?;
+        if counts {
+            self.uncount_child(conn, before)?;
+        }
         self.sink(conn, id, depth, entry.depth)
     }
 
@@ -131,7 +138,7 @@ impl Fold {
         Ok(())
     }
 
-    fn uncount_child(&mut self, conn: &Connection, parent: NodeId) -> Result<(), AppendError> {
+    pub(super) fn uncount_child(&mut self, conn: &Connection, parent: NodeId) -> Result<(), AppendError> {
         let mut entry = self.existing(conn, parent)?;
         entry.children = entry.children.saturating_sub(1);
         self.nodes.put(parent, entry);

@@ -126,6 +126,44 @@ async fn p8_nobody_gets_more_children_than_the_bound() {
 }
 
 #[tokio::test]
+async fn p8_what_is_forgotten_leaves_room_for_another_and_needs_it_to_come_back() {
+    let store = Store::new().await;
+    chain(&store, 1, 1, NodeId::ROOT).await;
+    let first = 1_000;
+    let memories = (0..bounds::CHILDREN as u128)
+        .map(|n| child(node(first + n), node(1), Kind::Memory, &n.to_string()))
+        .collect();
+    store.append(memories).await.unwrap();
+    let one_more = || child(node(5), node(1), Kind::Memory, "one more");
+    assert_eq!(code(&store, one_more()).await, Code::LimitReached);
+    let archived = |id| {
+        let reason = "forgotten".to_owned();
+        draft(id, Event::NodeArchived { reason })
+    };
+    store.append(vec![archived(node(first))]).await.unwrap();
+    // Twice is once.
+    store.append(vec![archived(node(first))]).await.unwrap();
+    store.append(vec![one_more()]).await.unwrap();
+    let next = child(node(6), node(1), Kind::Memory, "next");
+    assert_eq!(code(&store, next).await, Code::LimitReached);
+    let back = draft(node(first), Event::NodeRestored);
+    assert_eq!(code(&store, back.clone()).await, Code::LimitReached);
+    // What takes no place takes none with it, and leaves none.
+    store
+        .append(vec![moved(node(first), NodeId::ROOT)])
+        .await
+        .unwrap();
+    assert_eq!(
+        code(&store, child(node(6), node(1), Kind::Memory, "next")).await,
+        Code::LimitReached
+    );
+    store.append(vec![back]).await.unwrap();
+    // Documents that are put away are still there.
+    store.append(vec![archived(node(1))]).await.unwrap();
+    store.assert_sound().await;
+}
+
+#[tokio::test]
 async fn names_are_given_and_set_free_in_one_group() {
     let store = Store::new().await;
     for (n, name) in [(1, "a"), (2, "b"), (3, "c")] {
