@@ -64,7 +64,7 @@ pub const LENGTH: usize = 8 * 1024;
 pub const LINKS: usize = 8;
 
 /// The hold on a task under which a run may report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskHold {
     /// The task.

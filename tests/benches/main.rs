@@ -9,6 +9,8 @@
 //! cargo bench -p worknode --bench speed -- triggers --size 50000   with so many triggers
 //! cargo bench -p worknode --bench speed -- kills --supervisors
 //!                                     the same load under supervisord, circus and pm2 too
+//! cargo bench -p worknode --bench speed -- status --supervisors
+//!                                     the same hook of claude-flow too, which npx installs
 //! ```
 //!
 //! Each figure stands beside a baseline: the plainest way to do the same, measured in the same
@@ -20,6 +22,7 @@ mod appends;
 mod asks;
 mod capabilities;
 mod claims;
+mod connection;
 mod due;
 mod exits;
 mod gates;
@@ -33,6 +36,7 @@ mod memory;
 mod million;
 mod population;
 mod report;
+mod requests;
 mod role;
 mod rules;
 mod runs;
@@ -40,6 +44,7 @@ mod scene;
 mod schedulers;
 mod start;
 mod status;
+mod streams;
 mod supervised;
 mod supervisors;
 mod triggers;
@@ -82,6 +87,8 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("membranes", membranes::run),
     ("capabilities", capabilities::run),
     ("status", status::run),
+    ("requests", requests::run),
+    ("streams", streams::run),
     ("supervised", supervised::run),
     ("exits", exits::run),
     ("kills", kills::run),

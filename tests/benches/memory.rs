@@ -302,9 +302,12 @@ fn queued(task: NodeId) -> Event {
 /// The commands as a person or an agent runs them.
 fn programs(stage: &Stage, times: usize, events: usize) -> Result<Vec<Figure>, Failure> {
     stage.scene.worknode(&["up", "-d"]).ok();
-    let commands: [&[&str]; 2] = [
+    let again = error(1, 999);
+    let commands: [&[&str]; 4] = [
         &["continue", AGENT],
         &["hooks", "pre-task", "--description", "mend the parser cache"],
+        &["issue", "search", &again],
+        &["decision", "search", "which", "parser", "cache"],
     ];
     let mut figures = Vec::new();
     for args in commands {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Failure, keep, measure::wall_nanos, population};
+use crate::{Failure, keep, measure::wall_nanos, population, requests};
 
 /// The first argument of a program that plays a role. Not for people.
 pub(crate) const FLAG: &str = "--role";
@@ -26,6 +26,9 @@ pub(crate) const RUNS: &str = "runs";
 /// The role that keeps bare children: `children DIR COUNT`.
 pub(crate) const CHILDREN: &str = "children";
 
+/// The role of a bare server, which answers the same to all: `served SOCKET BYTES`.
+pub(crate) const SERVED: &str = "served";
+
 /// Plays the role that the arguments name.
 pub(crate) fn play(args: impl Iterator<Item = String>) -> Result<(), Failure> {
     let begun = wall_nanos();
@@ -39,6 +42,7 @@ pub(crate) fn play(args: impl Iterator<Item = String>) -> Result<(), Failure> {
         [LAST, file] => last(Path::new(file)),
         [RUNS, dir, count] => keep::runs(Path::new(dir), count.parse()?),
         [CHILDREN, dir, count] => keep::children(Path::new(dir), count.parse()?),
+        [SERVED, socket, bytes] => requests::served(Path::new(socket), bytes.parse()?),
         other => Err(format!("there is no role {other:?}").into()),
     }
 }

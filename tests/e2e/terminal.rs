@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use serde_json::Value;
-use worknode_tests::scene::Scene;
+use serde_json::{Value, json};
+use worknode_tests::{scene::Scene, schema::fits};
 
 /// What `worknode doctor` says of how the program is linked.
 const SHIM_MEMORY: &str = "memory of a shim";
@@ -86,6 +86,16 @@ fn doctor_completions_and_schemas_speak() {
             "{of}: {schema}"
         );
         assert_eq!(scene.worknode(&["schema", of, "--json"]).ok().json(), schema);
+    }
+    scene
+        .worknode(&["schema"])
+        .ok()
+        .says(&["plan.toml", "worknode task list --json"]);
+    // What all scenes answer is looked at with it: so it must tell one thing from another.
+    let tasks = scene.worknode(&["schema", "task", "list"]).ok().json();
+    assert_eq!(fits(&tasks, &json!([])), Ok(()));
+    for wrong in [json!({}), json!([1]), json!([{ "key": "no more" }])] {
+        assert!(fits(&tasks, &wrong).is_err(), "{wrong}");
     }
     for (command, word) in [
         ("completions", "tcsh-x"),

@@ -15,6 +15,7 @@ pub mod made;
 pub mod program;
 pub mod running;
 pub mod scene;
+pub mod schema;
 pub mod tmpfs;
 pub mod wait;
 pub mod within;

@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::schema::check_answer;
+
 /// The `worknode` program, which cargo builds beside the tests and benchmarks of its package.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
@@ -92,7 +94,16 @@ pub fn command(dir: &Path) -> Command {
     command
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end. What it answers in JSON must be what its schema says.
+#[track_caller]
 pub fn worknode<S: AsRef<OsStr>>(dir: &Path, args: impl IntoIterator<Item = S>) -> Done {
-    command(dir).args(args).output().unwrap().into()
+    let args: Vec<String> = args
+        .into_iter()
+        .map(|arg| arg.as_ref().to_string_lossy().into_owned())
+        .collect();
+    let done: Done = command(dir).args(&args).output().unwrap().into();
+    if done.code == Some(0) && args.iter().any(|arg| arg == "--json") {
+        check_answer(dir, &args, &done.stdout);
+    }
+    done
 }

@@ -20,9 +20,12 @@ in_reserve() {
     echo "$idle" | head -n 1
 }
 
-# open: the tasks that are not over.
-open() {
-    worknode task list --json | columns key status | sed -n 's/ \(pending\|ready\|claimed\|in_progress\)$//p'
+# that_are STATUS...: the tasks that stand there, in one line with a space around each.
+that_are() {
+    wanted=" $* "
+    echo " $(worknode task list --json | columns key status | while read -r task status; do
+        case $wanted in *" $status "*) echo "$task" ;; esac
+    done | tr '\n' ' ')"
 }
 
 # give TASK WHY: gives a task to somebody in reserve.
@@ -33,23 +36,24 @@ give() {
 }
 
 replace_lost() {
-    theirs=$(worknode plan show --json | columns key agent | sed -n "s/ $1\$//p")
-    for task in $(open); do
-        case " $(echo "$theirs" | tr '\n' ' ') " in
+    left=$(that_are pending ready claimed in_progress)
+    for task in $(worknode plan show --json | columns key agent | sed -n "s/ $1\$//p"); do
+        case $left in
             *" $task "*) give "$task" "the worker $1 is lost" ;;
         esac
     done
 }
 
 replace_late() {
-    in_it=$(worknode task list --json | columns key phase | sed -n "s/ $1\$//p")
-    worknode task list --json | columns key agent | while read -r task holder; do
-        case " $(echo "$in_it" | tr '\n' ' ') " in
-            *" $task "*)
-                give "$task" "the phase $1 is late"
-                worknode kill "$holder" --reason "the phase $1 is late"
-                ;;
+    worked_on=$(that_are claimed in_progress)
+    for task in $(worknode task list --json | columns key phase | sed -n "s/ $1\$//p"); do
+        case $worked_on in
+            *" $task "*) ;;
+            *) continue ;;
         esac
+        holder=$(worknode task show "$task" --json | columns key agent | cut -d ' ' -f 2)
+        give "$task" "the phase $1 is late"
+        worknode kill "$holder" --reason "the phase $1 is late"
     done
 }
 

@@ -20,7 +20,7 @@ const NOTE: usize = 200;
 
 /// What a capability is limited to, beside operations, part of the tree and time. What is not named
 /// is not limited.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Lists of globs: a file must be named by each of them. Narrowing adds a list, so that nobody

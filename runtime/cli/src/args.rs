@@ -169,7 +169,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Check what this machine offers.
     Doctor,
-    /// Print the JSON Schema of a file.
+    /// Print the JSON Schema of a file, or of what a command answers with --json.
     Schema(Schema),
     /// Print the completions of a shell.
     Completions(Completions),
@@ -728,22 +728,9 @@ pub(crate) struct Demo {
 /// `schema`
 #[derive(Args, Debug)]
 pub(crate) struct Schema {
-    /// Of which file.
-    #[arg(value_enum)]
-    pub(crate) of: SchemaOf,
-}
-
-/// Files that have a schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaOf {
-    /// worknode.toml
-    Config,
-    /// plan.toml
-    Plan,
-    /// agent-profiles/NAME.toml
-    Profile,
-    /// .worknode/triggers/NAME.toml
-    Triggers,
+    /// A file (config, plan, profile, triggers), or a command, as in `task list` [default: lists all].
+    #[arg(value_name = "OF")]
+    pub(crate) of: Vec<String>,
 }
 
 /// `completions`

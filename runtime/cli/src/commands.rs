@@ -4,7 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod capability;
 pub(crate) mod check;
-mod claims;
+pub(crate) mod claims;
 pub(crate) mod continuation;
 pub(crate) mod dead_letter;
 pub(crate) mod decision;

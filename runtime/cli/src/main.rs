@@ -1,5 +1,6 @@
 //! `worknode`: the one program. The terminal's side of everything, and the daemon itself.
 
+mod answers;
 mod args;
 mod client;
 mod commands;
@@ -100,7 +101,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
             return Ok(());
         }
         Command::Man(args) => return commands::man::man(&args.into, form),
-        Command::Schema(args) => return commands::schema::schema(args.of),
+        Command::Schema(args) => return commands::schema::schema(&args.of, form),
         Command::Demo(args) => return commands::demo::demo(cli.dir.as_deref(), &args, form).await,
         Command::Doctor => return commands::doctor::doctor(form).await,
         Command::Init(args) => return commands::init::init(&Place::here(cli.dir.as_deref())?, &args, form),

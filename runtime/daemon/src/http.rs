@@ -46,7 +46,7 @@ use tokio::sync::watch;
 use worknode_actors::runtime::Runtime;
 use worknode_policies::kinds::Kinds;
 
-pub use self::described::openapi;
+pub use self::described::{answer_schema, openapi};
 pub(crate) use self::{
     auth::{Caller, Door, Origin, Peer},
     error::ApiError,

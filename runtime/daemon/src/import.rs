@@ -17,7 +17,7 @@ use crate::config::PROFILES_FOLDER;
 const FILES: usize = 1_000;
 
 /// A profile that was made, or would be.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Made {
     /// Its name.
     pub name: String,

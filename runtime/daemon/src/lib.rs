@@ -26,4 +26,4 @@ pub mod triggers;
 pub mod verdicts;
 pub mod view;
 
-pub use http::openapi;
+pub use http::{answer_schema, openapi};

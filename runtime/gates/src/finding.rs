@@ -31,7 +31,7 @@ impl Severity {
 }
 
 /// What was measured, or may be measured at most or at least.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Measure {
     /// So many.
@@ -86,7 +86,7 @@ impl fmt::Display for Measure {
 }
 
 /// Why a finding does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Waived {
     /// Who decided it.
     pub by: String,
@@ -97,7 +97,7 @@ pub struct Waived {
 }
 
 /// One thing that a gate objects to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The gate.
     pub gate: String,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,31 +11,58 @@ use crate::{
     judge::{Outcome, counts},
 };
 
-/// As one JSON value: `passed`, counts, the gates, and all findings.
+/// What the gates came to, for programs.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// Nothing that counts was found.
+    pub passed: bool,
+    /// Findings that fail a gate.
+    pub errors: usize,
+    /// Findings that are only shown.
+    pub warnings: usize,
+    /// Findings that do not count.
+    pub waived: usize,
+    /// The gates.
+    pub gates: Vec<Gate<'a>>,
+    /// All findings that are told.
+    pub findings: Vec<&'a Finding>,
+    /// Findings beyond those.
+    pub more_findings: usize,
+}
+
+/// What one gate came to.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Gate<'a> {
+    /// Its name.
+    pub gate: &'a str,
+    /// Nothing that counts was found.
+    pub passed: bool,
+    /// How many findings there are.
+    pub findings: usize,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// As one value: `passed`, counts, the gates, and all findings.
 #[must_use]
-pub fn as_json(outcomes: &[Outcome]) -> Value {
+pub fn report(outcomes: &[Outcome]) -> Report<'_> {
     let counts = counts(outcomes);
-    let gates: Vec<Value> = outcomes
-        .iter()
-        .map(|outcome| {
-            json!({
-                "gate": outcome.gate,
-                "passed": outcome.passed,
-                "findings": outcome.findings.len() + outcome.more,
-                "took_ms": outcome.took_ms,
-            })
-        })
-        .collect();
-    let findings: Vec<&Finding> = outcomes.iter().flat_map(|outcome| &outcome.findings).collect();
-    json!({
-        "passed": outcomes.iter().all(|outcome| outcome.passed),
-        "errors": counts.get("errors"),
-        "warnings": counts.get("warnings"),
-        "waived": counts.get("waived"),
-        "gates": gates,
-        "findings": findings,
-        "more_findings": outcomes.iter().map(|outcome| outcome.more).sum::<usize>(),
-    })
+    let count = |kind| counts.get(kind).copied().unwrap_or_default();
+    let gates = outcomes.iter().map(|outcome| Gate {
+        gate: &outcome.gate,
+        passed: outcome.passed,
+        findings: outcome.findings.len() + outcome.more,
+        took_ms: outcome.took_ms,
+    });
+    Report {
+        passed: outcomes.iter().all(|outcome| outcome.passed),
+        errors: count("errors"),
+        warnings: count("warnings"),
+        waived: count("waived"),
+        gates: gates.collect(),
+        findings: outcomes.iter().flat_map(|outcome| &outcome.findings).collect(),
+        more_findings: outcomes.iter().map(|outcome| outcome.more).sum(),
+    }
 }
 
 /// As SARIF 2.1.0.

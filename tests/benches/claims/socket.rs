@@ -8,13 +8,9 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
-};
 
 use super::{Found, LIMIT, REPORTS, ours::holder};
-use crate::Failure;
+use crate::{Failure, connection::Connection};
 
 /// Works off what is ready with so many agents.
 pub(super) async fn run(socket: &Path, agents: usize) -> Result<Found, Failure> {
@@ -78,66 +74,4 @@ fn check(status: u16, said: &[u8]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(format!("the daemon answered {status}: {}", String::from_utf8_lossy(said)).into())
-}
-
-/// A connection that is kept, and as much HTTP as is needed here: a client that costs little leaves
-/// the machine to the daemon.
-struct Connection {
-    stream: UnixStream,
-    read: Vec<u8>,
-}
-
-impl Connection {
-    async fn to(socket: &Path) -> Result<Self, Failure> {
-        let stream = loop {
-            match UnixStream::connect(socket).await {
-                // More knock at once than the kernel lets wait at the door.
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    tokio::task::yield_now().await;
-                }
-                outcome => break outcome?,
-            }
-        };
-        Ok(Self {
-            stream,
-            read: Vec::with_capacity(1_024),
-        })
-    }
-
-    async fn post(&mut self, path: &str, body: &str) -> Result<(u16, Vec<u8>), Failure> {
-        let request = format!(
-            "POST /api/v1{path} HTTP/1.1\r\nhost: worknode\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.read.clear();
-        let head = loop {
-            if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
-                break at + 4;
-            }
-            self.more().await?;
-        };
-        let text = String::from_utf8_lossy(&self.read[..head]).to_ascii_lowercase();
-        let status = text
-            .split(' ')
-            .nth(1)
-            .ok_or("an answer without a status")?
-            .parse()?;
-        let length = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .map_or(Ok(0), |length| length.trim().parse::<usize>())?;
-        while self.read.len() < head + length {
-            self.more().await?;
-        }
-        Ok((status, self.read[head..head + length].to_vec()))
-    }
-
-    async fn more(&mut self) -> Result<(), Failure> {
-        if self.stream.read_buf(&mut self.read).await? == 0 {
-            return Err("the daemon closed a connection".into());
-        }
-        Ok(())
-    }
 }

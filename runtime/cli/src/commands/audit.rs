@@ -4,6 +4,7 @@ use worknode_core::error::{Code, Error};
 use worknode_daemon::{daemon::STATE, verdicts::check};
 
 use crate::{
+    answers::own::Audited,
     args::Audit,
     output::{self, Form},
     place::Place,
@@ -23,12 +24,12 @@ async fn verify(place: &Place, form: Form) -> Result<(), Error> {
     let sound = report.is_sound() && forged.is_empty();
     if form == Form::Json {
         let problems = report.problems.iter().map(ToString::to_string);
-        output::json(&serde_json::json!({
-            "events": report.events,
-            "verdicts": verdicts.as_ref().map(|verdicts| verdicts.verdicts),
-            "sound": sound,
-            "problems": problems.chain(forged.iter().cloned()).collect::<Vec<_>>(),
-        }))?;
+        output::json(&Audited {
+            events: report.events,
+            verdicts: verdicts.as_ref().map(|verdicts| verdicts.verdicts),
+            sound,
+            problems: problems.chain(forged.iter().cloned()).collect(),
+        })?;
     }
     if sound {
         if form == Form::Text {

@@ -17,6 +17,7 @@ use worknode_policies::{
 
 use super::{dry, now};
 use crate::{
+    answers::own::CapabilityTold,
     args::capability::{Attenuate, Capability, Limits, New, Revoke, Verify},
     client::escaped,
     output::{self, Form, dim, paint},
@@ -141,7 +142,7 @@ async fn narrow(place: &Place, args: Attenuate, form: Form) -> Result<(), Error>
     match form {
         Form::Json => {
             let mut told = told(&chain::peek(made.reveal())?);
-            told["token"] = json!(made.reveal());
+            told.token = Some(made.reveal().to_owned());
             output::json(&told)
         }
         Form::Text => {
@@ -221,22 +222,24 @@ async fn revoke(place: &Place, args: Revoke, form: Form) -> Result<(), Error> {
 }
 
 /// All that a capability says, without its secret.
-fn told(opened: &Opened) -> Value {
-    let claims = opened.claims();
-    json!({
-        "id": opened.ids().last(),
-        "made_from": opened.ids().split_last().map_or(&[][..], |(_, before)| before),
-        "notes": opened.notes(),
-        "sealed": opened.is_sealed(),
-        "principal": claims.principal,
-        "operations": claims.operations,
-        "subtree": claims.subtree,
-        "task": claims.task,
-        "raised": claims.raised,
-        "issued": claims.issued,
-        "expires": claims.expires,
-        "limits": claims.limits,
-    })
+fn told(opened: &Opened) -> CapabilityTold {
+    let claims = opened.claims().clone();
+    let before = opened.ids().split_last().map_or(&[][..], |(_, before)| before);
+    CapabilityTold {
+        id: opened.ids().last().cloned(),
+        made_from: before.to_vec(),
+        notes: opened.notes().to_vec(),
+        sealed: opened.is_sealed(),
+        principal: claims.principal,
+        operations: claims.operations,
+        subtree: claims.subtree,
+        task: claims.task,
+        raised: claims.raised,
+        issued: claims.issued,
+        expires: claims.expires,
+        limits: claims.limits,
+        token: None,
+    }
 }
 
 fn show(opened: &Opened, form: Form) -> Result<(), Error> {
@@ -248,9 +251,10 @@ fn show(opened: &Opened, form: Form) -> Result<(), Error> {
     let field = |name: &str, value: String| {
         output::line(format!("{} {value}", paint(&format!("{name:<10}"), dim())));
     };
-    field("id", word(&told, "id").to_owned());
+    field("id", told.id.unwrap_or_default());
     field("holder", claims.principal.to_string());
-    let may: Vec<_> = told["operations"]
+    let may = json!(told.operations);
+    let may: Vec<_> = may
         .as_array()
         .into_iter()
         .flatten()
@@ -262,7 +266,7 @@ fn show(opened: &Opened, form: Form) -> Result<(), Error> {
         field("task", format!("{} at epoch {}", task.node, task.epoch));
     }
     field("until", claims.expires.to_string());
-    for (name, value) in told["limits"].as_object().into_iter().flatten() {
+    for (name, value) in json!(told.limits).as_object().into_iter().flatten() {
         field(name, value.to_string());
     }
     for (id, note) in opened

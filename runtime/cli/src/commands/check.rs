@@ -4,6 +4,7 @@ use worknode_core::error::Error;
 
 use super::run::load;
 use crate::{
+    answers::own::Checked,
     args::Overrides,
     output::{self, Form},
     place::Place,
@@ -18,14 +19,14 @@ pub(crate) fn check(place: &Place, form: Form) -> Result<(), Error> {
         .filter(|(_, spec)| spec.kind == worknode_core::node::Kind::Task)
         .count();
     match form {
-        Form::Json => output::json(&serde_json::json!({
-            "ok": true,
-            "team": team.name,
-            "agents": team.agents.len(),
-            "triggers": team.triggers.len(),
-            "tasks": tasks,
-            "warnings": loaded.warnings,
-        })),
+        Form::Json => output::json(&Checked {
+            ok: true,
+            team: &team.name,
+            agents: team.agents.len(),
+            triggers: team.triggers.len(),
+            tasks,
+            warnings: &loaded.warnings,
+        }),
         Form::Text => {
             for warning in &loaded.warnings {
                 output::line(format!("warning: {warning}"));

@@ -6,18 +6,24 @@ use worknode_core::{error::Error, ids::NodeId, time::Timestamp};
 
 use super::task::path_of;
 use crate::{
+    answers::own::Noted,
     args::{Next, Task},
     output::{self, Form},
     place::Place,
 };
 
 /// A claim, as the daemon answers it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Held {
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub(crate) struct Held {
+    /// The task.
     task: NodeId,
+    /// Its name.
     key: String,
+    /// Who holds it.
     agent: NodeId,
+    /// Which claim it is: every write under it carries this.
     epoch: u64,
+    /// Until when, unless it is renewed.
     lease_until: Timestamp,
 }
 
@@ -46,7 +52,7 @@ pub(super) async fn hold(place: &Place, task: Task, form: Form) -> Result<(), Er
 pub(super) async fn progress(place: &Place, task: &str, said: Value, form: Form) -> Result<(), Error> {
     let _: Value = place.client()?.post(&path_of(task, "progress"), &said).await?;
     match form {
-        Form::Json => output::json(&json!({ "noted": true })),
+        Form::Json => output::json(&Noted { noted: true }),
         Form::Text => {
             output::line("noted");
             Ok(())

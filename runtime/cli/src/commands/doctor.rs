@@ -10,10 +10,13 @@ use worknode_process::{guarantees, sandbox::support};
 use crate::output::{self, Form};
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
-struct Finding {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct Finding {
+    /// What was looked at.
     what: &'static str,
+    /// It is as it should be.
     ok: bool,
+    /// What was seen, in words.
     seen: String,
     /// Whether nothing works without it.
     required: bool,

@@ -8,6 +8,7 @@ use worknode_daemon::{daemon::lock_path, lock::Lock};
 
 use super::dry;
 use crate::{
+    answers::own,
     args::Down,
     output::{self, Form},
     place::Place,
@@ -62,7 +63,10 @@ async fn would(place: &Place, keep_agents: bool, form: Form) -> Result<(), Error
 
 fn said(form: Form, text: &str) -> Result<(), Error> {
     match form {
-        Form::Json => output::json(&json!({ "down": true, "message": text })),
+        Form::Json => output::json(&own::Down {
+            down: true,
+            message: text,
+        }),
         Form::Text => {
             output::line(text);
             Ok(())

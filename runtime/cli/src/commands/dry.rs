@@ -1,10 +1,10 @@
 //! `--dry-run`: what would be done, and to what.
 
-use serde_json::json;
 use worknode_core::error::Error;
 use worknode_daemon::view::{AgentView, TaskView};
 
 use crate::{
+    answers::own::Would,
     client::escaped,
     output::{self, Form},
     place::Place,
@@ -13,7 +13,11 @@ use crate::{
 /// Says it; nothing is done.
 pub(super) fn would(verb: &str, what: &[String], form: Form) -> Result<(), Error> {
     if form == Form::Json {
-        return output::json(&json!({ "dry_run": true, "would": verb, "what": what }));
+        return output::json(&Would {
+            dry_run: true,
+            would: verb,
+            what,
+        });
     }
     for one in what {
         output::line(format!("would {verb} {one}"));

@@ -9,6 +9,7 @@ use worknode_core::{
 };
 
 use crate::{
+    answers::own::Emitted,
     args::Emit,
     output::{self, Form},
     place::Place,
@@ -26,7 +27,10 @@ pub(crate) async fn emit(place: &Place, args: Emit, form: Form) -> Result<(), Er
     }
     let answer: Value = place.client()?.post("/events", &body).await?;
     match form {
-        Form::Json => output::json(&json!({ "emitted": args.name, "answer": answer })),
+        Form::Json => output::json(&Emitted {
+            emitted: args.name,
+            answer,
+        }),
         Form::Text => {
             match answer.get("dead_letter").and_then(Value::as_str) {
                 Some(letter) => output::line(format!("{} is kept as dead letter {letter}", args.name)),

@@ -31,6 +31,7 @@ use self::{
     judged::{Judged, Task},
 };
 use crate::{
+    answers::own::{GateTold, Gates},
     args::gate::{Gate, GateForm, GateRun},
     output::{self, Form, cell, table},
     place::Place,
@@ -194,7 +195,7 @@ fn print(outcomes: &[Outcome], asked: Option<GateForm>, form: Form) -> Result<()
     });
     match form {
         GateForm::Text => output::line(report::as_text(outcomes)),
-        GateForm::Json => output::json(&report::as_json(outcomes))?,
+        GateForm::Json => output::json(&report::report(outcomes))?,
         GateForm::Sarif => output::json(&report::as_sarif(outcomes, env!("CARGO_PKG_VERSION")))?,
         GateForm::Github => output::line(report::as_github(outcomes).trim_end()),
     }
@@ -240,13 +241,14 @@ fn list(place: &Place, form: Form) -> Result<(), Error> {
         Form::Json => {
             let gates: Vec<_> = all
                 .iter()
-                .map(|(name, looks_for, cannot_see)| {
-                    serde_json::json!({
-                        "gate": name, "looks_for": looks_for, "cannot_see": cannot_see, "on": on.contains(name),
-                    })
+                .map(|(name, looks_for, cannot_see)| GateTold {
+                    gate: name,
+                    looks_for,
+                    cannot_see,
+                    on: on.contains(name),
                 })
                 .collect();
-            output::json(&serde_json::json!({ "gates": gates }))
+            output::json(&Gates { gates })
         }
         Form::Text => {
             let mut rows = table(&["GATE", "RUNS", "LOOKS FOR", "CANNOT SEE"]);

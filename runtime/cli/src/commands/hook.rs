@@ -20,6 +20,7 @@ use super::gate::{
     task::{planned, spec_of},
 };
 use crate::{
+    answers::own::GitHookTold,
     args::plan::{GitHook, Hook},
     client::escaped,
     output::{self, Form},
@@ -113,8 +114,13 @@ pub(crate) fn hooks(hooks: &GitHook, form: Form) -> Result<(), Error> {
         GitHook::Install { force } => (install(&file, *force)?, "installed"),
         GitHook::Remove => (remove(&file)?, "removed"),
     };
+    let is = |what: &str| (said == what).then_some(done);
     match form {
-        Form::Json => output::json(&json!({ said: done, "file": file })),
+        Form::Json => output::json(&GitHookTold {
+            installed: is("installed"),
+            removed: is("removed"),
+            file,
+        }),
         Form::Text => {
             let what = if done { said } else { "nothing to do:" };
             output::line(format!("{what} {}", file.display()));

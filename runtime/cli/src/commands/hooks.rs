@@ -11,6 +11,7 @@ use worknode_daemon::view::{ContinueView, files_namespace};
 
 use super::task::{head_here, path_of};
 use crate::{
+    answers::own::HookTold,
     args::hooks::{Flow, Notify, PostEdit, PostTask, PreTask, Session, SessionEnd},
     client::{Client, escaped},
     output::{self, Form},
@@ -31,7 +32,10 @@ pub(crate) async fn hooks(place: &Place, hook: Flow, form: Form) -> Result<(), E
         Flow::SessionEnd(args) => ("session-end", session_end(&me, args).await?),
     };
     if form == Form::Json {
-        return output::json(&json!({ "hook": what, "told": told.value }));
+        return output::json(&HookTold {
+            hook: what,
+            told: told.value,
+        });
     }
     output::line(told.text.trim_end());
     Ok(())

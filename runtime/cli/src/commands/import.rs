@@ -4,6 +4,7 @@ use worknode_core::error::Error;
 use worknode_daemon::import::{Wanted, definitions, profiles};
 
 use crate::{
+    answers::own::Imported,
     args::import::Import,
     output::{self, Form},
     place::Place,
@@ -25,7 +26,10 @@ pub(crate) fn import(place: &Place, import: Import, form: Form) -> Result<(), Er
     };
     let made = profiles(&place.dir, &files, wanted)?;
     if form == Form::Json {
-        return output::json(&serde_json::json!({ "dry_run": how.dry_run, "profiles": made }));
+        return output::json(&Imported {
+            dry_run: how.dry_run,
+            profiles: &made,
+        });
     }
     let verb = if how.dry_run { "would write" } else { "wrote" };
     for profile in &made {

@@ -6,6 +6,7 @@ use worknode_core::error::{Code, Error};
 
 use super::run::has;
 use crate::{
+    answers::own::Wrote,
     args::{Init, Template},
     output::{self, Form},
     place::Place,
@@ -51,7 +52,7 @@ pub(crate) fn init(place: &Place, args: &Init, form: Form) -> Result<(), Error> 
     ignore_state(dir)?;
     let names: Vec<_> = files.iter().map(|(name, _)| *name).collect();
     match form {
-        Form::Json => output::json(&serde_json::json!({ "wrote": names, "dir": dir })),
+        Form::Json => output::json(&Wrote { wrote: names, dir }),
         Form::Text => {
             output::line(format!("wrote {} in {}", names.join(" and "), dir.display()));
             output::line("edit it, commit it, then: worknode check, worknode run");

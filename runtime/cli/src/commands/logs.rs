@@ -9,7 +9,6 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use serde_json::json;
 use worknode_core::{
     error::{Code, Error},
     ids::RunId,
@@ -21,6 +20,7 @@ use worknode_daemon::{
 
 use super::{ask_or_read, now, tail::Tail};
 use crate::{
+    answers::own::LogLine,
     args::look::Logs,
     client::escaped,
     output::{self, Form},
@@ -213,7 +213,16 @@ impl Source {
         let bytes = std::mem::take(&mut self.begun);
         let text = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
         Ok(match form {
-            Form::Json => output::stream_line(json!({ "of": self.name, "run": self.run.id, "line": text })),
+            Form::Json => {
+                let line = LogLine {
+                    of: &self.name,
+                    run: self.run.id,
+                    line: &text,
+                };
+                let line = serde_json::to_string(&line)
+                    .map_err(|error| Error::new(Code::Failed, error.to_string()))?;
+                output::stream_line(line)
+            }
             Form::Text => output::stream_line(format!("{} {text}", self.lead)),
         })
     }

@@ -7,6 +7,7 @@ use clap_mangen::Man;
 use worknode_core::error::{Code, Error};
 
 use crate::{
+    answers::own::Pages,
     help,
     output::{self, Form},
 };
@@ -21,7 +22,7 @@ pub(crate) fn man(into: &Path, form: Form) -> Result<(), Error> {
     whole.build();
     let pages = write(&whole, into).map_err(cannot)?;
     match form {
-        Form::Json => output::json(&serde_json::json!({ "into": into, "pages": pages })),
+        Form::Json => output::json(&Pages { into, pages }),
         Form::Text => {
             output::line(format!("{pages} pages in {}", into.display()));
             output::line(format!("read one: man {}", into.join("worknode.1").display()));

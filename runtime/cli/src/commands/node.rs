@@ -6,6 +6,7 @@ use worknode_daemon::view::{LinkView, NodePage, NodeView};
 
 use super::{dry, events, search, task};
 use crate::{
+    answers::own::NodeEmitted,
     args::tree::{Below, Create, LinkArgs, Node},
     client::{Client, escaped},
     events::Names,
@@ -92,7 +93,7 @@ pub(crate) async fn node(place: &Place, node: Node, form: Form) -> Result<(), Er
             let body = json!({ "name": name, "data": data });
             client.post::<Value>(&path(&node, "/emit"), &body).await?;
             match form {
-                Form::Json => output::json(&json!({ "emitted": name })),
+                Form::Json => output::json(&NodeEmitted { emitted: name }),
                 Form::Text => {
                     output::line(format!("emitted {name}"));
                     Ok(())

@@ -18,6 +18,7 @@ use worknode_policies::plan::TaskLimits;
 
 use super::{ask_or_read, dry, run::load, task::prompt};
 use crate::{
+    answers::own::{PlanChecked, Untouched},
     args::{
         Overrides,
         plan::{Change, Plan, Wanted},
@@ -140,13 +141,16 @@ async fn check(place: &Place, form: Form) -> Result<(), Error> {
         .map(|phase| phase.tasks.len())
         .sum::<usize>();
     match form {
-        Form::Json => output::json(&json!({
-            "ok": true,
-            "tasks": tasks,
-            "warnings": advice.warnings,
-            "untouched": { "count": advice.untouched, "first": advice.first_untouched },
-            "incomplete": advice.incomplete,
-        })),
+        Form::Json => output::json(&PlanChecked {
+            ok: true,
+            tasks,
+            warnings: &advice.warnings,
+            untouched: Untouched {
+                count: advice.untouched,
+                first: &advice.first_untouched,
+            },
+            incomplete: advice.incomplete,
+        }),
         Form::Text => {
             print_advice(&advice, tasks, files.len());
             Ok(())

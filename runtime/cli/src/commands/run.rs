@@ -168,8 +168,15 @@ impl Watch {
     }
 }
 
+/// The last line of a run, for programs.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Summarised<'a> {
+    /// What came of it.
+    summary: &'a Summary,
+}
+
 /// What came of a run.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Summary {
     team: String,
     elapsed_ms: u64,
@@ -207,7 +214,7 @@ impl Summary {
 
     fn print(&self, form: Form) -> Result<(), Error> {
         if form == Form::Json {
-            let line = serde_json::to_string(&serde_json::json!({ "summary": self }));
+            let line = serde_json::to_string(&Summarised { summary: self });
             output::line(line.map_err(|error| Error::new(Code::Failed, error.to_string()))?);
             return Ok(());
         }

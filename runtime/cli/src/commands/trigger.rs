@@ -15,6 +15,7 @@ use worknode_daemon::{
 
 use super::{ask_or_read, now};
 use crate::{
+    answers::own::TriggerShown,
     args::trigger::Trigger,
     client::{Client, escaped},
     output::{self, Form},
@@ -91,12 +92,10 @@ async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
         answer => answer?,
     };
     match form {
-        Form::Json => {
-            let mut value =
-                serde_json::to_value(&view).map_err(|error| Error::new(Code::Failed, error.to_string()))?;
-            value["text"] = explained.text.into();
-            output::json(&value)
-        }
+        Form::Json => output::json(&TriggerShown {
+            trigger: view,
+            text: explained.text,
+        }),
         Form::Text => {
             shown::one(&view, &explained, now());
             Ok(())

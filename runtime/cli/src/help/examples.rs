@@ -145,7 +145,13 @@ const MORE: Examples = &[
             "worknode doctor --json | jq '.[] | select(.ok | not)'",
         ],
     ),
-    ("schema", &["worknode schema config > worknode.schema.json"]),
+    (
+        "schema",
+        &[
+            "worknode schema config > worknode.schema.json",
+            "worknode schema task list",
+        ],
+    ),
     (
         "completions",
         &[

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use worknode_core::error::{Code, Error};
 
@@ -10,7 +11,7 @@ use worknode_core::error::{Code, Error};
 pub const KEPT: usize = 1_000;
 
 /// What says it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Place {
     /// A file; without a line when it is about the file as a whole.
@@ -63,7 +64,7 @@ impl fmt::Display for Place {
 }
 
 /// One mistake, or one thing that is allowed and probably not meant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Mistake {
     /// Where it stands.
     #[serde(flatten)]

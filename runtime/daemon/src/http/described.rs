@@ -4,6 +4,7 @@
 //! handler, so that the document cannot say anything else than the code; only what the types do not
 //! say stands beside the route.
 
+mod answers;
 mod document;
 mod operation;
 mod page;
@@ -18,6 +19,7 @@ use axum::{
 };
 use serde_json::Value;
 
+pub use self::answers::answer_schema;
 pub(super) use self::routes::Routes;
 
 /// The same for all, and made when it is first asked for: nobody who never asks pays for it.

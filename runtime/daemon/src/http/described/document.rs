@@ -14,7 +14,7 @@ use crate::http::{error::Problem, idempotency, request_id};
 /// What its routes lie under.
 pub(super) const PREFIX: &str = "/api/v1";
 /// Where schemas lie.
-const SCHEMAS: &str = "#/components/schemas/";
+pub(super) const SCHEMAS: &str = "#/components/schemas/";
 /// Added to the name of a schema that is another one in a request than in an answer.
 const INPUT: &str = "Input";
 
