@@ -144,6 +144,9 @@ pub struct AgentDefinition {
     /// What all its runs and those of agents that it spawns may take together, or hold at the same
     /// time; `None`: as much as the team.
     pub budget: Option<Budget>,
+    /// How long a person has to answer what its program asks for, beyond what its driver allows and
+    /// refuses; `None`: nobody is asked, and it is granted.
+    pub asks: Option<Duration>,
 }
 
 impl TeamDefinition {

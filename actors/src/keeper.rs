@@ -47,6 +47,8 @@ pub(crate) struct Orders {
     pub(crate) frozen: bool,
     /// How often a call of the run was seen.
     pub(crate) calls: u64,
+    /// How often something was answered that its program had asked for.
+    pub(crate) answers: u64,
 }
 
 /// A run is to end.
@@ -120,6 +122,7 @@ impl Actor for Keeper {
             }
             KeeperMsg::Freeze { run } => state.order(run, |orders| orders.frozen = true),
             KeeperMsg::Thaw { run } => state.order(run, |orders| orders.frozen = false),
+            KeeperMsg::Answered { run } => state.order(run, |orders| orders.answers += 1),
             KeeperMsg::Called { run } => state.order(run, |orders| orders.calls += 1),
             KeeperMsg::Shims(reply) => state.tell_shims(reply),
             KeeperMsg::Over { run } => state.over(run),
@@ -158,7 +161,7 @@ impl State {
         let orders = Orders {
             stop: run.stop,
             frozen: run.frozen,
-            calls: 0,
+            ..Orders::default()
         };
         self.begin(myself, Begin::Adopt(run.shim), run.spec, run.agent, orders);
     }

@@ -48,6 +48,11 @@ pub(crate) enum KeeperMsg {
         /// Which.
         run: RunId,
     },
+    /// What the run's program asked a person for was answered.
+    Answered {
+        /// Which.
+        run: RunId,
+    },
     /// The run called the daemon: it is not silent.
     Called {
         /// Which.

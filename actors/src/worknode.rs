@@ -350,6 +350,7 @@ impl Active {
             AgentEffect::Stop { run, grace } => KeeperMsg::Stop { run, grace },
             AgentEffect::Freeze(run) => KeeperMsg::Freeze { run },
             AgentEffect::Thaw(run) => KeeperMsg::Thaw { run },
+            AgentEffect::Answer(run) => KeeperMsg::Answered { run },
         };
         self.system.keeper().tell(message)
     }

@@ -10,6 +10,7 @@
 //! | `{session}` | a UUID for the program's own session; in `resume`, the session to go on with |
 //! | `{mcp_config}` | the MCP servers, as JSON: `{"mcpServers": …}` |
 //! | `{hooks}` | the path of a file with settings that make the program ask `worknode hook` |
+//! | `{allowed}` | the tools that are granted without a question, with commas in between |
 //! | `{mcp_toml}` | the MCP servers, as an inline table of TOML: `{name = {command = …}}` |
 //!
 //! - Other braces are left as they are. What a placeholder stands for is never looked at again.
@@ -94,10 +95,17 @@ pub struct Driver {
     /// have one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub session_with: BTreeMap<String, String>,
-    /// Names of tools that it is refused when it asks. All others are granted: what it may reach
-    /// is the sandbox's to say.
+    /// Names of tools that it is refused when it asks. All others are granted, unless its agent is to
+    /// ask a person: what it may reach is the sandbox's to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refuse: Vec<String>,
+    /// Names of tools that need no person's word where a person is asked for the others. The name of
+    /// an MCP server as `mcp__NAME` stands for all its tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// Names of tools that `{allowed}` names too, unless a person is to be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_unasked: Vec<String>,
     /// The model of each tier, unless profile or agent name another.
     #[serde(default)]
     pub models: Models,
@@ -150,6 +158,8 @@ pub struct Extras<'a> {
     pub hooks: Option<&'a str>,
     /// Go on with the session of an earlier run instead of beginning one?
     pub resume: bool,
+    /// Is a person asked for what the driver neither allows nor refuses?
+    pub asks: bool,
 }
 
 /// Everything that placeholders stand for.
@@ -158,6 +168,7 @@ struct Values<'a> {
     launch: &'a Launch<'a>,
     mcp: &'a [McpServer],
     hooks: Option<&'a str>,
+    allowed: &'a str,
 }
 
 /// What to execute.
@@ -209,6 +220,7 @@ impl Driver {
             launch,
             mcp: extras.mcp,
             hooks: extras.hooks,
+            allowed: &self.allowed(extras.asks),
         };
         let args = arguments::filled(rest, &values);
         if let Some(argument) = args.iter().find(|argument| !fits(argument)) {
@@ -226,6 +238,19 @@ impl Driver {
             args,
             env,
         })
+    }
+
+    /// The tools that are granted without a question, for its program.
+    fn allowed(&self, asks: bool) -> String {
+        let unasked = self.allow_unasked.iter().filter(|_| !asks);
+        let all: Vec<&str> = unasked.chain(&self.allow).map(String::as_str).collect();
+        all.join(",")
+    }
+
+    /// Does its program ask for permissions, so that somebody can answer?
+    #[must_use]
+    pub fn asks_permissions(&self) -> bool {
+        self.transport == Transport::TwoWay
     }
 
     /// Does its program call hooks?

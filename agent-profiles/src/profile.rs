@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use worknode_core::{
     agent::{StartWhen, Tier},
+    bounds,
     restart::RestartPolicy,
+    time::Span,
 };
 
 mod limits;
@@ -88,6 +90,13 @@ pub struct Profile {
     /// What is done about a run that lives and gets nowhere.
     #[serde(default)]
     pub on_stuck: StuckPolicy,
+    /// Who answers when its program asks for a permission that its driver neither allows nor
+    /// refuses: "policy", which grants it, or "ask", which asks a person. Default: "policy".
+    #[serde(default)]
+    pub permissions: PermissionsMode,
+    /// How long such a request waits for a person. Then it is denied. Default: "10m".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_within: Option<Span>,
 }
 
 const fn resumes() -> bool {
@@ -155,6 +164,29 @@ impl SandboxMode {
     }
 }
 
+/// Who answers when a program asks for a permission that its driver neither allows nor refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PermissionsMode {
+    /// It is granted at once: what the program may reach is the sandbox's to say.
+    #[default]
+    Policy,
+    /// A person is asked.
+    Ask,
+}
+
+/// What is wrong with the time that a person has to answer.
+#[must_use]
+pub fn answer_mistake(within: Span) -> Option<&'static str> {
+    if within.0.is_zero() {
+        Some("nobody answers in no time")
+    } else if within.0 > bounds::ANSWER_MOST {
+        Some("a program that waits longer than a day is forgotten; say \"24h\" or less")
+    } else {
+        None
+    }
+}
+
 /// Where it is decided which files of the repository a task may change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -192,7 +224,8 @@ impl Profile {
         });
         let pool = self.pool.as_deref().and_then(pool_mistake);
         let ports = self.ports.as_deref().and_then(ports_mistake);
-        let words = [("pool", pool), ("ports", ports)];
+        let answer = self.answer_within.and_then(answer_mistake);
+        let words = [("pool", pool), ("ports", ports), ("answer_within", answer)];
         let words = words
             .into_iter()
             .filter_map(|(key, why)| Some((vec![key], why?.to_owned())));

@@ -35,6 +35,7 @@ use worknode_core::{
 };
 
 mod acp;
+mod ask;
 mod calls;
 mod claude;
 mod codex;
@@ -84,6 +85,9 @@ pub struct Opening<'a> {
     pub mcp: &'a [McpServer],
     /// The session that this run goes on with.
     pub resume: Option<Resume<'a>>,
+    /// Whether a person is asked for what the driver neither allows nor refuses. Otherwise that is
+    /// granted at once.
+    pub asks: bool,
 }
 
 /// A session of an earlier run.
@@ -160,6 +164,13 @@ impl Conversation {
         if self.progress.begin_cancel() {
             self.format.fold().cancel(&mut self.progress);
         }
+        self.progress.take()
+    }
+
+    /// A person answered what [`Action::Ask`] asked under this key; `why` is for the program, where
+    /// it can be told. Nothing follows when it does not wait for that.
+    pub fn answer(&mut self, key: &str, granted: bool, why: &str) -> Vec<Action> {
+        self.progress.answer(key, granted, why);
         self.progress.take()
     }
 

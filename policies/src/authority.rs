@@ -11,12 +11,14 @@
 //! | `own_task` | an agent reports on the task that its run holds, under the epoch that it holds |
 //! | `own_review` | a reviewer that was started for one task decides on no other |
 //! | `submitter` | nobody reviews their own submission |
+//! | `person` | what a program asks a person for, no agent answers, nor who stands for the one that asks |
 //!
 //! Changes of the tree are asked more, in [`reach`]; notes and messages in [`notes`].
 
 use std::collections::BTreeSet;
 
 use worknode_core::{
+    agent::AgentCommand,
     command::{Command, Operation},
     error::{Code, Error},
     event::Principal,
@@ -45,6 +47,8 @@ pub struct Authority {
     pub raised: BTreeSet<Operation>,
     /// What else its capability is narrowed to.
     pub limits: Limits,
+    /// The capability itself, when there is one: the identity of its last block.
+    pub through: Option<String>,
 }
 
 impl From<Claims> for Authority {
@@ -57,6 +61,7 @@ impl From<Claims> for Authority {
             task: claims.task,
             raised,
             limits: claims.limits,
+            through: None,
         }
     }
 }
@@ -73,6 +78,7 @@ impl Authority {
             task: None,
             raised: BTreeSet::new(),
             limits: Limits::default(),
+            through: None,
         }
     }
 
@@ -104,6 +110,7 @@ pub enum Rule {
     OwnTask,
     OwnReview,
     Submitter,
+    Person,
 }
 
 impl Rule {
@@ -117,6 +124,7 @@ impl Rule {
             Self::OwnTask => "own_task",
             Self::OwnReview => "own_review",
             Self::Submitter => "submitter",
+            Self::Person => "person",
         }
     }
 }
@@ -143,6 +151,7 @@ pub fn first_objection(authority: &Authority, command: &Command, target: &Target
         (Rule::OwnTask, owns_task(authority, command, target)),
         (Rule::OwnReview, owns_review(authority, operation, target)),
         (Rule::Submitter, is_not_submitter(authority, operation, target)),
+        (Rule::Person, is_person(authority, command, target)),
     ];
     checks.iter().find(|(_, holds)| !holds).map(|(rule, _)| *rule)
 }
@@ -182,6 +191,18 @@ fn is_not_submitter(authority: &Authority, operation: Operation, target: &Target
         | Principal::Operator
         | Principal::Runtime
         | Principal::Trigger { .. } => true,
+    }
+}
+
+/// Who asks, and who works beside it, cannot be who answers.
+fn is_person(authority: &Authority, command: &Command, target: &Target<'_>) -> bool {
+    if !matches!(command, Command::Agent(AgentCommand::AnswerPermission(_))) {
+        return true;
+    }
+    match &authority.principal {
+        Principal::Operator => true,
+        Principal::Outside { node, .. } => *node != target.node,
+        Principal::Agent { .. } | Principal::Runtime | Principal::Trigger { .. } => false,
     }
 }
 
@@ -264,6 +285,10 @@ fn refusal(rule: Rule, authority: &Authority, command: &Command, target: &Target
         Rule::OwnReview => (
             format!("{who} may not review task {node}: {}", held(authority)),
             "decide on the task of your own brief".to_owned(),
+        ),
+        Rule::Person => (
+            format!("{who} may not answer what the agent {node} asks for: a person has to"),
+            "the operator answers, or a person with a capability that lists `review`".to_owned(),
         ),
         Rule::Submitter => (
             format!("{who} may not review task {node}: it handed in the work itself"),

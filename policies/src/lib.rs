@@ -22,6 +22,7 @@
 //! | [`membrane`] | what comes in, and what is seen from outside |
 //! | [`deviation`] | how far is the work from the plan |
 //! | [`dispatch`] | which agent gets which task or review |
+//! | [`permission`] | what is a person asked, and by what is their answer bound to it |
 //! | [`landing`] | what comes next for a task in review |
 
 pub mod authority;
@@ -36,6 +37,7 @@ pub mod landing;
 pub mod membrane;
 pub mod names;
 pub mod pattern;
+pub mod permission;
 pub mod plan;
 pub mod schema;
 pub mod seal;

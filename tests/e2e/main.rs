@@ -42,6 +42,7 @@ mod output;
 mod past_gates;
 mod plan;
 mod processes;
+mod prompts;
 mod quorum;
 mod reload;
 mod schedule;

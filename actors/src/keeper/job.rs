@@ -241,6 +241,7 @@ impl Job {
         let mut wants = talk.begin(shim).await;
         let mut orders = self.orders.clone();
         let mut cancelled = !talk.cancels();
+        let (mut answers, mut heard) = (self.orders.clone(), 0);
         loop {
             if let Some(cause) = wants.take() {
                 self.stop_for(cause).await;
@@ -253,7 +254,16 @@ impl Job {
                     continue;
                 }
                 () = until(talk.patience()) => {
-                    wants = talk.lose_patience().await;
+                    wants = talk.lose_patience(shim).await;
+                    continue;
+                }
+                said = answered(&mut answers, heard) => {
+                    heard = said;
+                    wants = talk.hear_answers(shim).await;
+                    continue;
+                }
+                () = sleep_until(self.system.clock(), talk.expires()) => {
+                    wants = talk.expire(shim).await;
                     continue;
                 }
             };
@@ -379,5 +389,15 @@ async fn until(at: Option<Instant>) {
 async fn stop_ordered(orders: &mut watch::Receiver<Orders>) {
     if orders.wait_for(|orders| orders.stop.is_some()).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Until more was answered than is `heard`: how much. A keeper that is gone tells nothing any more.
+async fn answered(orders: &mut watch::Receiver<Orders>, heard: u64) -> u64 {
+    let more = orders.wait_for(|orders| orders.answers != heard).await;
+    let said = more.map(|orders| orders.answers);
+    match said {
+        Ok(said) => said,
+        Err(_) => std::future::pending().await,
     }
 }

@@ -5,7 +5,9 @@
 //! over reads the same, and stands where the one before stood. Inputs have ids, and the shim
 //! leaves out those that it has written before, so that reading twice says nothing twice (P6).
 
-use std::{path::PathBuf, sync::Arc};
+mod asks;
+
+use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
 use tokio::{fs::File, io::AsyncReadExt, time::Instant};
 use worknode_core::{
@@ -23,6 +25,7 @@ use worknode_profiles::stream::{
     Action, Cause, Conversation, End, Opening, Outcome, Phase, Pipe, Report, Resume,
 };
 
+use self::asks::{Asked, Asks};
 use super::{
     job::name_of,
     session::{self, Session},
@@ -64,6 +67,10 @@ pub(super) struct Talk {
     /// While what an earlier daemon has heard is read again: where it led has been seen to, and
     /// only where it stands at the end counts.
     catching_up: bool,
+    /// An earlier daemon may have heard a part.
+    adopted: bool,
+    /// What waits for a person's word.
+    asks: Asks,
     definition: Option<Arc<AgentDefinition>>,
 }
 
@@ -91,6 +98,7 @@ impl Talk {
                         session: &session.id,
                         total: session.total,
                     }),
+                    asks: agent.asks.is_some(),
                 },
             )
         });
@@ -108,6 +116,8 @@ impl Talk {
             gone_by: None,
             tools: Tools::of(system, &name_of(system, agent), spec, adopted),
             catching_up: true,
+            adopted,
+            asks: Asks::default(),
             definition,
         }
     }
@@ -117,13 +127,18 @@ impl Talk {
         let first = self.conversation.as_mut().map(Conversation::begin);
         let stop = self.act(first.unwrap_or_default(), Some(shim)).await;
         let more = self.hear(shim).await;
+        let asked = self.settle_unheard(shim).await;
         self.catching_up = false;
         let stuck = self.conversation.as_ref().and_then(|said| said.stuck().cloned());
         let still = match stuck {
             Some(stuck) => self.note_stuck(stuck).await,
+            None if self.adopted => {
+                self.note_unstuck().await;
+                None
+            }
             None => None,
         };
-        stop.or(more).or(still)
+        stop.or(more).or(asked).or(still)
     }
 
     /// Hears what was written since the last time. Says why the run must end, when it must.
@@ -147,15 +162,14 @@ impl Talk {
     /// When something is to be done even though nothing is heard.
     pub(super) fn patience(&self) -> Option<Instant> {
         let unstored = (self.usage != self.stored).then(|| self.stored_at + bounds::USAGE_EVERY);
-        match (unstored, self.gone_by) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let all = [unstored, self.gone_by, self.asks.sign_at()];
+        all.into_iter().flatten().min()
     }
 
     /// What is to be done then.
-    pub(super) async fn lose_patience(&mut self) -> Option<StopCause> {
+    pub(super) async fn lose_patience(&mut self, shim: &Shim) -> Option<StopCause> {
         self.store_usage().await;
+        self.show_a_sign(shim).await;
         let late = self.gone_by.is_some_and(|by| by <= Instant::now());
         if late {
             self.gone_by = None;
@@ -252,7 +266,8 @@ impl Talk {
     async fn act(&mut self, actions: Vec<Action>, shim: Option<&Shim>) -> Option<StopCause> {
         self.note_tools(&actions);
         let mut stop = None;
-        for action in actions {
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
             let wants = match (action, shim) {
                 (Action::Report(report), _) => self.note(report).await,
                 (Action::Input { id, bytes }, Some(shim)) => {
@@ -271,8 +286,23 @@ impl Talk {
                     self.gone_by.get_or_insert(Instant::now() + bounds::LINGER);
                     None
                 }
+                (Action::Ask { key, tool, what }, Some(_)) => {
+                    actions.extend(self.ask(Asked { key, tool, what }).await);
+                    None
+                }
+                (Action::Withdrawn { key }, Some(_)) => {
+                    self.withdrawn(&key).await;
+                    None
+                }
                 // It is gone, and nothing can be said to it any more.
-                (Action::Input { .. } | Action::CloseInput | Action::Finished, None) => None,
+                (
+                    Action::Input { .. }
+                    | Action::Ask { .. }
+                    | Action::Withdrawn { .. }
+                    | Action::CloseInput
+                    | Action::Finished,
+                    None,
+                ) => None,
             };
             stop = stop.or(wants);
         }
@@ -298,17 +328,13 @@ impl Talk {
                     run: self.run,
                     session: id,
                 };
-                self.tell(session).await;
+                self.command(session).await;
                 None
             }
             Report::Usage(usage) => self.note_usage(usage).await,
             Report::Stuck(stuck) => self.note_stuck(stuck).await,
             Report::Unstuck => {
-                let stuck = AgentCommand::StuckOn {
-                    run: self.run,
-                    stuck: None,
-                };
-                self.tell(stuck).await;
+                self.note_unstuck().await;
                 None
             }
             Report::Unchecked { what } => {
@@ -345,7 +371,7 @@ impl Talk {
                 run: self.run,
                 usage: self.usage,
             };
-            self.tell(used).await;
+            self.command(used).await;
             self.stored = self.usage;
         }
         self.stored_at = Instant::now();
@@ -356,13 +382,21 @@ impl Talk {
             run: self.run,
             stuck: Some(stuck.clone()),
         };
-        self.tell(told).await;
+        self.command(told).await;
         pools::stuck(&self.system, self.run, &stuck).await;
         let definition = self.definition.as_ref()?;
         pools::on_stuck(&self.system, definition, self.agent, stuck).await
     }
 
-    async fn tell(&self, command: AgentCommand) {
+    async fn note_unstuck(&self) {
+        let unstuck = AgentCommand::StuckOn {
+            run: self.run,
+            stuck: None,
+        };
+        self.command(unstuck).await;
+    }
+
+    async fn command(&self, command: AgentCommand) {
         if let Err(error) = self.system.command(self.agent, Command::Agent(command)).await {
             tracing::warn!(%error, "what the program says could not be stored");
         }

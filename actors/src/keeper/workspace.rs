@@ -169,6 +169,7 @@ fn command_line(
         hooks,
         resume: launched.resumes.is_some(),
         mcp: &launched.mcp,
+        asks: agent.asks.is_some(),
     };
     let brief_file = launched.brief_file.to_string_lossy();
     let launch = launched.launch(&brief_file);

@@ -144,6 +144,6 @@ pub(super) fn mark_of_effect(effect: &AgentEffect) -> Option<Mark> {
     match effect {
         AgentEffect::Spawn(permit, _) => names::run_of(permit.run()).map(Mark::Permit),
         AgentEffect::Stop { run, .. } => names::run_of(*run).map(Mark::Stop),
-        AgentEffect::Freeze(_) | AgentEffect::Thaw(_) => None,
+        AgentEffect::Freeze(_) | AgentEffect::Thaw(_) | AgentEffect::Answer(_) => None,
     }
 }

@@ -135,6 +135,7 @@ pub(super) fn authority(book: &Book, who: Who) -> Authority {
                 }),
                 raised: BTreeSet::new(),
                 limits: Limits::default(),
+                through: None,
             }
         }
     }

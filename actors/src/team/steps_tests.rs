@@ -44,6 +44,7 @@ pub(crate) fn team(agents: &[(&str, Tier, StartWhen)], live_agents: usize) -> Te
         resume: true,
         on_stuck: StuckPolicy::default(),
         budget: None,
+        asks: None,
     };
     TeamDefinition {
         name: "t".to_owned(),

@@ -105,8 +105,8 @@ fn every_mistake_in_all_files_is_told_with_its_line() {
         ("sub/a.toml", "tier = \"validation\""),
     ]);
     let expected = [
-        "a.toml:2: there is no key `modle` (there are: brief, ",
-        "a.toml:3: there is no key `limts` (there are: brief, ",
+        "a.toml:2: there is no key `modle` (there are: answer_within, brief, ",
+        "a.toml:3: there is no key `limts` (there are: answer_within, brief, ",
         "b.toml:4: `limits.time`: a run that lasts no time does nothing",
         "c.toml:1: unknown variant `boss`",
         "e.toml:4: `brief`: there is no placeholder `{{titel}}`",

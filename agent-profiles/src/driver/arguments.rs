@@ -63,10 +63,11 @@ enum Placeholder {
     McpConfig,
     McpToml,
     Hooks,
+    Allowed,
 }
 
 impl Placeholder {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("{brief}", Self::Brief),
         ("{brief_file}", Self::BriefFile),
         ("{model}", Self::Model),
@@ -74,6 +75,7 @@ impl Placeholder {
         ("{mcp_config}", Self::McpConfig),
         ("{mcp_toml}", Self::McpToml),
         ("{hooks}", Self::Hooks),
+        ("{allowed}", Self::Allowed),
     ];
 
     /// The placeholder with which `text` begins, and what is after it.
@@ -84,7 +86,12 @@ impl Placeholder {
     }
 
     fn value(self, values: &Values<'_>) -> Option<String> {
-        let Values { launch, mcp, hooks } = values;
+        let Values {
+            launch,
+            mcp,
+            hooks,
+            allowed,
+        } = values;
         let given = || Some(*mcp).filter(|servers| !servers.is_empty());
         match self {
             Self::Brief => Some(brief(launch)),
@@ -94,6 +101,7 @@ impl Placeholder {
             Self::McpConfig => given().map(mcp_json),
             Self::McpToml => given().map(mcp_toml),
             Self::Hooks => hooks.map(str::to_owned),
+            Self::Allowed => Some((*allowed).to_owned()).filter(|allowed| !allowed.is_empty()),
         }
     }
 }

@@ -248,6 +248,7 @@ fn server() -> McpServer {
 fn mcp_servers_are_given_as_each_program_takes_them() {
     let servers = [server()];
     let extras = Extras {
+        asks: false,
         mcp: &servers,
         hooks: None,
         resume: false,
@@ -277,6 +278,7 @@ fn mcp_servers_are_given_as_each_program_takes_them() {
 #[test]
 fn a_session_is_gone_on_with_where_the_program_can() {
     let extras = Extras {
+        asks: false,
         mcp: &[],
         hooks: None,
         resume: true,
@@ -452,4 +454,21 @@ proptest! {
             prop_assert!(line.args.iter().all(|argument| fits(argument)));
         }
     }
+}
+
+#[test]
+fn what_a_person_is_asked_for_is_not_granted_beforehand() {
+    let allowed = |asks| {
+        let extras = Extras {
+            asks,
+            ..Extras::default()
+        };
+        let line = shipped("claude-code")
+            .command_line_with(&[], &LAUNCH, &extras)
+            .unwrap();
+        let at = line.args.iter().position(|arg| arg == "--allowedTools").unwrap();
+        line.args[at + 1].clone()
+    };
+    assert_eq!(allowed(false), "Bash,WebFetch,WebSearch,mcp__worknode");
+    assert_eq!(allowed(true), "mcp__worknode");
 }

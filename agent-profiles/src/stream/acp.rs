@@ -9,6 +9,7 @@ use worknode_core::usage::{Usage, Usd};
 
 use super::{
     Cause, Opening,
+    ask::Asked,
     fold::{Fold, brief},
     gemini,
     json::{count, dollars, list, text},
@@ -217,27 +218,32 @@ impl Acp {
         }
         let call = &params["toolCall"];
         let (title, kind) = (text(call, "/title"), text(call, "/kind"));
-        let refused = progress.refuses(kind) || progress.refuses(title);
-        let wanted = if refused {
-            ["reject_once", "reject_always"]
-        } else {
-            ["allow_once", "allow_always"]
-        };
         let options = list(params, "/options");
-        let chosen = wanted
-            .iter()
-            .find_map(|wanted| options.iter().find(|option| text(option, "/kind") == *wanted));
-        progress.asked(
-            if title.is_empty() { kind } else { title },
-            chosen.is_some() && !refused,
-        );
-        self.call(call, progress);
-        let outcome = match chosen {
-            Some(option) => json!({ "outcome": "selected", "optionId": option["optionId"] }),
-            None => json!({ "outcome": "cancelled" }),
+        let option = |kinds: &[&str]| {
+            let mut of_kinds = kinds.iter();
+            of_kinds.find_map(|kind| options.iter().find(|option| text(option, "/kind") == *kind))
         };
-        let answer = json!({ "id": id, "result": { "outcome": outcome } });
-        progress.input(answer_id(id), &with_version(answer));
+        let answer = |outcome: Value| with_version(json!({ "id": id, "result": { "outcome": outcome } }));
+        let selects =
+            |option: &Value| answer(json!({ "outcome": "selected", "optionId": option["optionId"] }));
+        // Who is shown one call allows that one.
+        let allowing: &[&str] = if progress.asks {
+            &["allow_once"]
+        } else {
+            &["allow_once", "allow_always"]
+        };
+        let cancelled = || answer(json!({ "outcome": "cancelled" }));
+        progress.permission(Asked {
+            id,
+            tool: if kind.is_empty() { title } else { kind },
+            summary: if title.is_empty() { kind } else { title },
+            names: &[kind, title],
+            all: call,
+            allow: option(allowing).map(selects),
+            deny: option(&["reject_once", "reject_always"]).map_or_else(cancelled, selects),
+            reason: None,
+        });
+        self.call(call, progress);
     }
 }
 

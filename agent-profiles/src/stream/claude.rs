@@ -10,6 +10,7 @@ use worknode_core::{
 
 use super::{
     Cause, Opening, Report,
+    ask::Asked,
     fold::{Fold, brief},
     json::{count, dollars, list, status, text},
     progress::Progress,
@@ -120,6 +121,7 @@ impl Claude {
         match text(event, "/type") {
             "control_request" if self.two_way => Self::request(event, progress),
             "control_response" => self.response(event, progress),
+            "control_cancel_request" => progress.withdrawn(&event["request_id"]),
             _ => {}
         }
     }
@@ -170,25 +172,26 @@ impl Claude {
     fn request(event: &Value, progress: &mut Progress) {
         let id = &event["request_id"];
         let respond = |response: Value| json!({ "type": "control_response", "response": response });
-        let answer = match text(event, "/request/subtype") {
-            "can_use_tool" => {
-                let tool = text(event, "/request/tool_name");
-                let granted = !progress.refuses(tool);
-                progress.asked(tool, granted);
-                let response = if granted {
-                    json!({ "behavior": "allow", "updatedInput": event["request"]["input"] })
-                } else {
-                    let message = "Nobody is there to answer. Decide yourself, and go on.";
-                    json!({ "behavior": "deny", "message": message })
-                };
-                respond(json!({ "subtype": "success", "request_id": id, "response": response }))
-            }
-            other => {
-                let error = format!("`{other}` is not offered");
-                respond(json!({ "subtype": "error", "request_id": id, "error": error }))
-            }
+        let kind = text(event, "/request/subtype");
+        if kind != "can_use_tool" {
+            let error = format!("`{kind}` is not offered");
+            let answer = respond(json!({ "subtype": "error", "request_id": id, "error": error }));
+            return progress.input(answer_id(id), &answer);
+        }
+        let (tool, input) = (text(event, "/request/tool_name"), &event["request"]["input"]);
+        let says = |response: Value| {
+            respond(json!({ "subtype": "success", "request_id": id, "response": response }))
         };
-        progress.input(answer_id(id), &answer);
+        progress.permission(Asked {
+            id,
+            tool,
+            summary: tool,
+            names: &[tool],
+            all: input,
+            allow: Some(says(json!({ "behavior": "allow", "updatedInput": input }))),
+            deny: says(json!({ "behavior": "deny", "message": "" })),
+            reason: Some("/response/response/message"),
+        });
     }
 
     fn response(&mut self, event: &Value, progress: &mut Progress) {
@@ -281,7 +284,9 @@ impl Fold for Claude {
             "user" => Self::user(event, progress),
             "result" => self.result(event, progress),
             "rate_limit_event" => limits(event, progress),
-            "control_request" | "control_response" => self.control(event, progress),
+            "control_request" | "control_response" | "control_cancel_request" => {
+                self.control(event, progress);
+            }
             "" => progress.garbage("an event without a type"),
             _ => {}
         }

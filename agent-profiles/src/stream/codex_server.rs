@@ -8,12 +8,13 @@ use worknode_core::{
 
 use super::{
     Cause, Opening,
+    ask::Asked,
     codex::{self, since},
     fold::{Fold, brief},
     json::{count, list, status, text},
     progress::Progress,
     reset::from_epoch,
-    rpc::{Message, answer_id, error_text, refusal},
+    rpc::{Message, error_text, refusal},
     trouble::Trouble,
 };
 use crate::driver::Driver;
@@ -204,31 +205,29 @@ impl CodexServer {
     fn asked(id: &Value, method: &str, params: &Value, progress: &mut Progress) {
         let what = [text(params, "/command"), text(params, "/reason"), method];
         let what = what.into_iter().find(|what| !what.is_empty()).unwrap_or(method);
-        let granted = !progress.refuses(method);
-        let decision = |yes: &str, no: &str| {
-            let decision = if granted { yes } else { no };
-            json!({ "id": id, "result": { "decision": decision } })
-        };
-        let answer = match method {
+        let decision = |word: &str| json!({ "id": id, "result": { "decision": word } });
+        let (allow, deny) = match method {
             "item/commandExecution/requestApproval" | "item/fileChange/requestApproval" => {
-                progress.asked(what, granted);
-                decision("accept", "decline")
+                (Some(decision("accept")), decision("decline"))
             }
             // The same in older versions.
-            "execCommandApproval" | "applyPatchApproval" => {
-                progress.asked(what, granted);
-                decision("approved", "denied")
-            }
-            "mcpServer/elicitation/request" => {
-                progress.asked(what, false);
-                json!({ "id": id, "result": { "action": "decline" } })
-            }
-            _ => {
-                progress.asked(what, false);
-                refusal(id, "nobody is there to answer; decide yourself, and go on")
-            }
+            "execCommandApproval" | "applyPatchApproval" => (Some(decision("approved")), decision("denied")),
+            "mcpServer/elicitation/request" => (None, json!({ "id": id, "result": { "action": "decline" } })),
+            _ => (
+                None,
+                refusal(id, "nobody is there to answer; decide yourself, and go on"),
+            ),
         };
-        progress.input(answer_id(id), &answer);
+        progress.permission(Asked {
+            id,
+            tool: method,
+            summary: what,
+            names: &[method],
+            all: params,
+            allow,
+            deny,
+            reason: None,
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is known of a run so far, and the reports that follow from it. Every stream's fold writes
 //! here, so that what is reported, bounded and guarded is the same for all.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use serde_json::Value;
 use worknode_core::{
@@ -11,6 +11,7 @@ use worknode_core::{
 
 use super::{
     Action, Cause, Opening, Phase, Report, TEXT,
+    ask::Waiting,
     calls::{Calls, ID},
     guard::Guard,
     json::{clip, summary},
@@ -56,6 +57,11 @@ pub(super) struct Progress {
     named: bool,
     cancelled: bool,
     refuse: Vec<String>,
+    allow: Vec<String>,
+    /// Whether a person is asked for what policy leaves open.
+    pub(super) asks: bool,
+    /// What waits for a person's word, the oldest first.
+    pub(super) waiting: VecDeque<Waiting>,
 }
 
 impl Progress {
@@ -65,6 +71,8 @@ impl Progress {
             session: session.map(|id| clip(id, ID)),
             session_total: opening.resume.map(|resume| resume.total).unwrap_or_default(),
             refuse: driver.refuse.clone(),
+            allow: driver.allow.clone(),
+            asks: opening.asks,
             ..Self::default()
         }
     }
@@ -74,8 +82,12 @@ impl Progress {
         std::mem::take(&mut self.actions)
     }
 
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
     pub(super) fn report(&mut self, report: Report) {
-        self.actions.push(Action::Report(report));
+        self.act(Action::Report(report));
     }
 
     pub(super) fn input(&mut self, id: impl Into<String>, message: &Value) {
@@ -88,6 +100,7 @@ impl Progress {
     /// The conversation is over: nothing more is said, and nothing more is expected.
     pub(super) fn finish(&mut self) {
         if !std::mem::replace(&mut self.finished, true) {
+            self.all_withdrawn();
             self.actions.push(Action::CloseInput);
             self.actions.push(Action::Finished);
         }
@@ -241,7 +254,7 @@ impl Progress {
         self.heard = true;
         self.trouble = None;
         self.guard.full();
-        if !matches!(self.stuck, Some(Stuck::Looping { .. })) {
+        if !matches!(self.stuck, Some(Stuck::Looping { .. })) && self.waiting.is_empty() {
             self.unstick();
         }
     }
@@ -296,13 +309,16 @@ impl Progress {
         }
     }
 
-    pub(super) fn asked(&mut self, what: &str, granted: bool) {
-        let what = clip(what, TEXT);
-        self.report(Report::PermissionAsked { what, granted });
-    }
-
     pub(super) fn refuses(&self, tool: &str) -> bool {
         self.refuse.iter().any(|refused| refused == tool)
+    }
+
+    /// Is the tool granted whoever would be asked? A server's name stands for all its tools.
+    pub(super) fn allows(&self, tool: &str) -> bool {
+        self.allow.iter().any(|allowed| {
+            let rest = tool.strip_prefix(allowed.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("__"))
+        })
     }
 
     pub(super) fn denied(&mut self, what: &str) {

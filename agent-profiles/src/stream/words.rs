@@ -38,6 +38,21 @@ pub enum Action {
         /// What is written.
         bytes: Vec<u8>,
     },
+    /// Ask a person: what they say goes to [`Conversation::answer`](super::Conversation::answer)
+    /// under the same key.
+    Ask {
+        /// Which request; the same whenever the same output is read again.
+        key: String,
+        /// The tool or kind of action.
+        tool: String,
+        /// All that is asked, as a person is shown it.
+        what: String,
+    },
+    /// It does not ask for this any more.
+    Withdrawn {
+        /// The key of the request.
+        key: String,
+    },
     /// Close its stdin, after all inputs.
     CloseInput,
     /// The conversation is over: a process that does not end by itself now may be ended.

@@ -12,6 +12,7 @@
 mod acp;
 mod all;
 mod any;
+mod asked;
 mod claude;
 mod codex;
 mod gemini;

@@ -25,6 +25,7 @@ pub(crate) const OPENING: Opening<'_> = Opening {
     session: None,
     mcp: &[],
     resume: None,
+    asks: false,
 };
 
 /// When everything is read.

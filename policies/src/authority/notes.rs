@@ -194,6 +194,7 @@ mod tests {
             }),
             raised: std::collections::BTreeSet::new(),
             limits: Limits::default(),
+            through: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use worknode_core::{
     agent::{AgentCommand, Tier},
+    permission::Word,
     task::Progress,
 };
 
@@ -25,6 +26,7 @@ fn agent_authority(tier: Tier, task: Option<(u8, u64)>) -> Authority {
         }),
         raised: BTreeSet::new(),
         limits: Limits::default(),
+        through: None,
     }
 }
 
@@ -228,4 +230,33 @@ fn a_refusal_says_who_lacks_what_by_which_rule() {
         "agent-5 may not kill: its capability does not list it (rule `operation`)"
     );
     assert!(error.hint.is_some());
+}
+
+#[test]
+fn p9_what_a_program_asks_a_person_for_no_agent_answers() {
+    let word = Word {
+        request: "r".into(),
+        allow: true,
+        reason: String::new(),
+        shown: "d".into(),
+        through: None,
+    };
+    let answer = Command::Agent(AgentCommand::AnswerPermission(Box::new(word)));
+    assert_eq!(ask(&Authority::whole(Principal::Operator), &answer, 7), None);
+    for tier in [Tier::Executive, Tier::Implementation, Tier::Validation] {
+        assert!(
+            ask(&agent_authority(tier, None), &answer, 7).is_some(),
+            "{tier:?}"
+        );
+    }
+    let reviewer = agent_authority(Tier::Validation, None);
+    assert_eq!(ask(&reviewer, &answer, 7), Some(Rule::Person));
+    let person = |n| {
+        Authority::whole(Principal::Outside {
+            node: node(n),
+            name: "ada".into(),
+        })
+    };
+    assert_eq!(ask(&person(106), &answer, 7), None);
+    assert_eq!(ask(&person(7), &answer, 7), Some(Rule::Person), "who asks");
 }

@@ -18,6 +18,7 @@ pub(crate) mod import;
 pub(crate) mod look;
 pub(crate) mod notes;
 pub(crate) mod plan;
+pub(crate) mod prompts;
 pub(crate) mod tree;
 pub(crate) mod trigger;
 
@@ -156,6 +157,8 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Reject a submission.
     Reject(Reject),
+    /// See what agents' programs ask a person for, and allow or deny it.
+    Prompts(prompts::Prompts),
     /// Make, look at, narrow, check and take back capabilities: what others may do here.
     #[command(subcommand)]
     Capability(capability::Capability),

@@ -32,6 +32,7 @@ pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod plan;
+pub(crate) mod prompts;
 pub(crate) mod ps;
 pub(crate) mod reload;
 pub(crate) mod report;

@@ -124,6 +124,17 @@ impl Names {
             Event::RunUsed { usage, .. } => usage_words(usage),
             Event::RunStuck { stuck, .. } => stuck.as_ref().map_or("goes on", Stuck::name).to_owned(),
             Event::RunSession { session, .. } => session.clone(),
+            Event::PermissionRequested { request, .. } => format!("{} ({})", request.tool, request.id),
+            Event::PermissionAnswered {
+                request,
+                answer,
+                by,
+                reason,
+                ..
+            } => {
+                let why = if reason.is_empty() { "" } else { ": " };
+                format!("{request} {} by {by}{why}{reason}", answer.name())
+            }
             Event::PoolPaused { pool, until, reason } => format!("{pool}, until {until}: {reason}"),
             Event::PoolResumed { pool } => pool.clone(),
             Event::PanicLifted { stage } => stage.name().to_owned(),
@@ -269,6 +280,11 @@ impl Names {
             Event::RunStuck { stuck: Some(_), .. } => {
                 (format!("{who}: gets nowhere: {words}"), colour_of("blocked"))
             }
+            Event::PermissionRequested { .. } => (
+                format!("{who}: asks a person for {words}; `worknode prompts` shows it"),
+                colour_of("blocked"),
+            ),
+            Event::PermissionAnswered { .. } => (format!("{who}: {words}"), dim()),
             Event::PoolPaused { .. } => (format!("credentials pause: {words}"), colour_of("blocked")),
             Event::PoolResumed { .. } => (format!("credentials go on: {words}"), dim()),
             Event::Panicked { .. } => (format!("panic: {words}"), colour_of("failed")),

@@ -152,6 +152,7 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Mcp => commands::mcp::mcp(&place).await,
         Command::Approve(args) => commands::review::approve(&place, &args, form).await,
         Command::Reject(args) => commands::review::reject(&place, &args, form).await,
+        Command::Prompts(args) => commands::prompts::prompts(&place, args, form).await,
         Command::Capability(command) => commands::capability::capability(&place, command, form).await,
         Command::Import(import) => commands::import::import(&place, import, form),
         Command::Audit(audit) => commands::audit::audit(&place, &audit, form).await,

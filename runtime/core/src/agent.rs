@@ -17,6 +17,7 @@ use crate::{
     error::{Code, Error, IllegalTransition},
     event::{Event, Principal},
     ids::RunId,
+    permission::{self, Request, Word},
     raise::Raise,
     restart::{Restart, RestartPolicy, RestartTracker},
     run::{
@@ -309,6 +310,24 @@ pub enum AgentCommand {
         /// Its name.
         session: String,
     },
+    /// The run's program asks for a permission that only a person gives.
+    AskPermission {
+        /// Which run.
+        run: RunId,
+        /// For what.
+        request: Box<Request>,
+    },
+    /// A person answers.
+    AnswerPermission(Box<Word>),
+    /// A request for a permission ends without anybody's word.
+    EndPermission {
+        /// Which run.
+        run: RunId,
+        /// Which request.
+        request: String,
+        /// Its program asks for it no more; otherwise nobody has answered in time.
+        withdrawn: bool,
+    },
     /// The run is over.
     Exited {
         /// Which run.
@@ -422,6 +441,8 @@ pub enum AgentEffect {
     Freeze(RunId),
     /// Let it go on.
     Thaw(RunId),
+    /// Tell its program how what it asked for was answered.
+    Answer(RunId),
 }
 
 /// What a command comes to.
@@ -476,6 +497,13 @@ pub fn decide(
                 session: session.clone(),
             })
         }),
+        AgentCommand::AskPermission { run, request } => decide_asked(agent, *run, request)?,
+        AgentCommand::AnswerPermission(word) => decide_answered(agent, word, by, now)?,
+        AgentCommand::EndPermission {
+            run,
+            request,
+            withdrawn,
+        } => decide_ended(agent, *run, (request, *withdrawn), by, now),
         AgentCommand::Exited { run, receipt, random } => decide_exited(agent, *run, receipt, *random, now)?,
         AgentCommand::BackoffOver => events(vec![Event::AgentReady]),
         AgentCommand::Kill { reason, grace } => decide_kill(agent, by, reason, *grace),
@@ -542,6 +570,43 @@ fn decide_start(
 fn of_present(agent: &Agent, run: RunId, event: impl FnOnce(&Run) -> Option<Event>) -> AgentDecision {
     let present = agent.status.run().filter(|present| present.spec.id == run);
     events(present.and_then(event).into_iter().collect())
+}
+
+fn decide_asked(agent: &Agent, run: RunId, request: &Request) -> Result<AgentDecision, Error> {
+    let present = agent.status.run().filter(|present| present.spec.id == run);
+    let asked = present.map_or(Ok(None), |present| permission::ask(present, request))?;
+    Ok(events(asked.into_iter().collect()))
+}
+
+fn decide_answered(
+    agent: &Agent,
+    word: &Word,
+    by: &Principal,
+    now: Timestamp,
+) -> Result<AgentDecision, Error> {
+    let Some(run) = agent.status.run() else {
+        return Err(permission::nothing(&word.request));
+    };
+    let answered = permission::answer(run, word, by, now)?;
+    Ok(AgentDecision {
+        events: vec![answered],
+        effect: Some(AgentEffect::Answer(run.spec.id)),
+    })
+}
+
+fn decide_ended(
+    agent: &Agent,
+    run: RunId,
+    (request, withdrawn): (&str, bool),
+    by: &Principal,
+    now: Timestamp,
+) -> AgentDecision {
+    let present = agent.status.run().filter(|present| present.spec.id == run);
+    let ended = present.and_then(|present| permission::end(present, request, withdrawn, by, now));
+    AgentDecision {
+        effect: ended.as_ref().map(|_| AgentEffect::Answer(run)),
+        events: ended.into_iter().collect(),
+    }
 }
 
 /// Freezing what is frozen succeeds, and a person's wish replaces the runtime's own; what has no

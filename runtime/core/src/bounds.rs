@@ -125,6 +125,14 @@ pub const SAMPLES: usize = 1_024;
 pub const DEAD_LETTERS: usize = 100;
 /// Messages to one Worknode that wait to be acknowledged. One more is refused.
 pub const INBOX: usize = 256;
+/// Requests of one run that wait for a person at the same time. One more is denied at once.
+pub const PERMISSIONS: usize = 16;
+/// Bytes of one request, which a person is shown in full. A longer one is denied at once.
+pub const PERMISSION: usize = 24 * 1024;
+/// How long a request waits for a person unless the profile says otherwise. Then it is denied.
+pub const ANSWER: Duration = Duration::from_secs(10 * 60);
+/// The longest time that a profile may give a person.
+pub const ANSWER_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes of one message. A longer one is refused.
 pub const MESSAGE: usize = 16 * 1024;
 /// Agents that one message may be for. A part of the tree with more is refused.

@@ -138,10 +138,13 @@ const fn of_agent(command: &AgentCommand) -> Operation {
         | AgentCommand::Kill { .. }
         | AgentCommand::Freeze { .. }
         | AgentCommand::Thaw { .. } => Operation::Kill,
+        AgentCommand::AnswerPermission(_) => Operation::Review,
         AgentCommand::Started { .. }
         | AgentCommand::Used { .. }
         | AgentCommand::StuckOn { .. }
         | AgentCommand::InSession { .. }
+        | AgentCommand::AskPermission { .. }
+        | AgentCommand::EndPermission { .. }
         | AgentCommand::Exited { .. }
         | AgentCommand::BackoffOver => Operation::Administer,
     }

@@ -21,6 +21,7 @@ use crate::{
     membrane::MembraneSpec,
     message::Message,
     node::{Detail, NodeSpec},
+    permission::{Answer, Request},
     raise::Raise,
     run::{Hold, ProcessIdentity, Receipt, RunSpec, StopCause},
     task::{Claim, Landing, PlanChange, Progress, ReleaseCause},
@@ -273,6 +274,23 @@ pub enum Event {
     RunUsed { run: RunId, usage: Usage },
     /// It gets nowhere; without a cause: it goes on again.
     RunStuck { run: RunId, stuck: Option<Stuck> },
+    /// Its program asks for a permission that only a person gives.
+    PermissionRequested { run: RunId, request: Box<Request> },
+    /// Somebody answered, or nobody did in time.
+    PermissionAnswered {
+        run: RunId,
+        request: String,
+        answer: Answer,
+        by: Principal,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// Digest of what they were shown; empty when nobody was.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        shown: String,
+        /// The capability through which they answered; none at the socket of the daemon.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<String>,
+    },
     /// Its program named the session that it works in.
     RunSession { run: RunId, session: String },
     /// The process is told to end.
@@ -507,6 +525,8 @@ impl Event {
             Self::RunUsed { .. } => "run_used",
             Self::RunStuck { .. } => "run_stuck",
             Self::RunSession { .. } => "run_session",
+            Self::PermissionRequested { .. } => "permission_requested",
+            Self::PermissionAnswered { .. } => "permission_answered",
             Self::RunStopping { .. } => "run_stopping",
             Self::RunExited { .. } => "run_exited",
             Self::AgentStopRequested { .. } => "agent_stop_requested",
@@ -572,6 +592,8 @@ impl Event {
             | Self::RunUsed { run, .. }
             | Self::RunStuck { run, .. }
             | Self::RunSession { run, .. }
+            | Self::PermissionRequested { run, .. }
+            | Self::PermissionAnswered { run, .. }
             | Self::RunStopping { run, .. }
             | Self::RunExited { run, .. } => Some(*run),
             _ => None,

@@ -24,6 +24,7 @@
 //! | [`verdict`] | what a gate found on a named tree |
 //! | [`raise`] | more rights than usual, for a bounded time |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
+//! | [`permission`] | what a run's program may only when a person allows it |
 //! | [`usage`] | what a run has used, and why one gets nowhere |
 //! | [`budget`] | tokens and money, reserved down the tree |
 //! | [`governor`] | runs on the same credentials pause and go on together |
@@ -54,6 +55,7 @@ pub mod membrane;
 pub mod merge;
 pub mod message;
 pub mod node;
+pub mod permission;
 pub mod raise;
 pub mod restart;
 pub mod run;

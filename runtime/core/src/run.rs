@@ -16,6 +16,7 @@ use crate::{
     event::{Event, Principal},
     git::CommitId,
     ids::{NodeId, RunId},
+    permission::Permissions,
     raise::Raise,
     time::Timestamp,
     usage::{Stuck, Usage, Usd},
@@ -608,6 +609,9 @@ pub struct Run {
     /// Its program's own session, as far as it has named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// What its program asks a person for.
+    #[serde(default, skip_serializing_if = "Permissions::is_empty")]
+    pub permissions: Permissions,
     /// Where it stands.
     #[serde(flatten)]
     pub status: RunStatus,
@@ -622,6 +626,7 @@ impl Run {
             usage: Usage::default(),
             stuck: None,
             session: None,
+            permissions: Permissions::default(),
             status: RunStatus::Queued,
         }
     }
@@ -641,7 +646,7 @@ impl Run {
     /// [`IllegalTransition`] when the event does not fit the state.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut next = self.clone();
-        if self.status.is_live() && next.note(event) {
+        if self.status.is_live() && next.note(event, at) {
             return Ok(next);
         }
         next.status = self.status.after(event, at).ok_or_else(|| IllegalTransition {
@@ -654,17 +659,20 @@ impl Run {
             next.usage = receipt.usage;
             next.stuck = None;
         }
+        if matches!(event, Event::RunStopping { .. } | Event::RunExited { .. }) {
+            next.permissions.open.clear();
+        }
         Ok(next)
     }
 
     /// Takes in what is reported of a live run, which changes nothing of its state. Answers whether
     /// the event was a report.
-    fn note(&mut self, event: &Event) -> bool {
+    fn note(&mut self, event: &Event, at: Timestamp) -> bool {
         match event {
             Event::RunUsed { usage, .. } => self.usage = *usage,
             Event::RunStuck { stuck, .. } => self.stuck.clone_from(stuck),
             Event::RunSession { session, .. } => self.session = Some(session.clone()),
-            _ => return false,
+            other => return self.permissions.apply(other, at),
         }
         true
     }

@@ -24,6 +24,7 @@ mod nodes;
 mod notes;
 mod parts;
 mod plan;
+mod prompts;
 mod request_id;
 mod resume;
 mod search;
@@ -166,6 +167,7 @@ fn routes() -> Routes {
         .merge(messages::routes())
         .merge(resume::routes())
         .merge(plan::routes())
+        .merge(prompts::routes())
         .merge(watched::routes())
 }
 

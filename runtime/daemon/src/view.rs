@@ -38,6 +38,7 @@ mod markdown;
 mod message;
 mod node;
 pub mod plan;
+pub mod prompts;
 mod report;
 mod run;
 mod spawns;
@@ -53,6 +54,7 @@ pub use self::{
     find::find_node,
     message::MessageView,
     node::{AggregateView, FailedView, LinkView, NodePage, NodeView},
+    prompts::{PromptAnswerView, PromptView},
     report::{
         ReportAgent, ReportLanding, ReportPhase, ReportTask, ReportTrouble, ReportUse, ReportView, report,
     },
@@ -394,6 +396,7 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
     let recent = recent(reader)?;
     let alarms = alarms::standing(reader)?;
     let mut attention = attention(&waiting(reader)?, &agents);
+    attention.extend(prompts::waiting(reader)?.iter().map(PromptView::words));
     attention.extend(alarms.iter().map(StatusAlarm::words));
     Ok(StatusView {
         alarms,

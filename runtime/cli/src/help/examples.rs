@@ -48,6 +48,17 @@ const MORE: Examples = &[
             "worknode status --json | jq .tasks",
         ],
     ),
+    (
+        "prompts",
+        &["worknode prompts", "worknode prompts --json | jq '.[].what'"],
+    ),
+    ("prompts list", &["worknode prompts list"]),
+    ("prompts show", &["worknode prompts show 5e884898"]),
+    ("prompts allow", &["worknode prompts allow 5e884898"]),
+    (
+        "prompts deny",
+        &["worknode prompts deny 5e884898 --reason 'use the staging database'"],
+    ),
     ("ps", &["worknode ps", "worknode ps --watch --every 5s"]),
     ("top", &["worknode top", "worknode top --by usd"]),
     ("agent list", &["worknode agent list --json | jq '.[].status'"]),

@@ -79,6 +79,11 @@ impl<H: History> Look<'_, H> {
                 cause: StopCause::Requested { by, .. },
                 ..
             } if *by != Principal::Runtime => self.of_request(by),
+            Event::PermissionAnswered { request: answered, .. } => {
+                self.here(&["permission_requested"], |event| {
+                    matches!(event, Event::PermissionRequested { request, .. } if request.id == *answered)
+                })
+            }
             _ => self.here(before_in_run(event), |event| event.run() == Some(run)),
         }
     }

@@ -254,5 +254,7 @@ fn by_capability(api: &Api, token: &str) -> Result<(Authority, Arc<Opened>), Err
             return Err(Error::new(Code::Forbidden, what));
         }
     }
-    Ok((claims.into(), opened))
+    let mut authority = Authority::from(claims);
+    authority.through = opened.ids().last().cloned();
+    Ok((authority, opened))
 }

@@ -11,7 +11,9 @@ use worknode_core::{
     time::Span,
     usage::Usd,
 };
-use worknode_profiles::profile::{FilesMode, LimitsSpec, Place, SandboxMode, StuckAction, StuckPolicy};
+use worknode_profiles::profile::{
+    FilesMode, LimitsSpec, PermissionsMode, Place, SandboxMode, StuckAction, StuckPolicy,
+};
 
 /// The profile of an agent that names none.
 pub const DEFAULT_PROFILE: &str = "implementation";
@@ -93,6 +95,13 @@ pub struct AgentEntry {
     /// When it is started again, where that is not as the profile says.
     #[serde(default)]
     pub restart: AgentRestart,
+    /// Who answers when its program asks for a permission that its driver neither allows nor
+    /// refuses: "policy", which grants it, or "ask", which asks a person. Default: the profile's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<PermissionsMode>,
+    /// How long such a request waits for a person. Then it is denied. Default: the profile's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_within: Option<Span>,
 }
 
 impl AgentEntry {
@@ -121,6 +130,8 @@ impl AgentEntry {
             budget: AgentBudget::default(),
             on_stuck: AgentOnStuck::default(),
             restart: AgentRestart::default(),
+            permissions: None,
+            answer_within: None,
         }
     }
 }

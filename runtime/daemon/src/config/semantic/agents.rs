@@ -88,6 +88,7 @@ impl<'a> Staff<'a, '_> {
         if let Some(driver) = driver {
             self.command(path, entry, driver);
             self.environment(path, entry, driver);
+            self.permissions(path, entry, profile, driver);
         }
         self.limits(path, entry, profile);
         self.shares(path, entry, profile);

@@ -1,16 +1,17 @@
 //! From an agent's entry and its profile to the agent.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use worknode_actors::definition::AgentDefinition;
 use worknode_core::{
     agent::{AgentSpec, Share, Tier},
+    bounds,
     budget::Budget,
     restart::RestartPolicy,
 };
 use worknode_profiles::{
     Driver, Profile,
-    profile::{FilesMode, LimitsSpec, SandboxMode, StuckPolicy},
+    profile::{FilesMode, LimitsSpec, PermissionsMode, SandboxMode, StuckPolicy},
 };
 
 use super::{Staff, Wanted};
@@ -99,7 +100,17 @@ pub(super) fn definition(name: String, wanted: &Wanted<'_>, of_team: &LimitsSect
         resume: entry.resume.unwrap_or(profile.resume),
         on_stuck: entry.on_stuck.over(profile.on_stuck),
         budget: (!budget.is_unlimited()).then_some(budget),
+        asks: asks(entry, profile),
         driver,
+    }
+}
+
+/// How long a person has to answer what its program asks for; `None`: nobody is asked.
+fn asks(entry: &AgentEntry, profile: &Profile) -> Option<Duration> {
+    let within = entry.answer_within.or(profile.answer_within);
+    match entry.permissions.unwrap_or(profile.permissions) {
+        PermissionsMode::Policy => None,
+        PermissionsMode::Ask => Some(within.map_or(bounds::ANSWER, |within| within.0)),
     }
 }
 
@@ -123,5 +134,7 @@ fn stand_in() -> Profile {
         resume: true,
         pool: None,
         on_stuck: StuckPolicy::default(),
+        permissions: PermissionsMode::default(),
+        answer_within: None,
     }
 }

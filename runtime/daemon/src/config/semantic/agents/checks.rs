@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use worknode_core::time::Span;
 use worknode_profiles::{
     Driver, Launch, Profile,
-    profile::{LimitsSpec, SandboxMode, pool_mistake, ports_mistake, share_mistakes},
+    profile::{
+        LimitsSpec, PermissionsMode, SandboxMode, answer_mistake, pool_mistake, ports_mistake, share_mistakes,
+    },
 };
 
 use super::Staff;
@@ -162,6 +164,31 @@ impl<'a> Staff<'a, '_> {
             let message = format!("too many; at most {RESTARTS}");
             self.problems
                 .say(format!("{path}.restart.max_restarts"), message, None);
+        }
+    }
+
+    /// Whether somebody can be asked, and for how long.
+    pub(super) fn permissions(
+        &mut self,
+        path: &str,
+        entry: &AgentEntry,
+        profile: Option<&Profile>,
+        driver: &Driver,
+    ) {
+        if let Some(why) = entry.answer_within.and_then(answer_mistake) {
+            self.problems.say(format!("{path}.answer_within"), why, None);
+        }
+        let of_profile = profile.map(|profile| profile.permissions).unwrap_or_default();
+        let asks = entry.permissions.unwrap_or(of_profile) == PermissionsMode::Ask;
+        if asks && !driver.asks_permissions() {
+            let message = format!(
+                "driver `{}` is only read: its program cannot ask, so nobody would be asked",
+                driver.name
+            );
+            let hint =
+                "choose a driver with `transport = \"two_way\"`, or leave `permissions` out".to_owned();
+            self.problems
+                .say(format!("{path}.permissions"), message, Some(hint));
         }
     }
 
