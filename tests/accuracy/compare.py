@@ -4,14 +4,17 @@
     pip install lizard==1.24.3
     tests/accuracy/compare.py [--lines N] [--show N] DIR...
 
-Prints, for each language, how many functions both found, how many have the same cyclomatic
-complexity, how many differ only by what one counts and the other does not by its definition, and
-the rest one by one. Then the speed of both in this same run, each on one thread.
+Prints, for each language, how many functions both found; how many have the same cyclomatic
+complexity (equal); how many more differ by exactly what one counts and the other does not by its
+definition (+exact); how many more hold something that the two read differently (+cause); and the
+rest one by one. Then the speed of both in this same run, each on one thread, and the classes of
+differences with how many there are and the first of each.
 """
 
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -126,10 +129,12 @@ def pairs(mine, other):
 # What one counts and the other does not, by definition: how it is told, and what we call it.
 DEFINED = [
     ("`?` counted", "tries"),
+    ("`?Sized` counted", "sized"),
     ("`finally` counted", "finals"),
     ("`where` counted", "wheres"),
     ("`case _` counted", "wildcards"),
     ("`||` of a closure counted as `or`", "bars"),
+    ("a default value counted", "defaults"),
 ]
 
 
@@ -138,13 +143,25 @@ def has(body, *signs):
     return any(sign in line for line in body for sign in signs)
 
 
+def matches(body, pattern):
+    """Whether the pattern is found in the lines."""
+    return re.search(pattern, "\n".join(body)) is not None
+
+
+SCRIPTS = ("JavaScript", "TypeScript")
+
 # What may stand in a function of a language and be read differently by the two: the languages,
-# whether it stands in the lines, and what it is.
+# whether it stands in the lines, and what it is. Of several, the first is told.
 SIGNS = (
     (
         ("C",),
-        lambda body: any(line.lstrip().startswith("#") for line in body),
-        "preprocessor lines inside: both branches counted, or one",
+        lambda body: any(re.match(r"\s*#\s*(if|el|endif)", line) for line in body),
+        "`#if` inside: both branches counted, or one",
+    ),
+    (
+        ("C", "C++"),
+        lambda body: matches(body, r"&&[^=;{})]*="),
+        "`&& … =` taken for a reference of C++, and not counted",
     ),
     (
         ("C",),
@@ -152,14 +169,44 @@ SIGNS = (
         "a quoted sign inside, after which the other reads on wrongly",
     ),
     (
-        ("JavaScript", "TypeScript"),
+        SCRIPTS,
         lambda body: has(body, "`"),
         "a template text inside: `?:` and `&&` in it are ways, and not counted by the other",
     ),
     (
-        ("JavaScript", "TypeScript"),
-        lambda body: has(body[1:], "=>", "function"),
+        SCRIPTS,
+        lambda body: body[0].rstrip().endswith("=>") or has(body[:1], "=>") and len(body) > 1 and not has(body[:1], "{"),
+        "`=>` with an expression of several lines, of which the other reads the first",
+    ),
+    (
+        SCRIPTS,
+        lambda body: has(body[1:], "=>", "function") or matches(body[1:], METHOD),
         "a function inside: its ways given to the other of the two",
+    ),
+    (
+        SCRIPTS,
+        lambda body: matches(body, r"[=(,:!&|?]\s*/[^/*\s]"),
+        "a regular expression inside: signs in it counted",
+    ),
+    (
+        SCRIPTS,
+        lambda body: matches(body, r"[?:(=]\s*\{|return \{|&& \{"),
+        "an object inside: its braces taken for those of the body",
+    ),
+    (
+        ("Rust",),
+        lambda body: matches(body[1:], r"\bfn \w"),
+        "a function inside: its ways given to the one around it, or dropped",
+    ),
+    (
+        ("Rust",),
+        lambda body: matches(body, r"match unsafe \{"),
+        "`match unsafe { … }`: its braces taken for those of the arms",
+    ),
+    (
+        ("Rust",),
+        lambda body: matches(body, r"if let [^=;]*\{"),
+        "`if let A { … } = …`: braces of the pattern taken for the body, and its `else` for one of `let`",
     ),
     (
         ("Rust",),
@@ -167,6 +214,8 @@ SIGNS = (
         "a macro inside: its tokens read differently",
     ),
 )
+# A method in an object or a class.
+METHOD = r"\n\s+(async |static |get |set |\*)*[#\w\[\]]+ ?\([^()]*\) ?\{"
 
 
 def by_definition(mine, gap):
@@ -179,11 +228,25 @@ def by_definition(mine, gap):
     return None
 
 
-def explained(language, text, mine, gap):
-    """Why the two differ by `gap`, when it is a difference of definition; or None."""
+def cause(language, text, mine):
+    """What stands in the function that the two read differently; or None."""
     body = text.split("\n")[mine["line"] - 1 : mine["end"]]
-    signs = (words for languages, stands, words in SIGNS if language in languages and stands(body))
-    return by_definition(mine, gap) or next(signs, None)
+    return next((words for languages, stands, words in SIGNS if language in languages and stands(body)), None)
+
+
+def no_function(language, text, function):
+    """Why what only the other found is no function that is measured here; or None."""
+    whole = text.split("\n")
+    lines = whole[function.start_line - 1 : function.end_line]
+    if language == "Rust" and ";" in " ".join(lines).split("{")[0]:
+        return "a declaration without a body, given the next one's"
+    if language in SCRIPTS and function.name in ("if", "for", "while", "switch", "catch"):
+        return "a statement taken for a method of that name"
+    if language in SCRIPTS and has(whole[max(function.start_line - 3, 0) : function.end_line], "=>"):
+        return "an arrow function without braces, or on the lines of another: its end is elsewhere"
+    if language in SCRIPTS and matches(lines, r"= .*function|^\s+get "):
+        return "a getter, or a function in an expression: its end is elsewhere"
+    return None
 
 
 def arguments():
@@ -209,36 +272,52 @@ class Tally:
     def __init__(self, language):
         self.language = language
         self.counts, self.reasons = Counter(), Counter()
-        self.shown = []
+        self.shown, self.examples = [], {}
 
     def count(self, path, text, a, b):
         """Counts one function, ours and theirs."""
         if a is None:
             self.counts["missing"] += 1
-            self.shown.append(("only theirs", path, b, None))
+            reason = no_function(self.language, text, b)
+            self.told(f"only theirs: {reason}" if reason else None, "only theirs", path, a, b)
             return
         self.counts["both"] += 1
         gap = b.cyclomatic_complexity - a["complexity"]
-        reason = explained(self.language, text, a, gap) if gap else None
         if not gap:
             self.counts["equal"] += 1
-        elif reason:
-            self.counts["explained"] += 1
-            self.reasons[reason] += 1
-        else:
-            self.counts["one" if abs(gap) == 1 else "more"] += 1
-            self.shown.append(("differs", path, b, a))
+            return
+        body = text.split("\n")[a["line"] - 1 : a["end"]]
+        exact = by_definition({**a, "sized": sum(line.count("?Sized") for line in body)}, gap)
+        reason = exact or cause(self.language, text, a)
+        self.counts["exact" if exact else "cause" if reason else "one" if abs(gap) == 1 else "more"] += 1
+        self.told(reason, "differs", path, a, b)
+
+    def told(self, reason, kind, path, a, b):
+        """Notes a difference: its reason with the first example, or itself when there is none."""
+        if reason is None:
+            self.shown.append((kind, path, b, a))
+            return
+        self.reasons[reason] += 1
+        here = a["complexity"] if a else "-"
+        example = f"{'/'.join(path.split('/')[-3:])}:{b.start_line} {b.name}, {here} against {b.cyclomatic_complexity}"
+        self.examples.setdefault(reason, example)
 
     def print_row(self, lines, seconds, their_seconds):
         """One line of the table, and what explains the differences."""
         tally = self.counts
         both = max(tally["both"], 1)
         share = lambda n: f"{100 * n / both:.1f}%"
-        print(f"{self.language:11} {lines:8} {tally['both']:6} {share(tally['equal']):>7} {share(tally['equal'] + tally['explained']):>10} "
-              f"{tally['one']:5} {tally['more']:5} {tally['missing']:11} {lines / max(seconds, 1e-9):10.0f} "
-              f"{lines / max(their_seconds, 1e-9):8.0f} {their_seconds / max(seconds, 1e-9):6.1f}")
+        equal, exact, seen = tally["equal"], tally["exact"], tally["cause"]
+        columns = [
+            f"{self.language:11} {lines:8} {tally['both']:6}",
+            f"{share(equal):>7} {share(equal + exact):>7} {share(equal + exact + seen):>7}",
+            f"{tally['one']:5} {tally['more']:5} {tally['missing']:11}",
+            f"{lines / max(seconds, 1e-9):10.0f} {lines / max(their_seconds, 1e-9):8.0f}",
+            f"{their_seconds / max(seconds, 1e-9):6.1f}",
+        ]
+        print(" ".join(columns))
         for reason, times in self.reasons.most_common():
-            print(f"            {times} x {reason}")
+            print(f"            {times} x {reason} ({self.examples[reason]})")
 
     def print_shown(self, most):
         """The first of those that nothing explains."""
@@ -254,7 +333,7 @@ def main():
     options = arguments()
     program = options.measure or built()
     found, count = files(options.folders, options.lines)
-    print(f"{'language':11} {'lines':>8} {'both':>6} {'equal':>7} {'+explained':>10} {'±1':>5} {'more':>5} {'only theirs':>11} {'lines/s':>10} {'theirs':>8} {'times':>6}")
+    print("language       lines   both   equal +exact  +cause    ±1  more only theirs    lines/s   theirs  times")
     tallies = []
     for language, sources in found.items():
         mine, seconds = ours([program], sources)

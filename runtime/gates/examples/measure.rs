@@ -30,7 +30,7 @@ fn main() -> std::io::Result<()> {
                 "file": path, "line": function.line, "end": function.end, "name": function.path(),
                 "complexity": function.complexity, "nesting": function.nesting,
                 "parameters": function.parameters, "tries": apart.tries, "finals": apart.finals,
-                "wheres": apart.wheres, "bars": apart.bars, "wildcards": apart.wildcards,
+                "wheres": apart.wheres, "bars": apart.bars, "wildcards": apart.wildcards, "defaults": apart.defaults,
             });
             writeln!(out, "{told}")?;
         }

@@ -4,6 +4,8 @@
 //! ask for. What syntax cannot tell is not guessed: types, values, and what a macro or the
 //! preprocessor makes of a text are not known here.
 
+mod blanks;
+mod bodies;
 mod calls;
 mod items;
 mod language;

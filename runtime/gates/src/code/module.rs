@@ -17,6 +17,19 @@ pub struct Module {
     pub unread: Vec<(u32, u32)>,
 }
 
+impl Module {
+    /// A file in which nothing was found.
+    pub(super) const fn empty(language: Language) -> Self {
+        Self {
+            language,
+            functions: Vec::new(),
+            items: Vec::new(),
+            documented: false,
+            unread: Vec::new(),
+        }
+    }
+}
+
 /// One function, measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
@@ -63,6 +76,8 @@ pub struct Unmeasured {
     pub finals: u32,
     /// `where` clauses.
     pub wheres: u32,
+    /// Values of JavaScript for what is not given: `f(a = 1)`, `{ a = 1 }`.
+    pub defaults: u32,
     /// `case _` of Python, which is its `default`.
     pub wildcards: u32,
 }

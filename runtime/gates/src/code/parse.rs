@@ -1,10 +1,10 @@
 //! Parsing, within bounds.
 
-use std::ops::ControlFlow;
+use std::{borrow::Cow, cell::RefCell, ops::ControlFlow};
 
-use tree_sitter::{ParseOptions, ParseState, Parser, Range, Tree};
+use tree_sitter::{Node, ParseOptions, ParseState, Parser, Range, Tree};
 
-use super::{language::Language, module::Module, walk};
+use super::{blanks, bodies::Body, language::Language, module::Module, walk};
 
 /// The largest file that is measured. Code that people write is smaller; what is larger was
 /// generated.
@@ -43,39 +43,110 @@ pub fn read(language: Language, text: &str) -> Result<Module, NotMeasured> {
     let too_hard = NotMeasured::TooHard {
         language: language.name(),
     };
-    let mut looks = LOOKS_AT_LEAST + text.len() / BYTES_A_LOOK;
-    let whole = tree(language, text, None, &mut looks).ok_or(too_hard)?;
+    let mut reader = Reader {
+        language,
+        looks: LOOKS_AT_LEAST + text.len() / BYTES_A_LOOK,
+    };
+    let whole = reader.whole(text).ok_or(too_hard)?;
     let (mut module, mut bodies) = walk::measure(language, text, &whole);
     // A macro inside a macro is inside a shorter text each time.
     while let Some(body) = bodies.pop() {
-        let Some(tree) = tree(language, text, Some(body), &mut looks) else {
-            return Err(too_hard);
-        };
-        let (inside, more) = walk::measure(language, text, &tree);
+        let (inside, more) = reader.inside(text, &body).ok_or(too_hard)?;
         module.functions.extend(inside.functions);
-        module.items.extend(inside.items);
+        if !body.is_definition {
+            module.items.extend(inside.items);
+        }
         bodies.extend(more);
     }
     Ok(module)
 }
 
-/// Parses the text, or one part of it. `looks` is what is left of the looks for the whole file.
-fn tree(language: Language, text: &str, part: Option<Range>, looks: &mut usize) -> Option<Tree> {
-    let mut parser = Parser::new();
-    parser.set_language(&language.grammar()).ok()?;
-    if let Some(part) = part {
-        parser.set_included_ranges(&[part]).ok()?;
-    }
-    let bytes = text.as_bytes();
-    let mut look = |_: &ParseState| {
-        *looks = looks.saturating_sub(1);
-        if *looks == 0 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+thread_local! {
+    /// A parser keeps the memory that it has worked with: one is enough for a thread.
+    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+}
+
+/// Reads the trees of one file.
+struct Reader {
+    language: Language,
+    /// What is left of the looks for the whole file.
+    looks: usize,
+}
+
+impl Reader {
+    /// The tree of the whole text. Where macros of C keep the grammar from following, it is the
+    /// tree without them, if that has fewer errors.
+    fn whole(&mut self, text: &str) -> Option<Tree> {
+        let tree = self.tree(text, None)?;
+        if !self.language.is_c_family() || !tree.root_node().has_error() {
+            return Some(tree);
         }
-    };
-    let options = ParseOptions::new().progress_callback(&mut look);
-    let mut chunk = |at: usize, _| bytes.get(at..).unwrap_or_default();
-    parser.parse_with_options(&mut chunk, None, Some(options))
+        let Cow::Owned(blanked) = blanks::without_macros(text) else {
+            return Some(tree);
+        };
+        let second = self.tree(&blanked, None)?;
+        Some(if errors(&second) < errors(&tree) {
+            second
+        } else {
+            tree
+        })
+    }
+
+    /// Measures the body of a macro: as a whole, or part by part where that finds more. The second
+    /// answer is the bodies of macros in it.
+    fn inside(&mut self, text: &str, body: &Body) -> Option<(Module, Vec<Body>)> {
+        let tree = self.tree(text, Some(body.range))?;
+        let whole = walk::measure(self.language, text, &tree);
+        if !tree.root_node().has_error() || body.parts.is_empty() {
+            return Some(whole);
+        }
+        let (mut parts, mut bodies) = (Module::empty(self.language), Vec::new());
+        for part in &body.parts {
+            let (inside, more) = self.inside(text, part)?;
+            parts.functions.extend(inside.functions);
+            parts.items.extend(inside.items);
+            bodies.extend(more);
+        }
+        let more = parts.functions.len() > whole.0.functions.len();
+        Some(if more { (parts, bodies) } else { whole })
+    }
+
+    /// Parses the text, or one part of it.
+    fn tree(&mut self, text: &str, part: Option<Range>) -> Option<Tree> {
+        PARSER.with_borrow_mut(|parser| {
+            parser.reset();
+            parser.set_language(&self.language.grammar()).ok()?;
+            parser.set_included_ranges(part.as_slice()).ok()?;
+            let bytes = text.as_bytes();
+            let mut look = |_: &ParseState| {
+                self.looks = self.looks.saturating_sub(1);
+                if self.looks == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            let options = ParseOptions::new().progress_callback(&mut look);
+            let mut chunk = |at: usize, _| bytes.get(at..).unwrap_or_default();
+            parser.parse_with_options(&mut chunk, None, Some(options))
+        })
+    }
+}
+
+/// How often the text does not follow the grammar.
+fn errors(tree: &Tree) -> usize {
+    let mut cursor = tree.walk();
+    let mut count = 0;
+    loop {
+        let node: Node<'_> = cursor.node();
+        count += usize::from(node.is_error() || node.is_missing());
+        if node.has_error() && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return count;
+            }
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub(super) const CALL: Role = 1 << 11;
 pub(super) const LOOP: Role = 1 << 12;
 /// `goto`.
 pub(super) const GOTO: Role = 1 << 13;
+/// A value that stands in for one that was not given.
+pub(super) const DEFAULT: Role = 1 << 14;
 /// What can be public and wants documentation.
 pub(super) const ITEM: Role = 1 << 15;
 /// An `assert` that is a statement of the language.
@@ -63,6 +65,11 @@ pub(super) const COMMENT: Role = 1 << 27;
 /// Parameters of a closure, which may be written `||`.
 pub(super) const BARS: Role = 1 << 28;
 
+/// What stands between a comment and what the comment is about.
+pub(super) const ATTRIBUTE: Role = 1 << 29;
+/// A kind with a name, not a word or sign of the language.
+pub(super) const NAMED: Role = 1 << 30;
+
 /// The roles of a grammar's kinds of nodes, by number.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -79,6 +86,12 @@ impl Table {
                 continue;
             };
             let named = grammar.node_kind_is_named(id);
+            if named {
+                *role |= NAMED;
+                if ATTRIBUTES.contains(&kind) {
+                    *role |= ATTRIBUTE;
+                }
+            }
             for (name, bits) in entries(language) {
                 let (name, wants_named) = match name.strip_prefix('\'') {
                     Some(token) => (token, false),
@@ -92,10 +105,14 @@ impl Table {
         Self { roles }
     }
 
+    /// What a kind means. The kind of what does not follow the grammar is past all others.
     pub(super) fn role(&self, kind: u16) -> Role {
-        self.roles.get(usize::from(kind)).copied().unwrap_or(0)
+        self.roles.get(usize::from(kind)).copied().unwrap_or(NAMED)
     }
 }
+
+/// Attributes, in all languages.
+const ATTRIBUTES: [&str; 3] = ["attribute_item", "modifiers", "decorator"];
 
 /// Names of nodes and what they mean; a name after `'` is a word or sign of the language.
 fn entries(language: Language) -> &'static [(&'static str, Role)] {
@@ -251,6 +268,8 @@ const JAVASCRIPT: &[(&str, Role)] = &[
     ("catch_clause", DECISION | NEST),
     ("finally_clause", FINALLY),
     ("ternary_expression", DECISION),
+    ("assignment_pattern", DEFAULT),
+    ("object_assignment_pattern", DEFAULT),
     ("binary_expression", BINARY),
     ("'&&", JUNCTION),
     ("'||", JUNCTION),

@@ -1,17 +1,18 @@
 //! The walk over a tree: every node once, without recursion, so that no text is too deep.
 
-use tree_sitter::{Node, Range, Tree, TreeCursor};
+use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::{
+    bodies::Body,
     calls::{self, Call},
     items::{self, Comment},
     language::Language,
     module::{Function, Module, Unmeasured},
     names,
     table::{
-        ARM, ARMS, ASSERT, BARS, BINARY, CALL, CASE, COMMENT, CONTAINER, DECISION, ELSE, FINALLY, FUNCTION,
-        GOTO, GUARD, IF, ITEM, JUNCTION, LET, LOOP, NEST, NEW, Role, TOKEN_ARM, TOKEN_DECISION, TOKENS, TRY,
-        Table, WHERE,
+        ARM, ARMS, ASSERT, ATTRIBUTE, BARS, BINARY, CALL, CASE, COMMENT, CONTAINER, DECISION, DEFAULT, ELSE,
+        FINALLY, FUNCTION, GOTO, GUARD, IF, ITEM, JUNCTION, LET, LOOP, NAMED, NEST, NEW, Role, TOKEN_ARM,
+        TOKEN_DECISION, TOKENS, TRY, Table, WHERE,
     },
 };
 
@@ -29,8 +30,8 @@ pub(super) struct Above<'t> {
     pub(super) doc: Option<Comment>,
     /// The last comment among its children, until something else follows.
     comment: Option<Comment>,
-    /// Last line of its last child that was no comment.
-    last_row: Option<usize>,
+    /// Its last child that was no comment.
+    last: Option<Node<'t>>,
     arms: u32,
     nested: bool,
 }
@@ -51,12 +52,12 @@ struct Walk<'t> {
     open: Vec<Open>,
     module: Module,
     /// Bodies of macros that stand where items do: what is in them are items, too.
-    bodies: Vec<Range>,
+    bodies: Vec<Body>,
 }
 
 /// Measures a parsed file, or the parsed body of a macro. The second answer is the bodies of macros
 /// in it that are still to be parsed.
-pub(super) fn measure(language: Language, text: &str, tree: &Tree) -> (Module, Vec<Range>) {
+pub(super) fn measure(language: Language, text: &str, tree: &Tree) -> (Module, Vec<Body>) {
     let mut walk = Walk {
         language,
         text,
@@ -65,37 +66,42 @@ pub(super) fn measure(language: Language, text: &str, tree: &Tree) -> (Module, V
         containers: Vec::new(),
         open: Vec::new(),
         module: Module {
-            language,
-            functions: Vec::new(),
-            items: Vec::new(),
             documented: items::module_documented(language, tree.root_node(), text),
-            unread: Vec::new(),
+            ..Module::empty(language)
         },
         bodies: Vec::new(),
     };
     let mut cursor = tree.walk();
     loop {
-        walk.enter(&cursor);
-        if cursor.goto_first_child() {
+        let entered = walk.enter(&cursor);
+        if entered && cursor.goto_first_child() {
             continue;
         }
-        loop {
+        if entered {
             walk.leave();
+        }
+        loop {
             if cursor.goto_next_sibling() {
                 break;
             }
             if !cursor.goto_parent() {
                 return (walk.module, walk.bodies);
             }
+            walk.leave();
         }
     }
 }
 
 impl<'t> Walk<'t> {
-    fn enter(&mut self, cursor: &TreeCursor<'t>) {
+    /// Notes what the node is. Most nodes are signs and names with nothing in them and no meaning
+    /// here: they are passed by, and the answer is false.
+    fn enter(&mut self, cursor: &TreeCursor<'t>) -> bool {
         let node = cursor.node();
         let role = self.table.role(node.kind_id());
         let doc = self.comment_before(node, role);
+        if role & !NAMED == 0 && node.child_count() == 0 && !node.is_error() {
+            return false;
+        }
         if node.is_error() {
             self.unread(node);
         }
@@ -118,10 +124,11 @@ impl<'t> Walk<'t> {
             role,
             doc,
             comment: None,
-            last_row: None,
+            last: None,
             arms: 0,
             nested,
         });
+        true
     }
 
     fn leave(&mut self) {
@@ -144,18 +151,19 @@ impl<'t> Walk<'t> {
 
     /// The comment right before the node, and what the node means to what comes after it.
     fn comment_before(&mut self, node: Node<'t>, role: Role) -> Option<Comment> {
+        if role & (COMMENT | NAMED) == 0 {
+            return None;
+        }
         let parent = self.above.last_mut()?;
         if role & COMMENT != 0 {
             let row = node.start_position().row;
-            parent.comment = (parent.last_row != Some(row))
+            let apart = parent.last.is_none_or(|last| last.end_position().row != row);
+            parent.comment = apart
                 .then(|| Comment::of(self.language, node, self.text, parent.comment))
                 .flatten();
             return None;
         }
-        if !node.is_named() {
-            return None;
-        }
-        if matches!(node.kind(), "attribute_item" | "modifiers" | "decorator") {
+        if role & ATTRIBUTE != 0 {
             let doc = items::is_doc_attribute(names::text(node, self.text));
             parent.comment = if doc {
                 Some(Comment::ending(node))
@@ -164,28 +172,18 @@ impl<'t> Walk<'t> {
             };
             return None;
         }
-        parent.last_row = Some(node.end_position().row);
+        parent.last = Some(node);
         let comment = parent.comment.take();
         comment.filter(|comment| comment.touches(node))
     }
 
-    /// The body of a macro with braces and a function in it.
+    /// The body of a macro that stands where items do.
     fn body(&mut self, node: Node<'t>) {
-        let whole = self
-            .above
-            .last()
-            .is_some_and(|above| above.node.kind() == "macro_invocation");
-        let inner = names::text(node, self.text);
-        if whole && self.bodies.len() < BODIES && inner.starts_with('{') && inner.contains("fn ") {
-            let (mut from, mut to) = (node.start_position(), node.end_position());
-            from.column += 1;
-            to.column = to.column.saturating_sub(1);
-            self.bodies.push(Range {
-                start_byte: node.start_byte() + 1,
-                end_byte: node.end_byte().saturating_sub(1),
-                start_point: from,
-                end_point: to,
-            });
+        let of = self.above.last().map_or("", |above| above.node.kind());
+        let whole = matches!(of, "macro_invocation" | "macro_rule");
+        if whole && self.bodies.len() < BODIES {
+            let body = Body::of(node, self.text, of == "macro_rule");
+            self.bodies.extend(body);
         }
     }
 
@@ -237,8 +235,8 @@ impl<'t> Walk<'t> {
 
     /// Counts what the node adds to the function around it; whether it nests.
     fn count(&mut self, node: Node<'t>, role: Role, cursor: &TreeCursor<'t>) -> bool {
-        let interesting = !(FUNCTION | ITEM | CONTAINER | COMMENT);
-        if role & interesting == 0 {
+        let interesting = !(FUNCTION | ITEM | CONTAINER | COMMENT | NAMED | ATTRIBUTE);
+        if role & interesting == 0 || self.open.is_empty() {
             return false;
         }
         let ways = self.ways(node, role);
@@ -257,6 +255,7 @@ impl<'t> Walk<'t> {
         differences.tries += u32::from(role & TRY != 0);
         differences.finals += u32::from(role & FINALLY != 0);
         differences.wheres += u32::from(role & WHERE != 0);
+        differences.defaults += u32::from(role & DEFAULT != 0);
         differences.wildcards += u32::from(ways.wildcard);
         note_rules(function, role, line(node.start_position().row), endless, call);
         let nests = role & NEST != 0 && !is_else_if(role, parent, cursor);
