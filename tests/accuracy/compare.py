@@ -135,7 +135,23 @@ DEFINED = [
     ("`case _` counted", "wildcards"),
     ("`||` of a closure counted as `or`", "bars"),
     ("a default value counted", "defaults"),
+    ("`#if` counted", "ifs"),
+    ("`&& … =` taken for a reference of C++, and not counted", "references"),
 ]
+
+
+def spelled(language, body):
+    """What the other counts, or takes away, by how it is written: told from the text."""
+    if language == "Rust":
+        return {"sized": sum(line.count("?Sized") for line in body)}
+    if language not in ("C", "C++"):
+        return {}
+    # Without comments and texts; of `&&` and what follows, the end is found as the other does.
+    text = re.sub(r'/\*.*?\*/|//[^\n]*|"(\\.|[^"\\\n])*"', " ", "\n".join(body), flags=re.DOTALL)
+    return {
+        "ifs": len(re.findall(r"^\s*#\s*(?:if|elif)", text, re.MULTILINE)),
+        "references": -len(re.findall(r"&&(?:[=!<>]=|[^=;{})])*=(?!=)", text)),
+    }
 
 
 def has(body, *signs):
@@ -156,12 +172,7 @@ SIGNS = (
     (
         ("C",),
         lambda body: any(re.match(r"\s*#\s*(if|el|endif)", line) for line in body),
-        "`#if` inside: both branches counted, or one",
-    ),
-    (
-        ("C", "C++"),
-        lambda body: matches(body, r"&&[^=;{})]*="),
-        "`&& … =` taken for a reference of C++, and not counted",
+        "`#if` inside an expression or a signature: other branches read",
     ),
     (
         ("C",),
@@ -214,6 +225,8 @@ SIGNS = (
         "a macro inside: its tokens read differently",
     ),
 )
+# The end of those above: where nothing else stands in the function.
+SIGNS += ((("C", "C++"), lambda body: matches(body, r"&&[^;{}]*="), "`&& … =` taken for a reference of C++, how often not found out"),)
 # A method in an object or a class.
 METHOD = r"\n\s+(async |static |get |set |\*)*[#\w\[\]]+ ?\([^()]*\) ?\{"
 
@@ -287,7 +300,7 @@ class Tally:
             self.counts["equal"] += 1
             return
         body = text.split("\n")[a["line"] - 1 : a["end"]]
-        exact = by_definition({**a, "sized": sum(line.count("?Sized") for line in body)}, gap)
+        exact = by_definition({**a, **spelled(self.language, body)}, gap)
         reason = exact or cause(self.language, text, a)
         self.counts["exact" if exact else "cause" if reason else "one" if abs(gap) == 1 else "more"] += 1
         self.told(reason, "differs", path, a, b)

@@ -2,7 +2,12 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::OnceLock,
+    num::NonZero,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use worknode_policies::change::{Change, ChangeKind};
@@ -11,6 +16,11 @@ use crate::{
     code::{self, Function, Item, Language, Module, NotMeasured},
     lines::{self, Difference, Lines},
 };
+
+/// Files for which a further thread is worth its while.
+const FILES_A_THREAD: usize = 16;
+/// Threads that measure one change, at most: a gate shares the machine with agents.
+const MOST_THREADS: usize = 8;
 
 /// What a path holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -215,8 +225,28 @@ impl ChangeSet {
         })
     }
 
+    /// Measures all files, on several threads when there are many. What gates ask for later is
+    /// there then; gates that ask at the same time share the work, file by file.
+    fn measure(&self) {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(file) = self.files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let _ = (file.module(), file.module_before());
+            }
+        };
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = cores.min(MOST_THREADS).min(self.files.len() / FILES_A_THREAD);
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+    }
+
     /// Texts of parts as they were before, wherever they stood.
     fn texts_before(&self, parts: impl Fn(&Module) -> Vec<(usize, usize)>) -> HashSet<&str> {
+        self.measure();
         let mut texts = HashSet::new();
         for file in &self.files {
             let (Some(module), Some(text)) = (file.module_before(), file.before.text()) else {
@@ -228,5 +258,37 @@ impl ChangeSet {
             texts.extend(found);
         }
         texts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::change;
+
+    #[test]
+    fn many_files_are_measured_like_one() {
+        let of = |at: usize| {
+            (
+                format!("src/f{at}.rs"),
+                format!("fn f{at}(a: bool) {{ if a {{}} }}\n"),
+            )
+        };
+        let files: Vec<(String, String)> = (0..200).map(of).collect();
+        let known = |at: usize| {
+            if at.is_multiple_of(2) {
+                ""
+            } else {
+                files[at].1.as_str()
+            }
+        };
+        let files: Vec<(&str, &str, &str)> = files
+            .iter()
+            .enumerate()
+            .map(|(at, (path, text))| (path.as_str(), known(at), text.as_str()))
+            .collect();
+        let many = change(&files);
+        let found: Vec<String> = many.functions().iter().map(|(_, f)| f.name.clone()).collect();
+        let expected: Vec<String> = (0..200).step_by(2).map(|at| format!("f{at}")).collect();
+        assert_eq!(found, expected);
     }
 }

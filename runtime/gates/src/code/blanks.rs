@@ -1,10 +1,13 @@
-//! C without the macros that keep its grammar from being followed.
+//! C without what the preprocessor makes of it, where that keeps the grammar from being followed.
 //!
 //! `EXPORT int CALL f(void)` has two words too many for the grammar, and so nothing of the function
 //! would be measured. Which words are macros is told by where they stand: where C has no place for
-//! one more name. They are replaced by blanks, so that everything else stays where it is.
+//! one more name. Lines like `#if` may stand in the middle of an expression. Both are replaced by
+//! blanks, so that everything else stays where it is.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
+
+use tree_sitter::{InputEdit, Point, Tree};
 
 /// Words of C after which a name in capitals is what they ask for.
 const WANT_A_NAME: &[&str] = &[
@@ -44,63 +47,126 @@ const BEGIN: &[&str] = &[
     "struct", "switch", "typedef", "union", "unsigned", "void", "while",
 ];
 
-/// The text with blanks for macros; the text itself when there are none.
-pub(super) fn without_macros(text: &str) -> Cow<'_, str> {
+/// Where macros stand that can be blanked.
+pub(super) fn macros(text: &str) -> Vec<Range<usize>> {
     let mut macros = Vec::new();
-    let mut before = None;
-    let mut rest = Tokens { text, at: 0 };
-    let mut now = rest.next();
-    let mut after = rest.next();
+    let mut tokens = Tokens { text, at: 0 };
+    let mut before = "";
+    let (mut now, mut after) = (tokens.next(), tokens.next());
     while let Some(token) = now {
-        let following = rest.next();
-        if is_macro(text, before.clone(), &token, after.clone(), following.clone()) {
+        let following = tokens.next();
+        let word = |token: &Option<Token>| {
+            token
+                .clone()
+                .and_then(|token| text.get(token))
+                .unwrap_or_default()
+        };
+        let name = text.get(token.clone()).unwrap_or_default();
+        let place = Place {
+            before,
+            after: word(&after),
+            following: word(&following),
+        };
+        if is_in_capitals(name) && place.has_none_for_a_name() {
             macros.push(token);
         } else {
-            before = Some(token);
+            before = name;
         }
         (now, after) = (after, following);
     }
-    if macros.is_empty() {
-        return Cow::Borrowed(text);
+    macros
+}
+
+/// Where lines like `#if`, `#else` and `#endif` stand: without them, every branch is there.
+pub(super) fn conditions(text: &str) -> Vec<Range<usize>> {
+    let mut lines = Vec::new();
+    let mut tokens = Tokens { text, at: 0 };
+    loop {
+        while let Some(length) = tokens.passed_over() {
+            let line = tokens.at..tokens.at + length;
+            let word = text.get(line.clone()).unwrap_or_default();
+            if word.strip_prefix('#').is_some_and(is_condition) {
+                lines.push(line);
+            }
+            tokens.at += length;
+        }
+        if tokens.next().is_none() {
+            return lines;
+        }
     }
-    let mut blanked = text.to_owned();
-    for found in macros {
-        blanked.replace_range(found.clone(), &" ".repeat(found.len()));
+}
+
+/// Is the line, after its `#`, the beginning, the middle or the end of a condition?
+fn is_condition(line: &str) -> bool {
+    let line = line.trim_start();
+    ["if", "el", "endif"].iter().any(|word| line.starts_with(word))
+}
+
+/// The text with blanks for parts of it. The tree of the text is told, so that what stands
+/// elsewhere need not be parsed again.
+pub(super) fn blank(text: &str, parts: &[Range<usize>], tree: &mut Tree) -> Option<String> {
+    let mut bytes = text.as_bytes().to_vec();
+    let (mut at, mut point) = (0, Point::default());
+    for part in parts {
+        let start_position = moved(point, bytes.get(at..part.start)?);
+        let inside = bytes.get_mut(part.clone())?;
+        let end = moved(start_position, inside);
+        inside
+            .iter_mut()
+            .filter(|byte| **byte != b'\n')
+            .for_each(|byte| *byte = b' ');
+        tree.edit(&InputEdit {
+            start_byte: part.start,
+            old_end_byte: part.end,
+            new_end_byte: part.end,
+            start_position,
+            old_end_position: end,
+            new_end_position: end,
+        });
+        (at, point) = (part.end, end);
     }
-    Cow::Owned(blanked)
+    String::from_utf8(bytes).ok()
+}
+
+/// Where a text ends that begins at the point.
+fn moved(point: Point, text: &[u8]) -> Point {
+    let mut lines = text.rsplit(|byte| *byte == b'\n');
+    let last = lines.next().unwrap_or_default().len();
+    match lines.count() {
+        0 => Point::new(point.row, point.column + last),
+        rows => Point::new(point.row + rows, last),
+    }
 }
 
 type Token = Range<usize>;
 
-/// Is the token a name in capitals where none can stand?
-fn is_macro(
-    text: &str,
-    before: Option<Token>,
-    token: &Token,
-    after: Option<Token>,
-    following: Option<Token>,
-) -> bool {
-    let word = |token: Option<Token>| token.and_then(|token| text.get(token)).unwrap_or_default();
-    let (before, name, after, following) = (
-        word(before),
-        word(Some(token.clone())),
-        word(after),
-        word(following),
-    );
-    if !is_in_capitals(name) || !is_name(after) || BELONG.contains(&after) {
-        return false;
-    }
-    // `FALLTHROUGH case`, `EXPORT int`.
-    let begins = BEGIN.contains(&after) && !WANT_A_NAME.contains(&before);
-    // `EXPORT type f`, `EXPORT type *f`: of three, one is too many.
-    let third = (is_name(following) && !BELONG.contains(&following)) || following == "*";
-    // `int CALL f`, `type *CALL f`.
-    let has_type = before == "*" || (is_name(before) && !WANT_A_NAME.contains(&before));
-    begins || (!WANT_A_NAME.contains(&after) && !is_aggregate(before) && (third || has_type))
+/// What stands around a name.
+struct Place<'t> {
+    before: &'t str,
+    after: &'t str,
+    following: &'t str,
 }
 
-fn is_aggregate(word: &str) -> bool {
-    matches!(word, "struct" | "union" | "enum" | "class")
+impl Place<'_> {
+    /// Is there no place for a name in C here?
+    fn has_none_for_a_name(&self) -> bool {
+        let asked_for = WANT_A_NAME.contains(&self.before);
+        let before_a_name = is_name(self.after) && !BELONG.contains(&self.after);
+        before_a_name && (self.before_a_beginning(asked_for) || self.one_too_many(asked_for))
+    }
+
+    /// `FALLTHROUGH case`, `EXPORT int`.
+    fn before_a_beginning(&self, asked_for: bool) -> bool {
+        BEGIN.contains(&self.after) && !asked_for
+    }
+
+    /// `EXPORT type f`, `EXPORT type *f`; `int CALL f`, `type *CALL f`.
+    fn one_too_many(&self, asked_for: bool) -> bool {
+        let two_more = is_name(self.following) && !BELONG.contains(&self.following);
+        let has_type = self.before == "*" || (is_name(self.before) && !asked_for);
+        let is_tag = matches!(self.before, "struct" | "union" | "enum" | "class");
+        !WANT_A_NAME.contains(&self.after) && !is_tag && (two_more || self.following == "*" || has_type)
+    }
 }
 
 fn is_in_capitals(word: &str) -> bool {
@@ -125,33 +191,36 @@ impl Iterator for Tokens<'_> {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        let bytes = self.text.as_bytes();
-        loop {
-            let from = self.at;
-            let rest = bytes.get(from..)?;
-            let length = match rest {
-                [] => return None,
-                [b'/', b'/', ..] => end_of_line(rest),
-                [b'/', b'*', ..] => self.text.get(from..)?.find("*/").map_or(rest.len(), |at| at + 2),
-                [b'#', ..] if self.begins_line() => end_of_line(rest),
-                [first, ..] if first.is_ascii_whitespace() => 1,
-                [quote @ (b'"' | b'\''), ..] => {
-                    self.at += quoted(rest, *quote);
-                    return Some(from..self.at);
-                }
-                _ => {
-                    let in_name =
-                        |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
-                    self.at += rest.iter().take_while(|byte| in_name(byte)).count().max(1);
-                    return Some(from..self.at);
-                }
-            };
+        while let Some(length) = self.passed_over() {
             self.at += length;
         }
+        let from = self.at;
+        let rest = self.rest();
+        self.at += match rest.first()? {
+            quote @ (b'"' | b'\'') => quoted(rest, *quote),
+            _ => rest.iter().take_while(|byte| is_in_name(**byte)).count().max(1),
+        };
+        Some(from..self.at)
     }
 }
 
 impl Tokens<'_> {
+    fn rest(&self) -> &[u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// How much of what follows is no token.
+    fn passed_over(&self) -> Option<usize> {
+        let rest = self.rest();
+        match rest {
+            [b'/', b'/', ..] => Some(end_of_line(rest)),
+            [b'/', b'*', ..] => Some(end_of_comment(rest)),
+            [b'#', ..] if self.begins_line() => Some(end_of_line(rest)),
+            [first, ..] if first.is_ascii_whitespace() => Some(1),
+            _ => None,
+        }
+    }
+
     /// Is there nothing before this on its line?
     fn begins_line(&self) -> bool {
         let before = self.text.get(..self.at).unwrap_or_default();
@@ -160,6 +229,15 @@ impl Tokens<'_> {
             .next()
             .is_none_or(|line| line.trim().is_empty())
     }
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
+fn end_of_comment(bytes: &[u8]) -> usize {
+    let ends = bytes.windows(2).skip(2).position(|two| two == b"*/");
+    ends.map_or(bytes.len(), |at| at + 4)
 }
 
 /// To the end of a line that may go on after a backslash.
@@ -216,6 +294,16 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_cut_in_two_is_read() {
+        let text = "int f(int a) {\n  int b =\n#ifdef A\n    a == 2 ? 1 :\n#endif\n    a == 3 ? 2 : 3;\n  return b;\n}\n";
+        assert_eq!(found(text), [("f".into(), 1, 3)]);
+        // Where it only stands between statements, the grammar knows it.
+        let text =
+            "int f(int a) {\n#if A\n  if (a) return 1;\n#else\n  while (a) a--;\n#endif\n  return 0;\n}\n";
+        assert_eq!(found(text), [("f".into(), 1, 3)]);
+    }
+
+    #[test]
     fn types_in_capitals_stay() {
         for text in [
             "static BOOL f(HANDLE h, DWORD n) { BOOL x = h && n; return x; }",
@@ -223,20 +311,32 @@ mod tests {
             "#define EXPORT extern int\n// EXPORT int f\n/* EXPORT int f */ char *s = \"EXPORT int f\";",
             "DWORD const *a; UINT a, b; return BIG * x;",
         ] {
-            assert_eq!(without_macros(text), text);
+            assert!(macros(text).is_empty(), "{text}");
         }
     }
 
     #[test]
     fn everything_else_stays_where_it_is() {
         let text = "EXPORT int f(void);\n#define X \\\n EXPORT int\nint CALL g(char *a, ...);\n'EXPORT int";
-        let blanked = without_macros(text);
-        assert_eq!(
-            blanked,
-            text.replacen("EXPORT", "      ", 1).replace("CALL", "    ")
-        );
+        let found: Vec<&str> = macros(text).into_iter().map(|part| &text[part]).collect();
+        assert_eq!(found, ["EXPORT", "CALL"]);
         for cut in 0..text.len() {
-            assert_eq!(without_macros(&text[..cut]).len(), cut);
+            let (macros, lines) = (macros(&text[..cut]), conditions(&text[..cut]));
+            assert!(macros.iter().chain(&lines).all(|part| part.end <= cut));
         }
+    }
+
+    #[test]
+    fn a_second_reading_is_like_a_first() {
+        let text = "EXPORT int\nCALL f(int a) { if (a) return 1;\n#if X\n return 2;\n#endif\n}\nint g;\n";
+        let mut parser = tree_sitter::Parser::new();
+        parser.set_language(&Language::C.grammar()).unwrap();
+        let mut tree = parser.parse(text, None).unwrap();
+        let blanked = blank(text, &macros(text), &mut tree).unwrap();
+        assert_eq!(blanked.len(), text.len());
+        let again = parser.parse(&blanked, Some(&tree)).unwrap();
+        let first = parser.parse(&blanked, None).unwrap();
+        assert_eq!(again.root_node().to_sexp(), first.root_node().to_sexp());
+        assert_eq!(again.root_node().end_position(), Point::new(7, 0));
     }
 }

@@ -74,28 +74,36 @@ struct Reader {
 }
 
 impl Reader {
-    /// The tree of the whole text. Where macros of C keep the grammar from following, it is the
-    /// tree without them, if that has fewer errors.
+    /// The tree of the whole text. Where the preprocessor of C keeps the grammar from being
+    /// followed, it is the tree without what does, if that has fewer errors.
     fn whole(&mut self, text: &str) -> Option<Tree> {
-        let tree = self.tree(text, None)?;
-        if !self.language.is_c_family() || !tree.root_node().has_error() {
-            return Some(tree);
+        let mut best = self.tree(text, None, None)?;
+        let mut text = Cow::Borrowed(text);
+        if !self.language.is_c_family() {
+            return Some(best);
         }
-        let Cow::Owned(blanked) = blanks::without_macros(text) else {
-            return Some(tree);
-        };
-        let second = self.tree(&blanked, None)?;
-        Some(if errors(&second) < errors(&tree) {
-            second
-        } else {
-            tree
-        })
+        for find in [blanks::macros, blanks::conditions] {
+            if !best.root_node().has_error() {
+                break;
+            }
+            let parts = find(&text);
+            if parts.is_empty() {
+                continue;
+            }
+            let mut before = best.clone();
+            let blanked = blanks::blank(&text, &parts, &mut before)?;
+            let tree = self.tree(&blanked, None, Some(&before))?;
+            if errors(&tree) < errors(&best) {
+                (best, text) = (tree, Cow::Owned(blanked));
+            }
+        }
+        Some(best)
     }
 
     /// Measures the body of a macro: as a whole, or part by part where that finds more. The second
     /// answer is the bodies of macros in it.
     fn inside(&mut self, text: &str, body: &Body) -> Option<(Module, Vec<Body>)> {
-        let tree = self.tree(text, Some(body.range))?;
+        let tree = self.tree(text, Some(body.range), None)?;
         let whole = walk::measure(self.language, text, &tree);
         if !tree.root_node().has_error() || body.parts.is_empty() {
             return Some(whole);
@@ -111,8 +119,8 @@ impl Reader {
         Some(if more { (parts, bodies) } else { whole })
     }
 
-    /// Parses the text, or one part of it.
-    fn tree(&mut self, text: &str, part: Option<Range>) -> Option<Tree> {
+    /// Parses the text, or one part of it. `before` is the tree that it had, with what has changed.
+    fn tree(&mut self, text: &str, part: Option<Range>, before: Option<&Tree>) -> Option<Tree> {
         PARSER.with_borrow_mut(|parser| {
             parser.reset();
             parser.set_language(&self.language.grammar()).ok()?;
@@ -128,7 +136,7 @@ impl Reader {
             };
             let options = ParseOptions::new().progress_callback(&mut look);
             let mut chunk = |at: usize, _| bytes.get(at..).unwrap_or_default();
-            parser.parse_with_options(&mut chunk, None, Some(options))
+            parser.parse_with_options(&mut chunk, before, Some(options))
         })
     }
 }

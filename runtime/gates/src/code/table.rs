@@ -82,24 +82,8 @@ impl Table {
         let mut roles = vec![0; grammar.node_kind_count()];
         for (at, role) in roles.iter_mut().enumerate() {
             let Ok(id) = u16::try_from(at) else { break };
-            let Some(kind) = grammar.node_kind_for_id(id) else {
-                continue;
-            };
-            let named = grammar.node_kind_is_named(id);
-            if named {
-                *role |= NAMED;
-                if ATTRIBUTES.contains(&kind) {
-                    *role |= ATTRIBUTE;
-                }
-            }
-            for (name, bits) in entries(language) {
-                let (name, wants_named) = match name.strip_prefix('\'') {
-                    Some(token) => (token, false),
-                    None => (*name, true),
-                };
-                if name == kind && named == wants_named {
-                    *role |= bits;
-                }
+            if let Some(kind) = grammar.node_kind_for_id(id) {
+                *role = role_of(language, kind, grammar.node_kind_is_named(id));
             }
         }
         Self { roles }
@@ -109,6 +93,24 @@ impl Table {
     pub(super) fn role(&self, kind: u16) -> Role {
         self.roles.get(usize::from(kind)).copied().unwrap_or(NAMED)
     }
+}
+
+/// What a kind of node means.
+fn role_of(language: Language, kind: &str, named: bool) -> Role {
+    let mut role = if named { NAMED } else { 0 };
+    if named && ATTRIBUTES.contains(&kind) {
+        role |= ATTRIBUTE;
+    }
+    for (name, bits) in entries(language) {
+        let (name, wants_named) = match name.strip_prefix('\'') {
+            Some(token) => (token, false),
+            None => (*name, true),
+        };
+        if name == kind && named == wants_named {
+            role |= bits;
+        }
+    }
+    role
 }
 
 /// Attributes, in all languages.

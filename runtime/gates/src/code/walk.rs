@@ -105,15 +105,12 @@ impl<'t> Walk<'t> {
         if node.is_error() {
             self.unread(node);
         }
-        if role & ITEM != 0 && self.open.is_empty() {
-            self.item(node, doc);
+        if self.open.is_empty() {
+            self.outside(node, role, doc);
         }
         if role & CONTAINER != 0 {
             let depth = self.above.len();
             self.containers.push((depth, names::container(node, self.text)));
-        }
-        if role & TOKENS != 0 && self.open.is_empty() {
-            self.body(node);
         }
         if role & FUNCTION != 0 {
             self.open(node);
@@ -175,6 +172,16 @@ impl<'t> Walk<'t> {
         parent.last = Some(node);
         let comment = parent.comment.take();
         comment.filter(|comment| comment.touches(node))
+    }
+
+    /// What only counts outside of functions.
+    fn outside(&mut self, node: Node<'t>, role: Role, doc: Option<Comment>) {
+        if role & ITEM != 0 {
+            self.item(node, doc);
+        }
+        if role & TOKENS != 0 {
+            self.body(node);
+        }
     }
 
     /// The body of a macro that stands where items do.
@@ -305,7 +312,6 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// What a node adds to the ways through a function.
 /// An `else if` goes on beside its `if`, not inside it.
 fn is_else_if(role: Role, parent: Role, cursor: &TreeCursor<'_>) -> bool {
     let alternative = || parent & IF != 0 && cursor.field_name() == Some("alternative");
@@ -329,6 +335,8 @@ fn note_rules(function: &mut Function, role: Role, here: u32, endless: bool, cal
         function.calls.push(call);
     }
 }
+
+/// What a node adds to the ways through a function.
 struct Ways {
     count: u32,
     wildcard: bool,

@@ -11,6 +11,8 @@
 //! A function counts as touched when no function of the same text was there before: a new name
 //! makes it touched, another file does not. Functions inside others are measured on their own,
 //! except closures of Rust, lambdas of Python, C++ and Java, which belong to what is around them.
+//! Functions in the bodies and definitions of Rust's macros are measured, and those of C between
+//! macros that do not follow its grammar; of `#if`, every branch counts and the condition does not.
 
 use crate::{
     change::{ChangeSet, File},
