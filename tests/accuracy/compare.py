@@ -253,6 +253,8 @@ def no_function(language, text, function):
     lines = whole[function.start_line - 1 : function.end_line]
     if language == "Rust" and ";" in " ".join(lines).split("{")[0]:
         return "a declaration without a body, given the next one's"
+    if language == "TypeScript" and "{" not in "".join(lines) and lines[-1].rstrip().endswith((";", ",")):
+        return "a declaration without a body"
     if language in SCRIPTS and function.name in ("if", "for", "while", "switch", "catch"):
         return "a statement taken for a method of that name"
     if language in SCRIPTS and has(whole[max(function.start_line - 3, 0) : function.end_line], "=>"):

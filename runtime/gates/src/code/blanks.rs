@@ -297,9 +297,8 @@ mod tests {
     fn an_expression_cut_in_two_is_read() {
         let text = "int f(int a) {\n  int b =\n#ifdef A\n    a == 2 ? 1 :\n#endif\n    a == 3 ? 2 : 3;\n  return b;\n}\n";
         assert_eq!(found(text), [("f".into(), 1, 3)]);
-        // Where it only stands between statements, the grammar knows it.
-        let text =
-            "int f(int a) {\n#if A\n  if (a) return 1;\n#else\n  while (a) a--;\n#endif\n  return 0;\n}\n";
+        // Where it only stands between statements, the grammar knows it. Its condition is no way.
+        let text = "int f(int a) {\n#if defined(A) && (B || C)\n  if (a) return 1;\n#else\n  while (a) a--;\n#endif\n  return 0;\n}\n";
         assert_eq!(found(text), [("f".into(), 1, 3)]);
     }
 

@@ -54,6 +54,8 @@ pub(super) const TRY: Role = 1 << 20;
 pub(super) const FINALLY: Role = 1 << 21;
 /// A `where` clause.
 pub(super) const WHERE: Role = 1 << 22;
+/// A line of the preprocessor with a condition, which is not of the flow.
+pub(super) const DIRECTIVE: Role = 1 << 23;
 /// The guard of a match arm: `if` below a pattern.
 pub(super) const GUARD: Role = 1 << 24;
 /// `new`, as an expression.
@@ -149,6 +151,8 @@ const C: &[(&str, Role)] = &[
     ("'case", CASE),
     ("call_expression", CALL),
     ("goto_statement", GOTO),
+    ("preproc_if", DIRECTIVE),
+    ("preproc_elif", DIRECTIVE),
     ("struct_specifier", ITEM | CONTAINER),
     ("enum_specifier", ITEM),
     ("union_specifier", ITEM),
@@ -177,6 +181,8 @@ const CPP: &[(&str, Role)] = &[
     ("call_expression", CALL),
     ("new_expression", NEW),
     ("goto_statement", GOTO),
+    ("preproc_if", DIRECTIVE),
+    ("preproc_elif", DIRECTIVE),
     ("class_specifier", ITEM | CONTAINER),
     ("struct_specifier", ITEM | CONTAINER),
     ("enum_specifier", ITEM),

@@ -10,9 +10,9 @@ use super::{
     module::{Function, Module, Unmeasured},
     names,
     table::{
-        ARM, ARMS, ASSERT, ATTRIBUTE, BARS, BINARY, CALL, CASE, COMMENT, CONTAINER, DECISION, DEFAULT, ELSE,
-        FINALLY, FUNCTION, GOTO, GUARD, IF, ITEM, JUNCTION, LET, LOOP, NAMED, NEST, NEW, Role, TOKEN_ARM,
-        TOKEN_DECISION, TOKENS, TRY, Table, WHERE,
+        ARM, ARMS, ASSERT, ATTRIBUTE, BARS, BINARY, CALL, CASE, COMMENT, CONTAINER, DECISION, DEFAULT,
+        DIRECTIVE, ELSE, FINALLY, FUNCTION, GOTO, GUARD, IF, ITEM, JUNCTION, LET, LOOP, NAMED, NEST, NEW,
+        Role, TOKEN_ARM, TOKEN_DECISION, TOKENS, TRY, Table, WHERE,
     },
 };
 
@@ -99,7 +99,7 @@ impl<'t> Walk<'t> {
         let node = cursor.node();
         let role = self.table.role(node.kind_id());
         let doc = self.comment_before(node, role);
-        if role & !NAMED == 0 && node.child_count() == 0 && !node.is_error() {
+        if is_empty(node, role) || self.is_of_the_preprocessor(cursor) {
             return false;
         }
         if node.is_error() {
@@ -172,6 +172,12 @@ impl<'t> Walk<'t> {
         parent.last = Some(node);
         let comment = parent.comment.take();
         comment.filter(|comment| comment.touches(node))
+    }
+
+    /// Is it the condition of an `#if`? It decides what the function is, not which way it goes.
+    fn is_of_the_preprocessor(&self, cursor: &TreeCursor<'t>) -> bool {
+        let parent = self.above.last().map_or(0, |above| above.role);
+        parent & DIRECTIVE != 0 && cursor.field_name() == Some("condition")
     }
 
     /// What only counts outside of functions.
@@ -310,6 +316,11 @@ impl<'t> Walk<'t> {
             self.module.unread.push((from, to));
         }
     }
+}
+
+/// Has the node no meaning here, and nothing in it?
+fn is_empty(node: Node<'_>, role: Role) -> bool {
+    role & !NAMED == 0 && node.child_count() == 0 && !node.is_error()
 }
 
 /// An `else if` goes on beside its `if`, not inside it.
