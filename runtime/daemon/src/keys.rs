@@ -345,7 +345,7 @@ mod tests {
         for kept in [&kept, &capabilities(dir.path()).unwrap()] {
             assert!(kept.revoked().is_empty());
             assert!(
-                kept.check(&first, at(20), "team", |_, _| true).is_err(),
+                kept.check(&first, at(20), "team", |_, _| Some(true)).is_err(),
                 "all that was ever issued is over"
             );
         }
