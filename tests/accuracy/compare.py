@@ -205,6 +205,16 @@ SIGNS = (
         "an object inside: its braces taken for those of the body",
     ),
     (
+        ("C++",),
+        lambda body: matches(body[1:], r"\b(class|struct) \w+[^;]*\{"),
+        "a class inside: its functions given to the one around it",
+    ),
+    (
+        ("C++",),
+        lambda body: matches(body, r"\)\s*:\s+\w+[({]"),
+        "initialisers of a constructor, whose decisions the other leaves out",
+    ),
+    (
         ("Rust",),
         lambda body: matches(body[1:], r"\bfn \w"),
         "a function inside: its ways given to the one around it, or dropped",
