@@ -5,13 +5,15 @@ use serde_json::Value;
 use worknode_tests::{scene::Scene, wait::wait_for};
 
 /// Runs the tests of a list that fit a filter, and says so in TAP. Each run is noted with what it
-/// would run by its list, outside of its checkout.
+/// would run by its list, outside of its checkout. On a machine that lacks something, few can run.
 const RUN: &str = r#"
 all=$(cat tests/list)
+filter=$(cat tests/filter)
+test -e "$(cat tests/noted).lacks" && filter='g*'
 echo $all >> "$(cat tests/noted)"
 for test in $all; do
     case "$test" in
-        $(cat tests/filter)) nth=$((${nth:-0} + 1)); echo "ok $nth - $(echo $test | sed 's/=skip/ # SKIP/')" ;;
+        $filter) nth=$((${nth:-0} + 1)); echo "ok $nth - $(echo $test | sed 's/=skip/ # SKIP/')" ;;
     esac
 done
 echo 1..$nth
@@ -35,6 +37,7 @@ case $WORKNODE_TASK in
     rename) sed -i 's/beta/renamed/' tests/list ;;
     more) echo later >> tests/list ;;
     drop) sed -i /alpha/d tests/list ;;
+    later) echo '# Nothing more.' >> tests/run.sh ;;
 esac
 git commit -qam "$WORKNODE_TASK"
 """]
@@ -127,15 +130,24 @@ fn p3_tests_that_do_not_run_any_more_are_missed_whatever_their_source_says() {
     scene.wait_for_task("undo-more", "completed");
     assert_eq!(scene.read("tests/list"), "renamed\ngamma\n");
 
-    // The base was counted once; whatever landed was judged, and so is known.
+    // The base was counted once, and once more before somebody is refused by what was known of it.
+    // Whatever landed was judged, and so is known.
     let runs = std::fs::read_to_string(noted.path().join("runs")).unwrap();
     let ran = |list: &str| runs.lines().filter(|line| *line == list).count();
     assert_eq!(
         ran("alpha beta gamma"),
-        2,
+        3,
         "the base, and what looked like it: {runs}"
     );
     assert_eq!(ran("alpha renamed gamma later"), 1, "{runs}");
+
+    // What the machine lacks is lacking on the base too.
+    std::fs::write(noted.path().join("runs.lacks"), "").unwrap();
+    let add = [
+        "task", "add", "Later", "--file", "tests/**", "--gate", "plan", "--gate", "tests",
+    ];
+    scene.worknode(&add).ok();
+    scene.wait_for_task("later", "completed");
 
     // Tried with tests gone by a forbidden way, it is kept as what it is.
     let violated = scene

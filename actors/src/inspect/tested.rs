@@ -108,6 +108,13 @@ impl Tested {
         Ok(done)
     }
 
+    /// Would a run that said yes fail beside this base?
+    #[must_use]
+    pub fn misses(ran: &TestsRun, tests: &TestsDefinition, change: &ChangeSet, base: &Counted) -> bool {
+        let now = own_report(ran, tests).filter(|_| ran.answer.ran.end == End::Code(0));
+        now.is_some_and(|now| gate::tests::misses(change, &now, base))
+    }
+
     /// What the gate of tests says of a run.
     #[must_use]
     pub fn judge(&self, ran: &TestsRun, tests: &TestsDefinition, change: &ChangeSet) -> Vec<Finding> {

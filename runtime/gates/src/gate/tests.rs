@@ -21,7 +21,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use base::Counted;
+pub use base::{Counted, misses};
 pub use report::{Case, Format, Report, read};
 
 use crate::{change::ChangeSet, finding::Finding};

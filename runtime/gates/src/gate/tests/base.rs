@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Case, Report, declared, list};
-use crate::{change::ChangeSet, finding::Finding};
+use crate::{
+    change::ChangeSet,
+    finding::{Finding, Severity},
+};
 
 /// What is known of the tests of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,13 @@ pub(super) fn compare(change: &ChangeSet, now: &Report, base: &Counted) -> Vec<F
             .as_warning(),
         ],
     }
+}
+
+/// Would what ran fail, beside this base?
+#[must_use]
+pub fn misses(change: &ChangeSet, now: &Report, base: &Counted) -> bool {
+    let findings = compare(change, now, base);
+    findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
 /// What the plan lets go of tests.

@@ -1,5 +1,5 @@
 use super::{super::read, *};
-use crate::{finding::Severity, testing::change};
+use crate::testing::change;
 
 /// A run of these tests; one that ends with `!` was skipped.
 fn ran(names: &[&str]) -> Report {
@@ -112,4 +112,10 @@ fn a_base_that_nobody_could_count_is_told_and_fails_nothing() {
     let findings = compare(&change(&[]), &ran(&[]), &Counted::Not("it has no tests".into()));
     assert_eq!(told(&findings), [("tests.uncompared", false)]);
     assert!(findings[0].message.contains("it has no tests"));
+    assert!(!misses(&change(&[]), &ran(&[]), &Counted::Not(String::new())));
+    assert!(misses(
+        &change(&[]),
+        &ran(&["a"]),
+        &Counted::Ran(ran(&["a", "b"]))
+    ));
 }
