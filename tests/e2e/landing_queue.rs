@@ -46,15 +46,19 @@ fn team(tasks: &[(&str, &str)]) -> Scene {
     );
     scene.write("tests/run.sh", &run);
     scene.commit("slow tests");
+    up(&scene);
+    wait_for("the agents to work", || {
+        scene.count("task_started") == tasks.len()
+    });
+    scene
+}
+
+fn up(scene: &Scene) {
     let up = command(scene.path())
         .args(["up", "-d"])
         .env("SCENE", scene.path())
         .output();
     assert!(up.unwrap().status.success());
-    wait_for("the agents to work", || {
-        scene.count("task_started") == tasks.len()
-    });
-    scene
 }
 
 /// Hands these in, and waits until as many are.
@@ -118,5 +122,31 @@ fn a_stop_does_not_wait_for_tests_while_somebody_wants_to_land() {
     scene.write("judge-b", "");
     started(&scene, "c");
     started(&scene, "d");
+    scene.worknode(&["down"]).ok();
+}
+
+#[test]
+fn while_nothing_may_land_all_are_judged() {
+    let tasks = ["a", "b", "c"];
+    let scene = team(&tasks.map(|task| (task, "")));
+    hand_in(&scene, &tasks, 3);
+    scene.worknode(&["panic", "--reason", "test"]).ok();
+    scene.worknode(&["down"]).ok();
+    let is_started = |task: &&str| scene.file(&format!("started-{task}")).exists();
+    for task in tasks.iter().filter(|task| is_started(task)) {
+        std::fs::remove_file(scene.file(&format!("started-{task}"))).unwrap();
+    }
+    up(&scene);
+    // The third finds that all places are taken.
+    wait_for("two to be judged", || {
+        tasks.iter().filter(|task| is_started(task)).count() >= 2
+    });
+    for task in tasks {
+        scene.write(&format!("judge-{task}"), "");
+    }
+    for task in tasks {
+        wait_for("its verdict", || verdicts(&scene, task) >= 1);
+    }
+    assert_eq!(scene.count("task_completed"), 0);
     scene.worknode(&["down"]).ok();
 }
