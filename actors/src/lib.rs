@@ -90,6 +90,7 @@ pub mod subtree;
 mod supervisor;
 pub mod system;
 mod team;
+pub mod tls;
 pub mod tool_calls;
 pub mod undo;
 mod violations;

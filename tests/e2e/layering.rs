@@ -83,7 +83,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("clap", &["worknode"]),
     ("inotify", &["worknode-daemon"]),
     ("rmcp", &["worknode-daemon"]),
-    ("tokio-rustls", &["worknode-actors"]),
+    ("tokio-rustls", &["worknode-actors", "worknode-daemon"]),
     ("opentelemetry", &["worknode-telemetry"]),
     ("opentelemetry_sdk", &["worknode-telemetry"]),
     ("opentelemetry-otlp", &["worknode-telemetry"]),

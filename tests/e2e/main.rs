@@ -53,6 +53,7 @@ mod streams;
 mod task_limits;
 mod telemetry;
 mod terminal;
+mod tls;
 mod triggers;
 mod triggers_act;
 mod triggers_agents;

@@ -359,3 +359,38 @@ fn nobody_is_asked_by_a_program_that_is_only_read() {
         "agent[0].answer_within: nobody answers in no time",
     ]);
 }
+
+/// The program as somebody calls it who is only asked for a word.
+fn as_person(scene: &Scene, who: &str, args: &[&str]) -> Done {
+    let mut command = command(scene.path());
+    command
+        .env("WORKNODE_SOCKET", scene.file(".worknode/worknode.sock"))
+        .env("WORKNODE_TOKEN_FILE", scene.file(&format!("{who}.token")))
+        .args(args);
+    command.output().unwrap().into()
+}
+
+#[test]
+fn p9_a_person_answers_through_a_capability_that_is_recorded() {
+    let scene = claude(&format!("{ASKS}\n[[kind]]\nname = \"person\"\n"));
+    scene.worknode(&["up", "-d"]).ok();
+    let asked = asked(&scene);
+    for (who, may) in [("eve", None), ("ada", Some("--review"))] {
+        scene.worknode(&["node", "create", "person", who]).ok();
+        let new = ["capability", "new", who].into_iter().chain(may);
+        let token = scene.worknode(&new.collect::<Vec<_>>()).ok().stdout;
+        scene.write(&format!("{who}.token"), &token);
+    }
+    as_person(&scene, "eve", &["prompts", "allow", id(&asked)]).fails(4);
+    as_person(&scene, "ada", &["prompts", "allow", id(&asked)]).ok();
+    told(&scene);
+    let capability = as_person(&scene, "ada", &["capability", "show", "--json"])
+        .ok()
+        .json();
+    let answer = &answers(&scene)[0];
+    assert_eq!(
+        (&answer["by"]["name"], &answer["through"]),
+        (&"ada".into(), &capability["id"])
+    );
+    scene.worknode(&["down"]).ok();
+}

@@ -13,7 +13,6 @@ mod signature;
 pub(super) mod spawn;
 mod terminate;
 mod text;
-mod tls;
 mod webhook;
 
 pub(crate) use self::spawn::PHASE as TRIGGERED;

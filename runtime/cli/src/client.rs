@@ -1,4 +1,4 @@
-//! Asking the daemon: HTTP over its Unix socket.
+//! Asking the daemon: HTTP over its Unix socket, or with TLS from another machine.
 
 use std::{
     io::ErrorKind,
@@ -15,7 +15,10 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::net::UnixStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+};
 use worknode_core::{
     error::{Code, Error},
     hlc::Hlc,
@@ -30,17 +33,111 @@ const DOOR_WAIT: Duration = Duration::from_secs(5);
 /// When to knock again.
 const KNOCK_AGAIN: Duration = Duration::from_millis(10);
 
+/// How long a server may take to let somebody in.
+const LET_IN: Duration = Duration::from_secs(10);
+
+/// A connection, whatever it is made of.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// A daemon on another machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    host: String,
+    port: u16,
+    ca: Option<PathBuf>,
+}
+
+impl Server {
+    /// The one at `url`, which is to prove itself by an authority in the file `ca`, or by one that the
+    /// system trusts.
+    pub(crate) fn at(url: &str, ca: Option<&Path>) -> Result<Self, Error> {
+        let odd = |why: &str| {
+            Error::new(Code::Usage, format!("`{url}` is no address of a daemon: {why}"))
+                .hint("write it as in https://worknode.example:7077")
+        };
+        let uri: hyper::Uri = url.parse().map_err(|_| odd("it cannot be read"))?;
+        if uri.scheme_str() != Some("https") {
+            return Err(odd("it must begin with https://"));
+        }
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err(odd("it has something behind the port"));
+        }
+        let host = uri.host().filter(|host| !host.is_empty());
+        Ok(Self {
+            host: host.ok_or_else(|| odd("it names no machine"))?.to_owned(),
+            port: uri.port_u16().unwrap_or(443),
+            ca: ca.map(Path::to_owned),
+        })
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Stream>, Error> {
+        let host = self.host.trim_matches(['[', ']']);
+        let cannot = |error: &dyn std::fmt::Display| {
+            let what = format!("no daemon answers at `https://{self}`: {error}");
+            Error::new(Code::Unreachable, what).hint("is it there, and is its authority the one in `--ca`?")
+        };
+        let connected = tokio::time::timeout(LET_IN, async {
+            let stream = TcpStream::connect((host, self.port))
+                .await
+                .map_err(|error| cannot(&error))?;
+            worknode_actors::tls::connect(stream, host, self.ca.clone())
+                .await
+                .map_err(|error| match error.code {
+                    Code::InvalidConfig => error,
+                    _ => cannot(&error),
+                })
+        });
+        let stream = connected.await.map_err(|_| cannot(&"it takes too long"))??;
+        Ok(Box::new(stream))
+    }
+}
+
+impl std::fmt::Display for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Where a daemon is.
+#[derive(Clone, Debug)]
+enum Way {
+    Socket(PathBuf),
+    Server(Server),
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(path) => write!(f, "{}", path.display()),
+            Self::Server(server) => write!(f, "https://{server}"),
+        }
+    }
+}
+
 /// The way to a daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    socket: PathBuf,
+    way: Way,
     token: Option<String>,
 }
 
 impl Client {
     /// To the daemon behind `socket`, with a capability or as its owner.
     pub(crate) const fn new(socket: PathBuf, token: Option<String>) -> Self {
-        Self { socket, token }
+        Self {
+            way: Way::Socket(socket),
+            token,
+        }
+    }
+
+    /// To a daemon elsewhere, which takes nobody without a capability.
+    pub(crate) const fn of_server(server: Server, token: String) -> Self {
+        Self {
+            way: Way::Server(server),
+            token: Some(token),
+        }
     }
 
     /// Asks for something.
@@ -129,7 +226,7 @@ impl Client {
         let stream = self.connect().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| unreachable(&self.socket, &error))?;
+            .map_err(|error| unreachable(&self.way, &error))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "the connection to the daemon ended");
@@ -138,7 +235,7 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
-            .header(header::HOST, "worknode")
+            .header(header::HOST, self.host())
             .header(header::ACCEPT, accept)
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(stamp) = if_match {
@@ -153,11 +250,22 @@ impl Client {
         sender
             .send_request(request)
             .await
-            .map_err(|error| unreachable(&self.socket, &error))
+            .map_err(|error| unreachable(&self.way, &error))
     }
 
-    async fn connect(&self) -> Result<UnixStream, Error> {
-        let (short, _handle) = short_path(&self.socket).map_err(|error| unreachable(&self.socket, &error))?;
+    fn host(&self) -> String {
+        match &self.way {
+            Way::Socket(_) => "worknode".to_owned(),
+            Way::Server(server) => server.to_string(),
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Stream>, Error> {
+        let socket = match &self.way {
+            Way::Socket(socket) => socket,
+            Way::Server(server) => return server.connect().await,
+        };
+        let (short, _handle) = short_path(socket).map_err(|error| unreachable(&self.way, &error))?;
         let begun = std::time::Instant::now();
         loop {
             match UnixStream::connect(&short).await {
@@ -165,7 +273,8 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::WouldBlock && begun.elapsed() < DOOR_WAIT => {
                     tokio::time::sleep(KNOCK_AGAIN).await;
                 }
-                outcome => return outcome.map_err(|error| unreachable(&self.socket, &error)),
+                Ok(stream) => return Ok(Box::new(stream)),
+                Err(error) => return Err(unreachable(&self.way, &error)),
             }
         }
     }
@@ -189,10 +298,10 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(Code::Failed, error.to_string())
 }
 
-fn unreachable(socket: &Path, error: &dyn std::fmt::Display) -> Error {
+fn unreachable(way: &Way, error: &dyn std::fmt::Display) -> Error {
     Error::new(
         Code::Unreachable,
-        format!("no daemon answers at `{}`: {error}", socket.display()),
+        format!("no daemon answers at `{way}`: {error}"),
     )
     .hint("`worknode up -d` starts one")
 }

@@ -18,6 +18,7 @@ use worknode_telemetry::logs::{self, LogFormat};
 
 use crate::{
     args::{Cli, Command, LogForm},
+    client::Server,
     output::Form,
     place::Place,
 };
@@ -88,6 +89,18 @@ const fn default_level(command: &Command) -> &'static str {
     }
 }
 
+/// What is done to this machine's own directory is not done to another's.
+fn is_for_servers(command: &Command) -> Result<(), Error> {
+    let here = match command {
+        Command::Run(_) => "run",
+        Command::Up(_) => "up",
+        Command::Down(_) => "down",
+        _ => return Ok(()),
+    };
+    let what = format!("`{here}` is for a daemon on this machine, not for one at `--url`");
+    Err(Error::new(Code::Usage, what).hint("run it on the other machine, or leave --url out"))
+}
+
 /// Every command, by its name. The file below `commands` has the same.
 async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
     match cli.command {
@@ -107,7 +120,11 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
         Command::Init(args) => return commands::init::init(&Place::here(cli.dir.as_deref())?, &args, form),
         _ => {}
     }
-    let place = Place::find(cli.dir.as_deref())?;
+    let mut place = Place::find(cli.dir.as_deref())?;
+    if let Some(url) = &cli.url {
+        is_for_servers(&cli.command)?;
+        place.server = Some(Server::at(url, cli.ca.as_deref())?);
+    }
     match cli.command {
         Command::Check => commands::check::check(&place, form),
         Command::Run(args) => commands::run::run(&place, &args.overrides, form).await,

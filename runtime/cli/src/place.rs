@@ -9,13 +9,15 @@ use worknode_core::error::{Code, Error};
 use worknode_daemon::daemon::{STATE, journal_path, paths};
 use worknode_journal::{Journal, Reader};
 
-use crate::client::Client;
+use crate::client::{Client, Server};
 
 /// The directory that a command is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// Where `worknode.toml` is, or will be.
     pub(crate) dir: PathBuf,
+    /// The daemon that is asked in place of the directory's.
+    pub(crate) server: Option<Server>,
 }
 
 impl Place {
@@ -32,7 +34,10 @@ impl Place {
         }
         let has_team = |dir: &&Path| dir.join("worknode.toml").is_file() || dir.join(STATE).is_dir();
         let dir = present.ancestors().find(has_team).unwrap_or(&present);
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            server: None,
+        })
     }
 
     /// The directory that was named, or the present one.
@@ -44,13 +49,17 @@ impl Place {
                 format!("cannot use directory `{}`: {error}", named.display()),
             )
         })?;
-        Ok(Self { dir })
+        Ok(Self { dir, server: None })
     }
 
-    /// The daemon: the one that started this process as an agent, or the directory's.
+    /// The daemon: the one that was named, the one that started this process as an agent, or the
+    /// directory's.
     pub(crate) fn client(&self) -> Result<Client, Error> {
+        if let Some(server) = &self.server {
+            return Ok(Client::of_server(server.clone(), token()?));
+        }
         match env::var_os("WORKNODE_SOCKET") {
-            Some(socket) => Ok(Client::new(socket.into(), Some(agent_token()?))),
+            Some(socket) => Ok(Client::new(socket.into(), Some(token()?))),
             None => Ok(Client::new(paths(&self.dir).socket, None)),
         }
     }
@@ -69,11 +78,13 @@ impl Place {
     }
 }
 
-/// What a run was given to prove who it is.
-fn agent_token() -> Result<String, Error> {
+/// What a run, or whoever asks from elsewhere, was given to prove who it is.
+fn token() -> Result<String, Error> {
     let forbidden = |why: String| Error::new(Code::Forbidden, why);
-    let file = env::var_os("WORKNODE_TOKEN_FILE")
-        .ok_or_else(|| forbidden("WORKNODE_SOCKET is set and WORKNODE_TOKEN_FILE is not".to_owned()))?;
+    let file = env::var_os("WORKNODE_TOKEN_FILE").ok_or_else(|| {
+        let what = "this daemon takes nobody without a capability, and WORKNODE_TOKEN_FILE names none";
+        forbidden(what.to_owned())
+    })?;
     let shown = Path::new(&file).display();
     let token = fs::read_to_string(&file)
         .map_err(|error| forbidden(format!("cannot read the capability in `{shown}`: {error}")))?;

@@ -116,10 +116,7 @@ impl Daemon {
         let capabilities = keys::capabilities(&paths.state.join("keys"))?;
         link_program(&paths.program)?;
         // First the door that somebody else may have: its refusal leaves no socket behind.
-        let tcp = match &loaded.config.daemon.listen {
-            Some(address) => Some(door::listen_tcp(address).await?),
-            None => None,
-        };
+        let tcp = door::listen_tcp(dir, &loaded.config.daemon).await?;
         let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
         let (observation, observing, tool_calls) = Observation::start(&loaded, &journal)?;

@@ -1,4 +1,6 @@
-//! Listening: the Unix socket, and loopback TCP when it is asked for.
+//! Listening: the Unix socket, and TCP when it is asked for, with TLS when others can reach it.
+
+mod tls;
 
 use std::{
     fs, io,
@@ -16,9 +18,12 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
+use tokio_rustls::rustls::ServerConfig;
 use worknode_core::error::{Code, Error};
 
+use self::tls::TlsListener;
 use crate::{
+    config::model::DaemonSection,
     daemon::Departure,
     http::{Api, Door, Origin, Peer, router},
 };
@@ -38,13 +43,22 @@ impl Connected<IncomingStream<'_, UnixListener>> for From {
     }
 }
 
+/// Who comes through TCP may be anybody.
+const ANYBODY: From = From(Peer {
+    door: Door::Tcp,
+    is_owner: false,
+    origin: Origin::Unknown,
+});
+
 impl Connected<IncomingStream<'_, TcpListener>> for From {
     fn connect_info(_: IncomingStream<'_, TcpListener>) -> Self {
-        Self(Peer {
-            door: Door::Tcp,
-            is_owner: false,
-            origin: Origin::Unknown,
-        })
+        ANYBODY
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for From {
+    fn connect_info(_: IncomingStream<'_, TlsListener>) -> Self {
+        ANYBODY
     }
 }
 
@@ -109,19 +123,53 @@ pub(crate) fn listen_unix(path: &Path) -> Result<UnixListener, Error> {
     Ok(listener)
 }
 
-/// Listens on TCP.
-pub(crate) async fn listen_tcp(address: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| {
+/// The door at TCP.
+#[derive(Debug)]
+pub(crate) enum Tcp {
+    /// For this machine.
+    Plain(TcpListener),
+    /// For others too.
+    Encrypted(TlsListener),
+}
+
+/// Listens on TCP when `section` says so, with the certificate that it names, relative to `dir`.
+pub(crate) async fn listen_tcp(dir: &Path, section: &DaemonSection) -> Result<Option<Tcp>, Error> {
+    let Some(address) = &section.listen else {
+        return Ok(None);
+    };
+    let cannot = |error: io::Error| {
         let error = Error::new(Code::Failed, format!("cannot listen on {address}: {error}"));
         error.hint("another program uses it, or it may not be used; choose another `listen` under [daemon]")
+    };
+    // The files may have changed since the configuration was checked.
+    let config = match (&section.certificate, &section.key) {
+        (Some(certificate), Some(key)) => Some(server(&dir.join(certificate), &dir.join(key))?),
+        _ => None,
+    };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    Ok(Some(match config {
+        None => Tcp::Plain(listener),
+        Some(config) => Tcp::Encrypted(TlsListener::new(listener, config).map_err(cannot)?),
+    }))
+}
+
+fn server(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Error> {
+    crate::tls::server(certificate, key).map_err(|troubles| {
+        let first = troubles.into_iter().next();
+        let (what, hint) = first.map_or_else(Default::default, |first| (first.what, first.hint));
+        Error::new(Code::InvalidConfig, what).hint(hint)
     })
 }
 
 /// Answers requests at both doors until the daemon stops.
-pub(crate) fn serve(api: &Arc<Api>, unix: UnixListener, tcp: Option<TcpListener>) -> Vec<JoinHandle<()>> {
+pub(crate) fn serve(api: &Arc<Api>, unix: UnixListener, tcp: Option<Tcp>) -> Vec<JoinHandle<()>> {
     let app = router(Arc::clone(api)).layer(axum::middleware::from_fn(note_peer));
     let mut doors = vec![tokio::spawn(serve_unix(app.clone(), unix, api.stop.subscribe()))];
-    doors.extend(tcp.map(|tcp| tokio::spawn(serve_tcp(app, tcp, api.stop.subscribe()))));
+    let stop = api.stop.subscribe();
+    doors.extend(tcp.map(|tcp| match tcp {
+        Tcp::Plain(listener) => tokio::spawn(serve_tcp(app, listener, stop)),
+        Tcp::Encrypted(listener) => tokio::spawn(serve_tls(app, listener, stop)),
+    }));
     doors
 }
 
@@ -154,6 +202,14 @@ async fn serve_tcp(app: Router, listener: TcpListener, stop: watch::Receiver<Opt
         .with_graceful_shutdown(stopped(stop))
         .await;
     note_end("tcp", served);
+}
+
+async fn serve_tls(app: Router, listener: TlsListener, stop: watch::Receiver<Option<Departure>>) {
+    let app = app.into_make_service_with_connect_info::<From>();
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stopped(stop))
+        .await;
+    note_end("tls", served);
 }
 
 async fn stopped(mut stop: watch::Receiver<Option<Departure>>) {

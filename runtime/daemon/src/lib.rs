@@ -6,6 +6,7 @@
 //! | [`daemon`] | takes charge of a directory, and lets go of it, in order |
 //! | `http`, [`door`] | the API, and where it listens |
 //! | [`view`] | what people and programs see of the tree |
+//! | `tls` | the certificate by which it proves itself to other machines |
 //! | [`lock`], [`keys`] | one daemon per store; its keys |
 //! | `observation` | what others watch of it: numbers and traces |
 //! | [`reload`] | the configuration of a daemon that runs, read anew |
@@ -22,6 +23,7 @@ pub mod lock;
 pub mod mcp;
 mod observation;
 pub mod reload;
+mod tls;
 pub mod triggers;
 pub mod verdicts;
 pub mod view;

@@ -25,11 +25,12 @@ use worknode_core::{
 };
 use worknode_triggers::spec::WebhookSpec;
 
-use super::{signature::hmac_sha256, tls};
+use super::signature::hmac_sha256;
 use crate::{
     outside::{bounded_file, failed},
     scheduler::job::{Came, Job},
     system::System,
+    tls,
 };
 
 /// How long an attempt may take when nothing is said.

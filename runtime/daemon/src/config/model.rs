@@ -260,10 +260,18 @@ impl Default for ClaimsSection {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DaemonSection {
-    /// Address and port for HTTP beside the socket, as in "127.0.0.1:7077"; a loopback address
-    /// in this version. Default: none, the socket only.
+    /// Address and port for HTTP beside the socket, as in "127.0.0.1:7077"; one that other machines
+    /// reach needs a `certificate`. Whoever comes there needs a capability. Default: none, the socket
+    /// only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+    /// File with the certificate by which the daemon proves itself at `listen`, in PEM, the daemon's
+    /// own first. With it that address speaks TLS 1.3 and nothing else. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// File with the private key of `certificate`, in PEM, readable for its owner alone. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// How far the work may be from the plan.

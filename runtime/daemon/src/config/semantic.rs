@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeSet,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -27,6 +26,7 @@ use super::{
 };
 
 mod agents;
+mod door;
 mod gates;
 mod kinds;
 mod membranes;
@@ -120,7 +120,7 @@ pub(super) fn understand(config: &Config, world: &World<'_>, problems: &mut Prob
     let repository = repository(config, world, problems);
     team(config, problems);
     limits(&config.limits, problems);
-    listen(config, problems);
+    door::check(config, world, problems);
     telemetry(config, problems);
     let mut programs = Programs::new(&repository, world.search);
     let places = Places::new(world, &repository);
@@ -223,30 +223,6 @@ pub(super) fn bad_team_name(name: &str) -> Option<&'static str> {
         Some("the name has a `/` or a control character")
     } else {
         None
-    }
-}
-
-fn listen(config: &Config, problems: &mut Problems) {
-    let Some(written) = &config.daemon.listen else {
-        return;
-    };
-    match written.parse::<SocketAddr>() {
-        Err(_) => {
-            let message = format!("`{}` is not an address with a port", shown(written));
-            problems.say(
-                "daemon.listen",
-                message,
-                Some("write \"127.0.0.1:7077\"".to_owned()),
-            );
-        }
-        Ok(address) if !address.ip().is_loopback() => {
-            let message = format!(
-                "`{address}` can be reached from other machines; without TLS only loopback addresses are allowed"
-            );
-            let hint = "listen on 127.0.0.1 and put a proxy with TLS before it".to_owned();
-            problems.say("daemon.listen", message, Some(hint));
-        }
-        Ok(_) => {}
     }
 }
 

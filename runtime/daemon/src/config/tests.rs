@@ -200,9 +200,11 @@ fn one_sample_uses_every_documented_key() {
         key.strip_prefix("trigger.deadline.steps.")
             .is_some_and(|rest| rest.contains('.'))
     };
+    // A key must be its owner's alone, which git does not keep.
+    let of_certificate = |key: &str| ["daemon.certificate", "daemon.key"].contains(&key);
     let missing: Vec<&String> = documented
         .difference(&used)
-        .filter(|key| !of_action(key))
+        .filter(|key| !of_action(key) && !of_certificate(key))
         .collect();
     assert!(documented.len() > 80 && missing.is_empty(), "{missing:?}");
 }

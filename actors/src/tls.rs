@@ -24,7 +24,10 @@ const FILE: u64 = 1024 * 1024;
 
 /// Encrypts `stream`, once the server has proved to be `host`. `ca` is a file of authorities in place
 /// of the system's.
-pub(super) async fn connect(
+///
+/// # Errors
+/// When the authorities cannot be read, or the server does not prove it.
+pub async fn connect(
     stream: TcpStream,
     host: &str,
     ca: Option<PathBuf>,
