@@ -22,12 +22,17 @@ use worknode_core::{
     event::{Draft, Event, PanicStage},
     hlc::Hlc,
     ids::{NodeId, RunId},
+    lineage::Lineage,
     node::{Detail, Kind, NodeSpec},
     raise::Raise,
     run::Purpose,
     task::{ReleaseCause, TaskCommand, TaskStatus},
 };
-use worknode_policies::{authority::Authority, capability::Limits, names};
+use worknode_policies::{
+    authority::Authority,
+    capability::{Limits, lineage::handed_on},
+    names,
+};
 
 pub(crate) use self::known::{Known, Spawned, stored};
 use self::spawner::Spawner;
@@ -113,8 +118,10 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
     let duty = check_duty(system, &base, &wanted.duty)?;
     if let Duty::Task(task) = duty {
         system.check_files(authority, task)?;
+        check_place(system, authority, task)?;
     }
-    let spawned = describe(system, &spawner, &base, wanted)?;
+    let lineage = lineage(system, authority)?;
+    let spawned = describe(system, &spawner, &base, wanted, lineage)?;
 
     system.guard().hire(&spawned, run, share, system.now())?;
     let begun = Begun {
@@ -137,6 +144,24 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
         }
     }
     outcome.map(|()| spawned.node)
+}
+
+/// What the capability through which it is asked for hands on. Who needs none hands on all.
+fn lineage(system: &System, authority: &Authority) -> Result<Option<Box<Lineage>>, Error> {
+    let through = authority.through.as_deref();
+    let handed_on = through.map(|opened| handed_on(opened, system.now()).map(Box::new));
+    handed_on.transpose()
+}
+
+/// A task that the capability does not reach is not given to somebody else either.
+fn check_place(system: &System, authority: &Authority, task: NodeId) -> Result<(), Error> {
+    let top = authority.subtree;
+    if top == NodeId::ROOT || system.boundaries().has_below(top, task) {
+        return Ok(());
+    }
+    let who = &authority.principal;
+    let what = format!("{who} may give nobody task {task}: it is not below {top}");
+    Err(Error::new(Code::Forbidden, what).hint("the capability covers another part of the tree"))
 }
 
 /// What is wanted, as far as the capability goes: what it does not say is what the capability says;
@@ -259,12 +284,14 @@ fn describe(
     spawner: &Spawner,
     base: &AgentDefinition,
     wanted: &Wanted,
+    lineage: Option<Box<Lineage>>,
 ) -> Result<Spawned, Error> {
     let spec = AgentSpec {
         start: StartWhen::Trigger,
         limits: wanted.share.of(base.spec.limits),
         asks: wanted.share.and(base.spec.asks),
         like: Some(base.name.clone()),
+        lineage,
         ..base.spec.clone()
     };
     let name = match &wanted.name {

@@ -15,7 +15,7 @@
 //!
 //! Changes of the tree are asked more, in [`reach`]; notes and messages in [`notes`].
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use worknode_core::{
     agent::AgentCommand,
@@ -27,7 +27,7 @@ use worknode_core::{
     task::TaskCommand,
 };
 
-use crate::capability::{Claims, Limits, TaskHold, most_of};
+use crate::capability::{Claims, Limits, Opened, TaskHold, most_of};
 
 pub mod notes;
 pub mod reach;
@@ -47,8 +47,8 @@ pub struct Authority {
     pub raised: BTreeSet<Operation>,
     /// What else its capability is narrowed to.
     pub limits: Limits,
-    /// The capability itself, when there is one: the identity of its last block.
-    pub through: Option<String>,
+    /// The capability itself, when there is one.
+    pub through: Option<Arc<Opened>>,
 }
 
 impl From<Claims> for Authority {

@@ -23,12 +23,14 @@
 //! |---|---|
 //! | [`chain`] | making, narrowing, sealing and opening tokens |
 //! | [`limits`] | what a token can be narrowed to, and that it is only ever narrowed |
+//! | [`lineage`] | what is handed on to agents that are spawned, and what theirs is then |
 //! | [`ring`] | the keys that count: the present one, and those before it for a while |
 //! | [`revoked`] | what is worth nothing any more, though its time has not come |
 //! | [`sight`] | tokens that were seen before, so that the second sight costs next to nothing |
 
 pub mod chain;
 pub mod limits;
+pub mod lineage;
 pub mod revoked;
 pub mod ring;
 pub mod sight;
@@ -99,6 +101,10 @@ pub struct Claims {
     /// What else it is narrowed to.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
+    /// The ids of the capabilities that it was made from, the first first: of an agent that was spawned
+    /// through one. See [`lineage`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
 }
 
 /// A capability as text. A secret: whoever has it may do what it says.

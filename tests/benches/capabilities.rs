@@ -70,6 +70,7 @@ fn token(keys: &SigningKeys, links: usize) -> Result<String, Failure> {
         expires: Timestamp::MAX,
         issued: Timestamp::default(),
         limits: Limits::default(),
+        from: Vec::new(),
     };
     let mut token = issue(keys, &claims)?.reveal().to_owned();
     for _ in 0..links {

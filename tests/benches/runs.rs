@@ -262,6 +262,7 @@ fn permit(run: RunId) -> Result<SpawnPermit, Failure> {
         limits: RunLimits::default(),
         asks: Share::default(),
         like: None,
+        lineage: None,
     });
     let start = AgentCommand::Start {
         raised: Vec::new(),

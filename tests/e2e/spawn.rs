@@ -511,3 +511,90 @@ fn p6_asked_twice_with_one_key_it_is_one_agent() {
     assert_eq!(ask(""), (false, String::new()));
     down(&scene);
 }
+
+/// What `capability show` says of the agent's own.
+fn capability_of(scene: &Scene, agent: &str) -> Value {
+    as_agent(scene, agent, &["capability", "show", "--json"])
+        .ok()
+        .json()
+}
+
+#[test]
+fn p9_who_is_spawned_has_its_rights_from_who_spawned_it() {
+    let scene = at_work(TEAM);
+    for name in ["hand", "other"] {
+        as_agent(
+            &scene,
+            "boss",
+            &["spawn", "helper", "--name", name, "--prompt", "Look"],
+        )
+        .ok();
+        run_of(&scene, name);
+    }
+    let (boss, hand) = (capability_of(&scene, "boss"), capability_of(&scene, "hand"));
+    assert_eq!(hand["made_from"], Value::Array(vec![boss["id"].clone()]));
+    assert_eq!(hand["principal"]["name"], "hand");
+    assert!(
+        hand["expires"].as_str() <= boss["expires"].as_str(),
+        "{hand} {boss}"
+    );
+    as_agent(
+        &scene,
+        "hand",
+        &["spawn", "helper", "--name", "finger", "--prompt", "Look"],
+    )
+    .ok();
+    run_of(&scene, "finger");
+    let finger = capability_of(&scene, "finger");
+    assert_eq!(
+        finger["made_from"],
+        Value::Array(vec![boss["id"].clone(), hand["id"].clone()])
+    );
+
+    // Whoever revokes one of the chain ends what came of it, and nothing else.
+    let revoke = |id: &Value| scene.worknode(&["capability", "revoke", id.as_str().unwrap()]);
+    revoke(&hand["id"]).ok();
+    let refused = as_agent(&scene, "finger", &["ps"]);
+    refused.fails(4).says(&["was revoked", "made from"]);
+    as_agent(&scene, "other", &["ps"]).ok();
+    revoke(&boss["id"]).ok();
+    as_agent(&scene, "other", &["ps"]).fails(4).says(&["made from"]);
+    scene.write("helped", "");
+    scene.write("end-well", "");
+    down(&scene);
+}
+
+#[test]
+fn p9_through_a_narrow_capability_nobody_wider_is_spawned() {
+    let scene = at_work(TEAM);
+    let narrow = [
+        "capability",
+        "attenuate",
+        "--only",
+        "read",
+        "--only",
+        "spawn",
+        "--for",
+        "10m",
+    ];
+    let narrow = as_agent(&scene, "boss", &narrow).ok().stdout;
+    scene.write("narrow.token", &narrow);
+    let through = |args: &[&str]| -> Done {
+        let mut command = command(scene.path());
+        command
+            .env("WORKNODE_SOCKET", scene.file(".worknode/worknode.sock"))
+            .env("WORKNODE_TOKEN_FILE", scene.file("narrow.token"))
+            .args(args);
+        command.output().unwrap().into()
+    };
+    through(&["spawn", "helper", "--name", "hand", "--prompt", "Look"]).ok();
+    run_of(&scene, "hand");
+    let hand = capability_of(&scene, "hand");
+    assert_eq!(hand["operations"], serde_json::json!(["read", "spawn"]), "{hand}");
+    assert_eq!(hand["made_from"].as_array().unwrap().len(), 2, "{hand}");
+    let kill = as_agent(&scene, "hand", &["kill", "hand"]);
+    kill.fails(4);
+    scene.write("helped", "");
+    scene.write("end-well", "");
+    down(&scene);
+}

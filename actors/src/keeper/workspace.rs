@@ -17,7 +17,7 @@ use worknode_core::{
     trace::TraceContext,
 };
 use worknode_policies::{
-    capability::{self, Claims, TaskHold, operations_of},
+    capability::{self, Claims, TaskHold, lineage::derived, operations_of},
     hook, landing,
 };
 use worknode_process::{DEFAULT_ENV, Input, Limits, RunRequest, Secret, SpawnSpec, clean_env};
@@ -296,7 +296,8 @@ fn task_of(system: &System, purpose: &Purpose) -> Result<Option<Node>, Error> {
         .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task {id}")))
 }
 
-/// The capability of one run: what its tier may do, on its own task, while it lives.
+/// The capability of one run: what its tier may do, on its own task, while it lives; of one that was
+/// spawned through another, never more than that one hands on (P9).
 fn token(
     system: &System,
     agent: NodeId,
@@ -328,6 +329,12 @@ fn token(
         expires: system.now().plus(time_of(system, spec)).plus(spec.limits.grace),
         issued: system.now(),
         limits: capability::Limits::default(),
+        from: Vec::new(),
+    };
+    let boundaries = system.boundaries();
+    let claims = match &definition.spec.lineage {
+        Some(lineage) => derived(claims, lineage, |node, top| boundaries.has_below(top, node)),
+        None => claims,
     };
     let token = system.context().capabilities.issue(&claims).map_err(failed)?;
     Ok(token.reveal().to_owned())

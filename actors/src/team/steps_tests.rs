@@ -81,6 +81,7 @@ fn agent_spec(tier: Tier, start: StartWhen) -> AgentSpec {
         limits: RunLimits::default(),
         asks: worknode_core::agent::Share::default(),
         like: None,
+        lineage: None,
     }
 }
 

@@ -135,6 +135,7 @@ fn p9_a_raise_adds_what_it_names_for_its_time_and_no_verdict() {
         expires: Timestamp::from_millis(1_000),
         issued: Timestamp::default(),
         limits: Limits::default(),
+        from: Vec::new(),
     };
     let at = |claims: &Claims, now| -> Authority {
         let token = issue(&keys(), claims).unwrap();

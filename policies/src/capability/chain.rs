@@ -281,7 +281,7 @@ fn read(parts: &Parts<'_>, ring: Option<&Ring>) -> Result<Opened, Refusal> {
     }
     let mut opened = Opened {
         subtrees: vec![claims.subtree],
-        ids: vec![id(&before)],
+        ids: claims.from.iter().cloned().chain([id(&before)]).collect(),
         claims,
         notes: Vec::new(),
         key_until,

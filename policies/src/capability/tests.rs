@@ -1,5 +1,6 @@
 //! What a token says is what was signed, and narrower at each step.
 
+mod lineage;
 mod properties;
 mod refused;
 
@@ -29,6 +30,7 @@ fn claims() -> Claims {
         expires: at(1_000),
         issued: at(10),
         limits: Limits::default(),
+        from: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     error::{Code, Error, IllegalTransition},
     event::{Event, Principal},
     ids::RunId,
+    lineage::Lineage,
     permission::{self, Request, Word},
     raise::Raise,
     restart::{Restart, RestartPolicy, RestartTracker},
@@ -86,6 +87,9 @@ pub struct AgentSpec {
     /// For one that was spawned: the agent of the configuration whose definition it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
+    /// For one that was spawned through a capability: what that hands on to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Box<Lineage>>,
 }
 
 /// Where an agent stands.

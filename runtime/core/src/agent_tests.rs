@@ -28,6 +28,7 @@ fn agent(kind: RestartKind) -> Agent {
         limits: RunLimits::default(),
         asks: Share::default(),
         like: None,
+        lineage: None,
     })
 }
 

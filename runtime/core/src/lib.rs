@@ -24,6 +24,7 @@
 //! | [`verdict`] | what a gate found on a named tree |
 //! | [`raise`] | more rights than usual, for a bounded time |
 //! | [`restart`] | restart intensity, backoff and strategies, with OTP's meaning |
+//! | [`lineage`] | what whoever spawned an agent hands on to it |
 //! | [`permission`] | what a run's program may only when a person allows it |
 //! | [`usage`] | what a run has used, and why one gets nowhere |
 //! | [`budget`] | tokens and money, reserved down the tree |
@@ -51,6 +52,7 @@ pub mod hlc;
 pub mod ids;
 pub mod kind;
 pub mod letter;
+pub mod lineage;
 pub mod membrane;
 pub mod merge;
 pub mod message;

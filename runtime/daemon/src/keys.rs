@@ -221,6 +221,7 @@ fn write_operator_token(dir: &Path, keys: &SigningKeys) -> Result<(), Error> {
         expires: Timestamp::MAX,
         issued: Timestamp::default(),
         limits: Limits::default(),
+        from: Vec::new(),
     };
     let cannot = |error: &dyn std::fmt::Display| {
         Error::new(

@@ -15,7 +15,7 @@ const OPERATIONS: [Operation; 8] = [
     Operation::Spawn,
     Operation::Kill,
 ];
-const TEAMS: [&str; 3] = ["webapp", "blog", "shop"];
+pub(super) const TEAMS: [&str; 3] = ["webapp", "blog", "shop"];
 const GLOBS: [&str; 6] = [
     "**",
     "src/**",
@@ -24,7 +24,7 @@ const GLOBS: [&str; 6] = [
     "docs/**",
     "src/a.rs",
 ];
-const FILES: [&str; 5] = [
+pub(super) const FILES: [&str; 5] = [
     "src/a.rs",
     "src/secret.rs",
     "src/deep/b.rs",
@@ -84,7 +84,7 @@ fn wish() -> impl Strategy<Value = Wish> {
 }
 
 /// Half of these would widen something.
-fn narrowing() -> impl Strategy<Value = Narrowing> {
+pub(super) fn narrowing() -> impl Strategy<Value = Narrowing> {
     let names = |all: &'static [&'static str], least| {
         option::of(
             subsequence(all, least..=all.len())
@@ -120,7 +120,7 @@ fn narrowing() -> impl Strategy<Value = Narrowing> {
         )
 }
 
-fn whole() -> String {
+pub(super) fn whole() -> String {
     let claims = Claims {
         operations: OPERATIONS.into_iter().take(6).collect(),
         raised: vec![Raise {

@@ -27,7 +27,7 @@ use super::{Api, error::ApiError, limits::Slot};
 pub(crate) enum Door {
     /// The Unix socket.
     Socket,
-    /// Loopback TCP.
+    /// TCP, with TLS or on this machine.
     Tcp,
 }
 
@@ -168,6 +168,7 @@ impl Caller {
             expires: Timestamp::MAX,
             issued: Timestamp::default(),
             limits: authority.limits.clone(),
+            from: Vec::new(),
         })
     }
 }
@@ -255,6 +256,6 @@ fn by_capability(api: &Api, token: &str) -> Result<(Authority, Arc<Opened>), Err
         }
     }
     let mut authority = Authority::from(claims);
-    authority.through = opened.ids().last().cloned();
+    authority.through = Some(Arc::clone(&opened));
     Ok((authority, opened))
 }

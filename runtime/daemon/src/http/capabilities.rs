@@ -176,6 +176,7 @@ fn claims_of(api: &Api, wanted: &Wanted, principal: Principal) -> Result<Claims,
             fan_out: wanted.fan_out,
             audience: wanted.audience.clone(),
         },
+        from: Vec::new(),
     })
 }
 

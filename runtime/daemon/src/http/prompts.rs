@@ -89,7 +89,11 @@ async fn answer(
         allow,
         reason: said.reason,
         shown: said.shown,
-        through: caller.0.through.clone(),
+        through: caller
+            .0
+            .through
+            .as_ref()
+            .and_then(|opened| opened.ids().last().cloned()),
     };
     let command = Command::Agent(AgentCommand::AnswerPermission(Box::new(word)));
     let reply = api

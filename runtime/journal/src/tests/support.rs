@@ -140,6 +140,7 @@ pub(super) fn agent_spec() -> AgentSpec {
         limits: RunLimits::default(),
         asks: worknode_core::agent::Share::default(),
         like: None,
+        lineage: None,
     }
 }
 

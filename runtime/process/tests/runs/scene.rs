@@ -199,6 +199,7 @@ fn permit(run: RunId) -> SpawnPermit {
         limits: RunLimits::default(),
         asks: worknode_core::agent::Share::default(),
         like: None,
+        lineage: None,
     });
     let start = AgentCommand::Start {
         raised: Vec::new(),

@@ -25,6 +25,7 @@ fn agent(asks: Share) -> AgentSpec {
         limits: asks.of(RunLimits::default()),
         asks,
         like: None,
+        lineage: None,
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) fn definition(name: String, wanted: &Wanted<'_>, of_team: &LimitsSect
             limits: of_team.strictest(limits.into()),
             asks: limits.asks(),
             like: None,
+            lineage: None,
         },
         command: entry.command.clone().unwrap_or_default(),
         model: entry.model.clone().or_else(|| profile.model.clone()),
