@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::program::command;
 
-/// What only describes.
-const ASIDE: [&str; 9] = [
+/// What only describes, and bounds: those of answers are the program's own.
+const ASIDE: [&str; 19] = [
     "$schema",
     "$defs",
     "title",
@@ -24,6 +24,16 @@ const ASIDE: [&str; 9] = [
     "format",
     "readOnly",
     "deprecated",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "pattern",
+    "uniqueItems",
+    "propertyNames",
+    "prefixItems",
 ];
 
 /// Asserts that the answer of `worknode ARGS --json` is as `worknode schema` says. Commands that have no
@@ -126,10 +136,6 @@ impl Check<'_> {
                 let target = target.ok_or_else(|| format!("{place}: {says} leads nowhere"))?;
                 self.at(target, value, part)
             }
-            "type" => is_of(says, value, place),
-            "enum" if says.as_array().unwrap().contains(value) => Ok(()),
-            "const" if says == value => Ok(()),
-            "enum" | "const" => Err(format!("{place}: {value} is none of {says}")),
             "anyOf" => self.some(says, value, part, 1..=usize::MAX),
             "oneOf" => self.some(says, value, part, 1..=1),
             "allOf" => {
@@ -144,10 +150,7 @@ impl Check<'_> {
                 let mut items = items.map(|(at, item)| self.at(says, item, (&format!("{place}/{at}"), true)));
                 items.try_for_each(|item| item)
             }
-            "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern"
-            | "uniqueItems" | "propertyNames" | "prefixItems" => Ok(()),
-            aside if ASIDE.contains(&aside) => Ok(()),
-            other => Err(format!("{place}: this test does not know `{other}`")),
+            plain => is_so((plain, says), value, place),
         }
     }
 
@@ -210,6 +213,19 @@ impl Check<'_> {
         }
         Ok(())
     }
+}
+
+/// What a word says of the value alone.
+fn is_so((word, says): (&str, &Value), value: &Value, place: &str) -> Result<(), String> {
+    let is = match word {
+        "type" => return is_of(says, value, place),
+        "enum" => says.as_array().unwrap().contains(value),
+        "const" => says == value,
+        aside if ASIDE.contains(&aside) => true,
+        other => return Err(format!("{place}: this test does not know `{other}`")),
+    };
+    is.then_some(())
+        .ok_or_else(|| format!("{place}: {value} is none of {says}"))
 }
 
 fn is_of(types: &Value, value: &Value, place: &str) -> Result<(), String> {

@@ -230,25 +230,6 @@ fn newest(reader: &Reader, node: NodeId, types: &[&str]) -> Result<Vec<Record>, 
 /// What an event of a task says of trouble; nothing when it is none.
 fn in_words(event: &Event, names: &mut Names<'_>) -> Result<Option<String>, Error> {
     Ok(match event {
-        Event::TaskReleased { cause, detail, .. } => {
-            let detail = if detail.is_empty() {
-                String::new()
-            } else {
-                format!(": {detail}")
-            };
-            Some(format!("given up by its holder ({}){detail}", cause.name()))
-        }
-        Event::TaskBlocked { reason, .. } => Some(format!("blocked: {reason}")),
-        Event::TaskFailed { reason } => Some(format!("failed: {reason}")),
-        Event::TaskCancelled { reason } => Some(format!("cancelled: {reason}")),
-        Event::LandingAbandoned { reason } => Some(format!("did not land: {reason}")),
-        Event::TaskRejected { by, findings } => {
-            let findings: Vec<String> = findings
-                .iter()
-                .map(|finding| format!("{}: {}", finding.rule, finding.message))
-                .collect();
-            Some(format!("refused by {by}: {}", findings.join("; ")))
-        }
         Event::PlanChanged {
             change,
             after,
@@ -266,8 +247,34 @@ fn in_words(event: &Event, names: &mut Names<'_>) -> Result<Option<String>, Erro
         Event::PlanDeviated {
             deviation, threshold, ..
         } => Some(off_plan(*deviation, *threshold)),
-        _ => None,
+        other => set_back(other),
     })
+}
+
+/// What an event says that sets a task back, or ends it otherwise than well.
+fn set_back(event: &Event) -> Option<String> {
+    match event {
+        Event::TaskReleased { cause, detail, .. } => Some(given_up(cause.name(), detail)),
+        Event::TaskBlocked { reason, .. } => Some(format!("blocked: {reason}")),
+        Event::TaskFailed { reason } => Some(format!("failed: {reason}")),
+        Event::TaskCancelled { reason } => Some(format!("cancelled: {reason}")),
+        Event::LandingAbandoned { reason } => Some(format!("did not land: {reason}")),
+        Event::TaskRejected { by, findings } => {
+            let findings = findings.iter();
+            let findings = findings.map(|finding| format!("{}: {}", finding.rule, finding.message));
+            let findings: Vec<String> = findings.collect();
+            Some(format!("refused by {by}: {}", findings.join("; ")))
+        }
+        _ => None,
+    }
+}
+
+fn given_up(cause: &str, detail: &str) -> String {
+    if detail.is_empty() {
+        format!("given up by its holder ({cause})")
+    } else {
+        format!("given up by its holder ({cause}): {detail}")
+    }
 }
 
 fn plan_changed<'a>(change: PlanChange, keys: impl Iterator<Item = &'a String>, reason: &str) -> String {
