@@ -39,9 +39,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     stage.scene.wait_for_daemon();
     let socket = stage.scene.file(".worknode/worknode.sock");
     let figures = bench.tokio.block_on(async {
-        let alone = told(&socket, 1, events).await?;
+        let alone = Crowd::of(&socket, 1, 0).await?.told(&socket, events).await?;
         let before = resident_of(daemon.pid())?;
-        let crowd = Crowd::of(&socket, followers).await?;
+        let crowd = Crowd::of(&socket, followers, events).await?;
         tokio::time::sleep(REST).await;
         let quiet = resident_of(daemon.pid())?;
         let many = crowd.told(&socket, events).await?;
@@ -89,28 +89,26 @@ fn figures(
     ]
 }
 
-async fn told(socket: &Path, followers: usize, events: usize) -> Result<Samples, Failure> {
-    let crowd = Crowd::of(socket, followers).await?;
-    crowd.told(socket, events).await
-}
-
 /// Many who follow. Each says when it has seen an event of a name.
 struct Crowd {
     followers: usize,
+    /// The number of their first event: a stream begins with what was before.
+    first: usize,
     seen: mpsc::UnboundedReceiver<(usize, Instant)>,
     tasks: tokio::task::JoinSet<Result<(), Failure>>,
 }
 
 impl Crowd {
-    async fn of(socket: &Path, followers: usize) -> Result<Self, Failure> {
+    async fn of(socket: &Path, followers: usize, first: usize) -> Result<Self, Failure> {
         let (tell, seen) = mpsc::unbounded_channel();
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..followers {
             let stream = follow(socket).await?;
-            tasks.spawn(watch(stream, tell.clone()));
+            tasks.spawn(watch(stream, first, tell.clone()));
         }
         Ok(Self {
             followers,
+            first,
             seen,
             tasks,
         })
@@ -120,7 +118,7 @@ impl Crowd {
     async fn told(mut self, socket: &Path, events: usize) -> Result<Samples, Failure> {
         let mut connection = Connection::to(socket).await?;
         let mut taken = Vec::with_capacity(events);
-        for event in 0..events {
+        for event in self.first..self.first + events {
             let body = format!("{{\"name\":\"tick\",\"data\":{{\"mark\":\"tick_{event}_\"}}}}");
             let (status, said) = connection.post("/events", &body).await?;
             let journalled = Instant::now();
@@ -178,9 +176,13 @@ async fn follow(socket: &Path) -> Result<UnixStream, Failure> {
 }
 
 /// Says when each event has come. What comes twice in one read is told twice.
-async fn watch(mut stream: UnixStream, tell: mpsc::UnboundedSender<(usize, Instant)>) -> Result<(), Failure> {
+async fn watch(
+    mut stream: UnixStream,
+    mut next: usize,
+    tell: mpsc::UnboundedSender<(usize, Instant)>,
+) -> Result<(), Failure> {
     const NAME: &[u8] = b"\"tick_";
-    let (mut read, mut told) = (Vec::with_capacity(1_024), 0);
+    let mut read = Vec::with_capacity(1_024);
     loop {
         if stream.read_buf(&mut read).await? == 0 {
             return Ok(());
@@ -194,8 +196,8 @@ async fn watch(mut stream: UnixStream, tell: mpsc::UnboundedSender<(usize, Insta
             let number: usize = std::str::from_utf8(&rest[..end])?.parse()?;
             read.drain(..begin + NAME.len() + end);
             // A record may name its event more than once.
-            if number == told {
-                told += 1;
+            if number == next {
+                next += 1;
                 if tell.send((number, at)).is_err() {
                     return Ok(());
                 }
