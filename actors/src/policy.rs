@@ -247,11 +247,7 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
             return Ok(());
         };
         let Some(state) = node.task() else { return Ok(()) };
-        let base = context
-            .repository
-            .base_tip(&context.team.base)
-            .await
-            .map_err(crate::outside::failed)?;
+        let base = land::tip(system).await?;
         if let Some(by) = landing::expired(state, system.now()) {
             let expire = Command::Task(TaskCommand::Expire { by });
             look_again_if_refused(system.command(task, expire).await)?;
@@ -268,14 +264,8 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
                 made = land::make_candidate(system, &node, &base).await?;
                 continue;
             }
-            // At most once: who was not settled among others is judged alone. So is everybody while
-            // nothing may land: then nobody goes to the front.
-            Step::RunGates(_)
-                if !shared
-                    && bench.is_crowded()
-                    && landing::may_share_judgement(&counted)
-                    && system.guard().check(PanicStage::Landings).is_ok() =>
-            {
+            // At most once: who was not settled among others is judged alone.
+            Step::RunGates(_) if !shared && may_go_among_others(system, bench, &counted) => {
                 shared = true;
                 if land::among_others(system, bench, task, &mut made).await? {
                     continue;
@@ -303,6 +293,13 @@ async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Err
         let decided = system.command_after(Some(node.updated), task, Command::Task(command));
         look_again_if_refused(decided.await)?;
     }
+}
+
+/// Is there anybody to be judged with? Not while nothing may land: then nobody goes to the front.
+fn may_go_among_others(system: &System, bench: &Bench, task: &Task) -> bool {
+    bench.is_crowded()
+        && landing::may_share_judgement(task)
+        && system.guard().check(PanicStage::Landings).is_ok()
 }
 
 /// What comes next. Who could land where gates saw it, and whose base has moved since, joins the queue:

@@ -197,12 +197,7 @@ fn clear(spec: &mut TaskSpec, names: &BTreeSet<String>) -> Result<(), Error> {
             "agent" => spec.agent = None,
             "role" => spec.role = None,
             "estimate" => spec.estimate = None,
-            "deadline" => spec.deadline = None,
-            "max_duration" => spec.max_duration = None,
-            "tokens" => spec.limits.tokens = None,
-            "usd" => spec.limits.usd = None,
-            "memory" => spec.limits.memory = None,
-            "processes" => spec.limits.processes = None,
+            other if clear_limit(spec, other) => {}
             other => {
                 let what = format!("`{other}` cannot be left out of a plan");
                 let hint = "there are: may_create, agent, role, estimate, deadline, max_duration, tokens, usd, memory, processes";
@@ -211,6 +206,20 @@ fn clear(spec: &mut TaskSpec, names: &BTreeSet<String>) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Takes a limit of it or of its runs away. False when there is no such limit.
+const fn clear_limit(spec: &mut TaskSpec, name: &str) -> bool {
+    match name.as_bytes() {
+        b"deadline" => spec.deadline = None,
+        b"max_duration" => spec.max_duration = None,
+        b"tokens" => spec.limits.tokens = None,
+        b"usd" => spec.limits.usd = None,
+        b"memory" => spec.limits.memory = None,
+        b"processes" => spec.limits.processes = None,
+        _ => return false,
+    }
+    true
 }
 
 /// The plan gate is what keeps an agent to its files; it stays whatever else changes.

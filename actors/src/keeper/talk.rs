@@ -271,15 +271,17 @@ impl Talk {
             let wants = match (action, shim) {
                 (Action::Report(report), _) => self.note(report).await,
                 (Action::Input { id, bytes }, Some(shim)) => {
-                    if let Err(error) = shim.input(&id, bytes).await {
+                    let said = shim.input(&id, bytes).await;
+                    said.unwrap_or_else(|error| {
                         tracing::warn!(%error, input = id, "the program could not be answered");
-                    }
+                    });
                     None
                 }
                 (Action::CloseInput, Some(shim)) => {
-                    if let Err(error) = shim.close_input().await {
+                    let closed = shim.close_input().await;
+                    closed.unwrap_or_else(|error| {
                         tracing::debug!(%error, "the program's input could not be closed");
-                    }
+                    });
                     None
                 }
                 (Action::Finished, Some(_)) => {

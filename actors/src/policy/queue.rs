@@ -115,13 +115,9 @@ pub(super) async fn work_off(system: &System, bench: &Bench) -> Result<(), Error
             // Something is in the way of all: whoever is left looks again.
             return Ok(());
         };
-        for at in group {
-            let one = waiting.get_mut(at).and_then(Option::take);
-            if let Some(one) = one.filter(|one| landed.contains(&one.task)) {
-                // A job that is gone needs no answer; its task is completed all the same.
-                let _ = one.done.send(Landed);
-            }
-        }
+        group
+            .into_iter()
+            .for_each(|at| tell_landed(waiting.get_mut(at), &landed));
     }
     // Whoever is left over is dropped, and so looks again.
     Ok(())
@@ -139,13 +135,19 @@ async fn land_who_passed(system: &System, waiting: &mut [Option<Waiting>]) -> Re
         let Some(landed) = land_all(system, &tip, vec![member]).await? else {
             return Ok(false);
         };
-        if let Some(one) = place.take().filter(|one| landed.contains(&one.task)) {
-            // A job that is gone needs no answer; its task is completed all the same.
-            let _ = one.done.send(Landed);
-        }
+        tell_landed(Some(place), &landed);
         break;
     }
     Ok(true)
+}
+
+/// Takes one out, and tells it if it is among those who landed.
+fn tell_landed(place: Option<&mut Option<Waiting>>, landed: &[NodeId]) {
+    let one = place.and_then(Option::take);
+    if let Some(one) = one.filter(|one| landed.contains(&one.task)) {
+        // A job that is gone needs no answer; its task is completed all the same.
+        let _ = one.done.send(Landed);
+    }
 }
 
 /// The one that waits, when all that it needs to land on `tip` has been said.

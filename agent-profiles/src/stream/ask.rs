@@ -56,10 +56,9 @@ impl Progress {
     pub(super) fn permission(&mut self, asked: Asked<'_>) {
         let refused = asked.names.iter().any(|name| self.refuses(name));
         let granted = !self.asks || asked.names.iter().any(|name| self.allows(name));
-        let key = answer_id(asked.id);
         let can_allow = asked.allow.is_some();
         let waiting = Waiting {
-            key: key.clone(),
+            key: answer_id(asked.id),
             summary: clip(asked.summary, TEXT),
             allow: asked.allow.unwrap_or_default(),
             deny: asked.deny,
@@ -71,14 +70,19 @@ impl Progress {
         if granted {
             return self.settled(waiting, true, "");
         }
-        let what = serde_json::to_string_pretty(asked.all).unwrap_or_default();
-        if what.len() > bounds::PERMISSION || asked.tool.len() > bounds::NAME {
+        self.ask_a_person(waiting, asked.tool, asked.all);
+    }
+
+    fn ask_a_person(&mut self, waiting: Waiting, tool: &str, all: &Value) {
+        let what = serde_json::to_string_pretty(all).unwrap_or_default();
+        if what.len() > bounds::PERMISSION || tool.len() > bounds::NAME {
             return self.settled(
                 waiting,
                 false,
                 "This is more than a person can be shown. Ask for less at once.",
             );
         }
+        let key = waiting.key.clone();
         if self.waiting.iter().any(|before| before.key == key) {
             return;
         }
@@ -87,7 +91,7 @@ impl Progress {
         }
         self.waiting.push_back(waiting);
         self.stick(Stuck::WaitingOnHuman);
-        let tool = asked.tool.to_owned();
+        let tool = tool.to_owned();
         self.act(Action::Ask { key, tool, what });
     }
 

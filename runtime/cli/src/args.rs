@@ -40,7 +40,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = LogForm::Text, value_name = "FORM")]
     pub(crate) log_format: LogForm,
     /// Before the command: ask the daemon at this address in place of the directory's, as in
-    /// https://worknode.example:7077. The capability is in the file that WORKNODE_TOKEN_FILE names.
+    /// `https://worknode.example:7077`. The capability is in the file that WORKNODE_TOKEN_FILE names.
     #[arg(long, env = "WORKNODE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
     /// With --url: the authorities that may vouch for it, in PEM [default: those of the system].

@@ -261,7 +261,9 @@ impl Names {
             Event::VerdictRecorded { verdict } if verdict.outcome == Outcome::Failed => {
                 (format!("{who}: {words}"), colour_of("failed"))
             }
-            Event::VerdictRecorded { .. } => (format!("{who}: {words}"), dim()),
+            Event::VerdictRecorded { .. } | Event::PermissionAnswered { .. } => {
+                (format!("{who}: {words}"), dim())
+            }
             Event::TaskApproved { .. } => (format!("{who}: approved by {words}"), dim()),
             Event::TaskRejected { .. } => (format!("{who}: sent back: {words}"), colour_of("failed")),
             Event::TaskCompleted { .. } => (format!("{who}: {words}"), colour_of("completed")),
@@ -284,7 +286,6 @@ impl Names {
                 format!("{who}: asks a person for {words}; `worknode prompts` shows it"),
                 colour_of("blocked"),
             ),
-            Event::PermissionAnswered { .. } => (format!("{who}: {words}"), dim()),
             Event::PoolPaused { .. } => (format!("credentials pause: {words}"), colour_of("blocked")),
             Event::PoolResumed { .. } => (format!("credentials go on: {words}"), dim()),
             Event::Panicked { .. } => (format!("panic: {words}"), colour_of("failed")),
@@ -304,10 +305,7 @@ impl Names {
             Event::Notified { .. } => (format!("message {words}"), dim()),
             Event::ConfigReloaded { .. } => (format!("configuration: {words}"), dim()),
             Event::ConfigRejected { .. } => (format!("configuration refused: {words}"), colour_of("failed")),
-            Event::BaseMoved { .. } => (
-                format!("the base branch was moved by hand: {words}"),
-                colour_of("blocked"),
-            ),
+            Event::BaseMoved { .. } => (format!("base moved by hand: {words}"), colour_of("blocked")),
             _ => return None,
         };
         Some(paint(&what, style))

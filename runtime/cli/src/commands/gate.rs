@@ -15,6 +15,7 @@ use worknode_actors::{definition::TestsDefinition, inspect};
 use worknode_core::{
     error::{Code, Error},
     git::CommitId,
+    task::TaskSpec,
 };
 use worknode_daemon::config::{self, CONFIG_FILE, Config, Sources};
 use worknode_gates::{
@@ -137,10 +138,7 @@ async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> 
     if let Some(key) = &args.task {
         let spec = task::named(place, &config, key).await?;
         if args.gates.is_empty() && !spec.gates.is_empty() {
-            wanted.clone_from(&spec.gates);
-            if !wanted.iter().any(|gate| gate == PLAN) {
-                wanted.insert(0, PLAN.to_owned());
-            }
+            wanted = of_task(&spec);
         }
         // Nobody else has it yet.
         if let Some(change) = Arc::get_mut(&mut judged.change) {
@@ -169,6 +167,15 @@ async fn run(named: Option<&Path>, place: &Place, args: GateRun, form: Form) -> 
 
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(Code::Failed, error.to_string())
+}
+
+/// The gates of a task; its plan is always one.
+fn of_task(spec: &TaskSpec) -> Vec<String> {
+    let mut gates = spec.gates.clone();
+    if !gates.iter().any(|gate| gate == PLAN) {
+        gates.insert(0, PLAN.to_owned());
+    }
+    gates
 }
 
 /// The gates that are asked for, each once.

@@ -221,11 +221,16 @@ fn under_way(key: &str) -> ApiError {
     error.hint("ask again in a second").into()
 }
 
+/// Other methods can be repeated without one.
+fn key_of_post(request: &Request) -> Result<Option<String>, Error> {
+    Ok(key(request.headers())?.filter(|_| request.method() == Method::POST))
+}
+
 /// Does what has a key once.
 pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let key = match key(request.headers()) {
-        Ok(Some(key)) if request.method() == Method::POST => key,
-        Ok(_) => return next.run(request).await,
+    let key = match key_of_post(&request) {
+        Ok(Some(key)) => key,
+        Ok(None) => return next.run(request).await,
         Err(error) => return ApiError::from(error).into_response(),
     };
     let (mut parts, body) = request.into_parts();
@@ -243,15 +248,14 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     let asked = digest(&Message::of("worknode request").bytes(&body));
     let now = api.runtime.system().now();
     let known = api.kept.begin(&named, &key, &asked, now);
-    if matches!(known, Known::Before(_) | Known::No(_)) {
-        // No handler counts it.
-        if let Err(error) = api.limits.count(&caller.0.principal, now) {
-            return ApiError::from(error).into_response();
-        }
-    }
+    // What no handler sees, no handler counts.
+    let counted = |answer: Response| match api.limits.count(&caller.0.principal, now) {
+        Ok(()) => answer,
+        Err(error) => ApiError::from(error).into_response(),
+    };
     match known {
-        Known::Before(answer) => answer.again(&key),
-        Known::No(error) => error.into_response(),
+        Known::Before(answer) => counted(answer.again(&key)),
+        Known::No(error) => counted(error.into_response()),
         Known::New => {
             let place = parts.extensions.get::<Place>().cloned();
             let request = Request::from_parts(parts, Body::from(body));
