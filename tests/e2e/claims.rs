@@ -4,7 +4,10 @@ use std::{
     collections::BTreeSet,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -83,6 +86,24 @@ async fn ready(system: &System, task: NodeId) {
     let mut follower = system.journal().follow(system.journal().last_stamp());
     while system.reader().node(task).unwrap().unwrap().status() != "ready" {
         follower.next(1).await.unwrap();
+    }
+}
+
+/// Waits until the team, too, knows that it is ready: who asks is shown it, and turns it down.
+async fn known(system: &System, task: NodeId) {
+    let shown = Arc::new(AtomicBool::new(false));
+    while !shown.load(Ordering::Relaxed) {
+        let shown = Arc::clone(&shown);
+        let look = Wanted {
+            fits: Some(Arc::new(move |node| {
+                shown.fetch_or(node.id == task, Ordering::Relaxed);
+                false
+            })),
+            ..wanted(system, "ada", Duration::ZERO)
+        };
+        let nothing = claim_next(system, &operator(), look).await.unwrap_err();
+        assert_eq!(nothing.code, Code::NotFound);
+        tokio::task::yield_now().await;
     }
 }
 
@@ -329,6 +350,7 @@ async fn priority_counts_first_then_age_then_skills_and_a_scope_is_kept() {
     system.ask(&operator(), skilled, tag, None).await.unwrap();
     for task in [old, plain, skilled, urgent] {
         ready(&system, task).await;
+        known(&system, task).await;
     }
     let elsewhere = Wanted {
         scope: system.team().agent_node("bob"),
