@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use anstyle::Style;
 use serde_json::{Map, Value};
 use worknode_core::{
     agent::ended,
@@ -261,9 +262,7 @@ impl Names {
             Event::VerdictRecorded { verdict } if verdict.outcome == Outcome::Failed => {
                 (format!("{who}: {words}"), colour_of("failed"))
             }
-            Event::VerdictRecorded { .. } | Event::PermissionAnswered { .. } => {
-                (format!("{who}: {words}"), dim())
-            }
+            Event::VerdictRecorded { .. } => (format!("{who}: {words}"), dim()),
             Event::TaskApproved { .. } => (format!("{who}: approved by {words}"), dim()),
             Event::TaskRejected { .. } => (format!("{who}: sent back: {words}"), colour_of("failed")),
             Event::TaskCompleted { .. } => (format!("{who}: {words}"), colour_of("completed")),
@@ -286,30 +285,39 @@ impl Names {
                 format!("{who}: asks a person for {words}; `worknode prompts` shows it"),
                 colour_of("blocked"),
             ),
-            Event::PoolPaused { .. } => (format!("credentials pause: {words}"), colour_of("blocked")),
-            Event::PoolResumed { .. } => (format!("credentials go on: {words}"), dim()),
-            Event::Panicked { .. } => (format!("panic: {words}"), colour_of("failed")),
-            Event::PanicLifted { .. } => (format!("panic lifted: {words}"), dim()),
+            Event::PermissionAnswered { .. } => (format!("{who}: {words}"), dim()),
             Event::RunExited { receipt, .. } if !receipt.is_clean() => {
                 (format!("{who}: {words}"), colour_of("blocked"))
             }
-            Event::TriggerActed { failed: true, .. } | Event::TriggerEnded { failed: true, .. } => {
-                (format!("trigger {words}"), colour_of("blocked"))
-            }
-            Event::TriggerActed { .. } => (format!("trigger {words}"), dim()),
-            Event::TriggerAlarm { over: false, .. } => {
-                (format!("trigger alarm: {words}"), colour_of("failed"))
-            }
-            Event::TriggerPaused { .. } => (format!("trigger paused: {words}"), dim()),
-            Event::TriggerResumed { .. } => (format!("trigger resumed: {words}"), dim()),
-            Event::Notified { .. } => (format!("message {words}"), dim()),
-            Event::ConfigReloaded { .. } => (format!("configuration: {words}"), dim()),
-            Event::ConfigRejected { .. } => (format!("configuration refused: {words}"), colour_of("failed")),
-            Event::BaseMoved { .. } => (format!("base moved by hand: {words}"), colour_of("blocked")),
-            _ => return None,
+            event => news_of_all(event, &words)?,
         };
         Some(paint(&what, style))
     }
+}
+
+/// The line for what is about no task and no agent alone.
+fn news_of_all(event: &Event, words: &str) -> Option<(String, Style)> {
+    Some(match event {
+        Event::PoolPaused { .. } => (format!("credentials pause: {words}"), colour_of("blocked")),
+        Event::PoolResumed { .. } => (format!("credentials go on: {words}"), dim()),
+        Event::Panicked { .. } => (format!("panic: {words}"), colour_of("failed")),
+        Event::PanicLifted { .. } => (format!("panic lifted: {words}"), dim()),
+        Event::TriggerActed { failed: true, .. } | Event::TriggerEnded { failed: true, .. } => {
+            (format!("trigger {words}"), colour_of("blocked"))
+        }
+        Event::TriggerActed { .. } => (format!("trigger {words}"), dim()),
+        Event::TriggerAlarm { over: false, .. } => (format!("trigger alarm: {words}"), colour_of("failed")),
+        Event::TriggerPaused { .. } => (format!("trigger paused: {words}"), dim()),
+        Event::TriggerResumed { .. } => (format!("trigger resumed: {words}"), dim()),
+        Event::Notified { .. } => (format!("message {words}"), dim()),
+        Event::ConfigReloaded { .. } => (format!("configuration: {words}"), dim()),
+        Event::ConfigRejected { .. } => (format!("configuration refused: {words}"), colour_of("failed")),
+        Event::BaseMoved { .. } => (
+            format!("the base branch was moved by hand: {words}"),
+            colour_of("blocked"),
+        ),
+        _ => return None,
+    })
 }
 
 /// Some names of many.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use worknode_actors::notes::Decision;
+
 use super::ContinueView;
 
 /// Characters of one text in a list. What is longer is there as JSON.
@@ -85,20 +87,7 @@ impl ContinueView {
 
     /// What was decided, and what went wrong before.
     fn notes_as_markdown(&self, out: &mut String) {
-        let decisions = self.decisions.iter().map(|decision| {
-            let why = if decision.rationale.is_empty() {
-                String::new()
-            } else {
-                format!(" Because: {}", line(&decision.rationale))
-            };
-            format!(
-                "{} {}.{why} ({})",
-                line(&decision.question),
-                line(&decision.decision),
-                line(&decision.by)
-            )
-        });
-        section(out, "Decided", decisions);
+        decided(out, &self.decisions);
         let issues = self.issues.iter().map(|issue| {
             let fix = if issue.solution.fix.is_empty() {
                 "not solved yet".to_owned()
@@ -118,6 +107,24 @@ pub(super) fn section(out: &mut String, title: &str, items: impl Iterator<Item =
         }
         let _ = writeln!(out, "- {item}");
     }
+}
+
+/// What was decided, and why.
+pub(super) fn decided(out: &mut String, decisions: &[Decision]) {
+    let items = decisions.iter().map(|decision| {
+        let why = if decision.rationale.is_empty() {
+            String::new()
+        } else {
+            format!(" Because: {}", line(&decision.rationale))
+        };
+        format!(
+            "{} {}.{why} ({})",
+            line(&decision.question),
+            line(&decision.decision),
+            line(&decision.by)
+        )
+    });
+    section(out, "Decided", items);
 }
 
 /// One line of somebody else's words: nothing in it begins a heading or a list.

@@ -5,7 +5,7 @@ use std::{fmt::Write, time::Duration};
 use worknode_core::time::Span;
 
 use super::{ReportPhase, ReportTask, ReportUse, ReportView};
-use crate::view::markdown::{line, section};
+use crate::view::markdown::{decided, line, section};
 
 /// Letters of a commit's name that are shown.
 const COMMIT: usize = 10;
@@ -84,20 +84,7 @@ impl ReportView {
     }
 
     fn notes(&self, out: &mut String) {
-        let decided = self.decisions.iter().map(|decision| {
-            let why = if decision.rationale.is_empty() {
-                String::new()
-            } else {
-                format!(" Because: {}", line(&decision.rationale))
-            };
-            format!(
-                "{} {}.{why} ({})",
-                line(&decision.question),
-                line(&decision.decision),
-                line(&decision.by)
-            )
-        });
-        section(out, "Decided", decided);
+        decided(out, &self.decisions);
         let issues = self.issues.iter().map(|issue| {
             let fix = if issue.solution.fix.is_empty() {
                 "not solved".to_owned()
