@@ -302,6 +302,19 @@ fn news_of_all(event: &Event, words: &str) -> Option<(String, Style)> {
         Event::PoolResumed { .. } => (format!("credentials go on: {words}"), dim()),
         Event::Panicked { .. } => (format!("panic: {words}"), colour_of("failed")),
         Event::PanicLifted { .. } => (format!("panic lifted: {words}"), dim()),
+        Event::ConfigReloaded { .. } => (format!("configuration: {words}"), dim()),
+        Event::ConfigRejected { .. } => (format!("configuration refused: {words}"), colour_of("failed")),
+        Event::BaseMoved { .. } => (
+            format!("the base branch was moved by hand: {words}"),
+            colour_of("blocked"),
+        ),
+        event => return news_of_triggers(event, words),
+    })
+}
+
+/// The line for what a trigger did, and for what became of one.
+fn news_of_triggers(event: &Event, words: &str) -> Option<(String, Style)> {
+    Some(match event {
         Event::TriggerActed { failed: true, .. } | Event::TriggerEnded { failed: true, .. } => {
             (format!("trigger {words}"), colour_of("blocked"))
         }
@@ -310,12 +323,6 @@ fn news_of_all(event: &Event, words: &str) -> Option<(String, Style)> {
         Event::TriggerPaused { .. } => (format!("trigger paused: {words}"), dim()),
         Event::TriggerResumed { .. } => (format!("trigger resumed: {words}"), dim()),
         Event::Notified { .. } => (format!("message {words}"), dim()),
-        Event::ConfigReloaded { .. } => (format!("configuration: {words}"), dim()),
-        Event::ConfigRejected { .. } => (format!("configuration refused: {words}"), colour_of("failed")),
-        Event::BaseMoved { .. } => (
-            format!("the base branch was moved by hand: {words}"),
-            colour_of("blocked"),
-        ),
         _ => return None,
     })
 }
