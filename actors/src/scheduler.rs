@@ -46,7 +46,8 @@ use std::{
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
-use worknode_core::{error::Error, firing::Started, time::Timestamp};
+use worknode_core::{error::Error, firing::Started, hlc::Hlc, time::Timestamp};
+use worknode_triggers::Occurrence;
 
 pub use self::ask::{Replaced, SchedulerMsg, TriggerReport};
 pub(crate) use self::deed::TRIGGERED;
@@ -83,8 +84,11 @@ pub(crate) struct State {
     ask_again: Option<Timestamp>,
     /// What fired on events and could not be stored.
     kept: Vec<DueNow>,
-    /// Whether something of the present look could not be stored, as on a full disk.
-    unstored: bool,
+    /// What was raised by triggers that are gone, and could not be taken back: nobody else looks after it.
+    left_raised: Vec<(Started, Occurrence, Hlc)>,
+    /// When to look again although nothing is due, because something could not be stored, as on a full
+    /// disk.
+    again: Option<Timestamp>,
     alarm: Alarm,
 }
 
@@ -177,18 +181,24 @@ impl State {
             waiting: BTreeSet::new(),
             ask_again: None,
             kept: Vec::new(),
-            unstored: false,
+            left_raised: Vec::new(),
+            again: None,
             alarm: Alarm::default(),
             system,
         })
     }
 
+    /// Something failed that may go well a little later.
+    fn try_again(&mut self) {
+        let again = self.system.now().plus(TRY_AGAIN);
+        self.again.get_or_insert(again);
+    }
+
     /// One timer for all triggers.
     fn set_alarm(&mut self, myself: &ActorRef<SchedulerMsg>) {
-        let again = (self.unstored || !self.kept.is_empty()).then(|| self.system.now().plus(TRY_AGAIN));
         let next = self.slots.next().into_iter().chain(self.ask_again).min();
         // What could not be stored is due still: on a full disk it is not tried without pause.
-        let next = again.map_or(next, |again| Some(next.map_or(again, |next| next.max(again))));
+        let next = self.again.or(next);
         self.alarm
             .set(self.system.clock(), next, myself, SchedulerMsg::Look);
     }

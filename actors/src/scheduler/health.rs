@@ -36,7 +36,7 @@ impl State {
                 }
             }
             Err(error) => {
-                self.unstored = true;
+                self.try_again();
                 tracing::error!(%error, "an alarm of a trigger could not be stored; it is tried again");
             }
         }

@@ -19,7 +19,7 @@ impl State {
     /// Fires what fell due since the last look at each trigger that is on the agenda.
     pub(super) async fn look(&mut self) {
         let now = self.system.now();
-        self.unstored = false;
+        self.again = None;
         self.end_again().await;
         let kept = std::mem::take(&mut self.kept);
         let mut storing = self.judge_events(kept).await;

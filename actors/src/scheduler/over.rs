@@ -106,8 +106,11 @@ impl State {
         }
     }
 
-    /// Records the ends that could not be stored when they came.
+    /// Tries again what could not be taken back or stored when it came.
     pub(super) async fn end_again(&mut self) {
+        for (started, raised_by, fired) in std::mem::take(&mut self.left_raised) {
+            self.lower(started, &raised_by, fired).await;
+        }
         for (started, end) in std::mem::take(&mut self.ends) {
             self.ended(started, end).await;
         }
@@ -128,7 +131,7 @@ impl State {
             Ok(_) => drop(self.running.remove(&started)),
             Err(error) => {
                 tracing::error!(%error, trigger, "the end of a firing could not be stored; it is tried again");
-                self.unstored = true;
+                self.try_again();
                 self.ends.insert(started, end);
             }
         }
@@ -184,8 +187,12 @@ impl State {
                 failed: false,
             },
             Err(error) if may_pass(&error) => {
-                self.unstored = true;
                 tracing::error!(%error, "what a task was raised by could not be taken back; it is tried again");
+                self.try_again();
+                // Where the trigger is there, this is on its agenda still.
+                if self.slots.place(&raised_by.trigger).is_none() {
+                    self.left_raised.push((started, raised_by.clone(), fired));
+                }
                 return;
             }
             Err(error) => End {

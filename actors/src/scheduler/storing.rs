@@ -154,7 +154,7 @@ impl State {
     /// fired on an event is kept.
     fn not_stored(&mut self, group: Vec<Bundle>, error: &Error) {
         tracing::error!(%error, "firings could not be stored, and so did not act; they are tried again");
-        self.unstored = true;
+        self.try_again();
         let back = self.take_back(group);
         let of_events = back.into_iter().filter(|due| due.by.is_none()).filter(|due| {
             let slot = self.slots.get(due.place);

@@ -141,8 +141,7 @@ pub const RECIPIENTS: usize = 1_000;
 pub const MEMORY_VALUE: usize = 48 * 1024;
 /// Bytes of a key in the memory, its namespace included. A longer one is refused.
 pub const MEMORY_KEY: usize = 512;
-/// Keys of one namespace, those that are gone included: as many as a Worknode has children. One
-/// more is refused.
+/// Keys of one namespace that are remembered: as many as a Worknode has children. One more is refused.
 pub const MEMORY_KEYS: usize = CHILDREN;
 /// How long a value may be remembered that is to be forgotten. A longer time is refused.
 pub const MEMORY_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);

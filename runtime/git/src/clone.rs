@@ -70,11 +70,26 @@ impl Store {
         let dest = std::path::absolute(dest).map_err(GitError::io("find", dest))?;
         let layout = self.layout(commit, Head::Detached(commit.clone()), None);
         let gitdir = dest.join(".git");
-        off_thread(move || layout.write(&gitdir)).await?;
+        let place = gitdir.clone();
+        off_thread(move || layout.write(&place)).await?;
+        if self.attributes_differ(&gitdir, commit).await? {
+            // How a file is written may be another, though the file is the same: all are written anew.
+            let place = dest.clone();
+            off_thread(move || remove::tree(&place)).await?;
+            return self.checkout(commit, &dest).await;
+        }
         self.fill(&dest, commit).await?;
         // Nothing is there that the commit does not have, wherever it would have come from.
         let clean = self.git.ours_with_files(&dest.join(".git"), &dest).sub("clean");
         clean.args(["-ffdxq"]).within(TIME * 5).run().await.map(drop)
+    }
+
+    /// Does any `.gitattributes` of the commit differ from those that the index has?
+    async fn attributes_differ(&self, gitdir: &Path, commit: &CommitId) -> Result<bool, GitError> {
+        let asked = self.git.ours(gitdir).sub("diff-index");
+        let asked = asked.args(["--cached", "--name-only", commit.as_str(), "--"]);
+        let differ = asked.arg(":(glob)**/.gitattributes").within(TIME).run().await?;
+        Ok(!differ.stdout.is_empty())
     }
 
     fn layout(&self, commit: &CommitId, head: Head, identity: Option<Identity>) -> Layout {

@@ -186,6 +186,8 @@ pub(crate) fn identify(conn: &Connection, path: &Path) -> Result<Identity, OpenE
 pub(crate) fn create(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let tx = conn.transaction()?;
     tx.execute_batch(TABLES)?;
+    // Which events are rare may have been another list.
+    tx.execute_batch("DROP INDEX IF EXISTS events_rare")?;
     tx.execute_batch(&events::rare_index())?;
     make_projections(&tx)?;
     // The store's own name among stores, for as long as it lives. SQLite brings the randomness.

@@ -34,6 +34,15 @@ pub(super) struct Asked {
     pub(super) what: String,
 }
 
+/// A request that was read again, before it is known what came of it.
+#[derive(Debug)]
+struct Unsettled {
+    asked: Asked,
+    /// The program asks for it no more. It stays, as those before the newest one that is known are long
+    /// answered, and this may be that one.
+    withdrawn: bool,
+}
+
 /// A request that waits for a person.
 #[derive(Debug)]
 struct Waiting {
@@ -47,7 +56,7 @@ struct Waiting {
 pub(super) struct Asks {
     waiting: Vec<Waiting>,
     /// Read while an earlier daemon's ear is caught up with.
-    unsettled: VecDeque<Asked>,
+    unsettled: VecDeque<Unsettled>,
     /// When the shim is to be told that the run is not silent: it is a person who is.
     sign_at: Option<Instant>,
 }
@@ -65,9 +74,12 @@ impl Talk {
             if self.asks.unsettled.len() >= UNSETTLED
                 && let Some(oldest) = self.asks.unsettled.pop_front()
             {
-                self.forget(&oldest.key);
+                self.forget(&oldest.asked.key);
             }
-            self.asks.unsettled.push_back(asked);
+            self.asks.unsettled.push_back(Unsettled {
+                asked,
+                withdrawn: false,
+            });
             return Vec::new();
         }
         self.request(asked).await
@@ -104,7 +116,10 @@ impl Talk {
 
     /// The program asks for this no more.
     pub(super) async fn withdrawn(&mut self, key: &str) {
-        self.asks.unsettled.retain(|asked| asked.key != key);
+        let unsettled = self.asks.unsettled.iter_mut();
+        for one in unsettled.filter(|one| one.asked.key == key) {
+            one.withdrawn = true;
+        }
         let Some(at) = self.asks.waiting.iter().position(|waiting| waiting.key == key) else {
             return;
         };
@@ -131,12 +146,15 @@ impl Talk {
     pub(super) async fn settle_unheard(&mut self, shim: &Shim) -> Option<StopCause> {
         // What is asked twice is asked once.
         let known = self.known().unwrap_or_default();
-        let asked = std::mem::take(&mut self.asks.unsettled);
-        let id = |asked: &Asked| permission::id(self.run, &asked.key);
-        let ids: Vec<String> = asked.iter().map(id).collect();
+        let unsettled = std::mem::take(&mut self.asks.unsettled);
+        let id = |one: &Unsettled| permission::id(self.run, &one.asked.key);
+        let ids: Vec<String> = unsettled.iter().map(id).collect();
         let newest = ids.iter().rposition(|id| Some(id) == known.newest.as_ref());
         let mut actions = Vec::new();
-        for (at, (id, asked)) in ids.into_iter().zip(asked).enumerate() {
+        for (at, (id, Unsettled { asked, withdrawn })) in ids.into_iter().zip(unsettled).enumerate() {
+            if withdrawn {
+                continue;
+            }
             if let Some(open) = known.open(&id) {
                 self.waits(id, asked.key, open.request.expires);
             } else if let Some(answered) = known.answered(&id) {

@@ -23,7 +23,7 @@ use worknode_process::{free_bytes, sandbox::support};
 use worknode_profiles::profile::SandboxMode;
 
 use super::boxed;
-use crate::{outside::failed, system::System};
+use crate::{outside::failed, policy::land::tip, system::System};
 
 /// Bytes that stay free beside a spare. It is a convenience, and others need the disk.
 const ROOM: u64 = 2 * 1024 * 1024 * 1024;
@@ -114,7 +114,7 @@ impl Checkouts {
                 Err(error) => tracing::warn!(%error, "a spare checkout is of no use"),
             }
         }
-        let place = self.new_place(system).await?;
+        let place = self.new_place(system, true).await?;
         store.checkout(commit, &place.tree()).await.map_err(failed)?;
         Ok(place)
     }
@@ -133,13 +133,13 @@ impl Checkouts {
         })
     }
 
-    async fn new_place(self: &Arc<Self>, system: &System) -> Result<Place, Error> {
+    async fn new_place(self: &Arc<Self>, system: &System, told: bool) -> Result<Place, Error> {
         let name = system.new_run().to_string();
         self.held().used.insert(name.clone());
         let place = Place {
             checkouts: Arc::clone(self),
             name,
-            told: true,
+            told,
         };
         fs::create_dir_all(place.folder()).await.map_err(failed)?;
         Ok(place)
@@ -147,23 +147,17 @@ impl Checkouts {
 
     /// Makes a spare, and keeps it when there is still room beside it.
     async fn prepare(self: &Arc<Self>, system: &System) -> Result<(), Error> {
-        let context = system.context();
-        let base = context
-            .repository
-            .base_tip(&context.team.base)
-            .await
-            .map_err(failed)?;
-        let mut place = self.new_place(system).await?;
+        let base = tip(system).await?;
         // Who makes it knows of its end. Told of it, they would make one again and again.
-        place.told = false;
-        context
-            .store
-            .spare_checkout(&base, &place.tree())
-            .await
-            .map_err(failed)?;
+        let place = self.new_place(system, false).await?;
+        let store = &system.context().store;
+        store.spare_checkout(&base, &place.tree()).await.map_err(failed)?;
         if has_room(self.root.clone()).await {
+            let name = place.name.clone();
+            // From here on it belongs to whoever takes it; only the caller removes any, and not now.
+            drop(place);
             self.held().spare = Some(Spare {
-                name: place.name.clone(),
+                name,
                 made: Instant::now(),
             });
         }

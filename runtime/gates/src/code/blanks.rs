@@ -50,7 +50,7 @@ const BEGIN: &[&str] = &[
 /// Where macros stand that can be blanked.
 pub(super) fn macros(text: &str) -> Vec<Range<usize>> {
     let mut macros = Vec::new();
-    let mut tokens = Tokens { text, at: 0 };
+    let mut tokens = Tokens::of(text);
     let mut before = "";
     let (mut now, mut after) = (tokens.next(), tokens.next());
     while let Some(token) = now {
@@ -80,7 +80,7 @@ pub(super) fn macros(text: &str) -> Vec<Range<usize>> {
 /// Where lines like `#if`, `#else` and `#endif` stand: without them, every branch is there.
 pub(super) fn conditions(text: &str) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
-    let mut tokens = Tokens { text, at: 0 };
+    let mut tokens = Tokens::of(text);
     loop {
         while let Some(length) = tokens.passed_over() {
             let line = tokens.at..tokens.at + length;
@@ -88,7 +88,7 @@ pub(super) fn conditions(text: &str) -> Vec<Range<usize>> {
             if word.strip_prefix('#').is_some_and(is_condition) {
                 lines.push(line);
             }
-            tokens.at += length;
+            tokens.pass_over(length);
         }
         if tokens.next().is_none() {
             return lines;
@@ -185,6 +185,8 @@ fn is_name(word: &str) -> bool {
 struct Tokens<'t> {
     text: &'t str,
     at: usize,
+    /// Is there nothing but blanks before this on its line?
+    begins_line: bool,
 }
 
 impl Iterator for Tokens<'_> {
@@ -192,7 +194,7 @@ impl Iterator for Tokens<'_> {
 
     fn next(&mut self) -> Option<Token> {
         while let Some(length) = self.passed_over() {
-            self.at += length;
+            self.pass_over(length);
         }
         let from = self.at;
         let rest = self.rest();
@@ -200,11 +202,20 @@ impl Iterator for Tokens<'_> {
             quote @ (b'"' | b'\'') => quoted(rest, *quote),
             _ => rest.iter().take_while(|byte| is_in_name(**byte)).count().max(1),
         };
+        self.begins_line = false;
         Some(from..self.at)
     }
 }
 
-impl Tokens<'_> {
+impl<'t> Tokens<'t> {
+    const fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            begins_line: true,
+        }
+    }
+
     fn rest(&self) -> &[u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
@@ -215,19 +226,17 @@ impl Tokens<'_> {
         match rest {
             [b'/', b'/', ..] => Some(end_of_line(rest)),
             [b'/', b'*', ..] => Some(end_of_comment(rest)),
-            [b'#', ..] if self.begins_line() => Some(end_of_line(rest)),
+            [b'#', ..] if self.begins_line => Some(end_of_line(rest)),
             [first, ..] if first.is_ascii_whitespace() => Some(1),
             _ => None,
         }
     }
 
-    /// Is there nothing before this on its line?
-    fn begins_line(&self) -> bool {
-        let before = self.text.get(..self.at).unwrap_or_default();
-        before
-            .rsplit('\n')
-            .next()
-            .is_none_or(|line| line.trim().is_empty())
+    fn pass_over(&mut self, length: usize) {
+        let passed = self.rest().get(..length).unwrap_or_default();
+        let is_blank = passed.iter().all(u8::is_ascii_whitespace);
+        self.begins_line = passed.ends_with(b"\n") || (self.begins_line && is_blank);
+        self.at += length;
     }
 }
 

@@ -147,6 +147,14 @@ async fn p3_a_spare_that_is_turned_is_as_a_checkout_that_was_just_made() {
     symlink("anywhere", clone.join("gone")).unwrap();
     write(&clone, "deep", "a file now");
     let two = commit(&clone, "two");
+    // The files stay as they are, and are written otherwise.
+    write(&clone, "deeper/.gitattributes", "* ident\n");
+    write(&clone, "deeper/named", "$Id$\n");
+    write(&clone, "text", "a\nb\n");
+    let three = commit(&clone, "three");
+    write(&clone, ".gitattributes", "text eol=crlf\n");
+    fs::remove_file(clone.join("deeper/.gitattributes")).unwrap();
+    let four = commit(&clone, "four");
     world.import(&clone).await.unwrap();
 
     for (nth, (from, to)) in [
@@ -155,6 +163,9 @@ async fn p3_a_spare_that_is_turned_is_as_a_checkout_that_was_just_made() {
         (&two, &one),
         (&two, &base),
         (&one, &one),
+        (&two, &three),
+        (&three, &four),
+        (&four, &three),
     ]
     .into_iter()
     .enumerate()
