@@ -76,7 +76,11 @@ pub fn tasks_that_are(reader: &Reader, states: &[&str]) -> Result<Vec<Node>, Err
     Ok(found)
 }
 
-fn all(reader: &Reader, mut filter: NodeFilter) -> Result<Vec<Node>, Error> {
+/// All that the filter lets through, page by page.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn all(reader: &Reader, mut filter: NodeFilter) -> Result<Vec<Node>, Error> {
     let mut all = Vec::new();
     loop {
         let page = reader.nodes(&filter)?;

@@ -152,11 +152,8 @@ pub enum Refusal {
         place: Place,
     },
     /// The runtime signed it with a key that counts no more.
-    #[error("the capability was signed with a key that was replaced, and counts since {since} no more")]
-    OldKey {
-        /// Since when it does not count.
-        since: Timestamp,
-    },
+    #[error("the capability was signed with a key that was replaced, and counts no more")]
+    OldKey,
     /// A narrowing asks for more than what it narrows.
     #[error("the capability is widened where it may only be narrowed: {what} ({place})")]
     Widened {
@@ -215,9 +212,7 @@ impl From<Refusal> for Error {
             Refusal::BadSignature { .. } => {
                 error.hint("it may be from another store, or from before its keys changed")
             }
-            Refusal::OldKey { .. } => {
-                error.hint("ask for a new one; `worknode capability rotate` replaced its key")
-            }
+            Refusal::OldKey => error.hint("ask for a new one; `worknode capability rotate` replaced its key"),
             Refusal::Widened { .. } => error.hint("ask whoever gave it for what it lacks"),
             Refusal::Expired { .. } => error.hint("a run's capability ends with the run"),
             Refusal::OtherAudience { .. } => error.hint("use it where it was made for"),

@@ -42,6 +42,32 @@ pub fn readable(text: &str) -> String {
     out
 }
 
+/// The text with all that is not shown as it is, or not at all, written out: who decides on it decides on
+/// what they saw. Line ends stay.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut shown, c| {
+            if (is_unseen(c) || is_blank(c)) && c != '\n' {
+                shown.extend(c.escape_unicode());
+            } else {
+                shown.push(c);
+            }
+            shown
+        })
+}
+
+/// Characters that take no room, or look like an empty place: those that Unicode lets programs ignore
+/// (`Default_Ignorable_Code_Point`), its separators of lines, and the blank of Braille.
+const fn is_blank(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Control characters, and those that reorder the text around them.
 fn is_unseen(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -95,6 +121,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_allowed_is_what_was_seen() {
+        assert_eq!(visible("rm -r x\n  ü \u{4e2d}"), "rm -r x\n  ü \u{4e2d}");
+        assert_eq!(
+            visible("a\u{1b}[2K\r\u{202e}b\u{9b}"),
+            "a\\u{1b}[2K\\u{d}\\u{202e}b\\u{9b}"
+        );
+        assert_eq!(
+            visible("x\u{e0041}\u{3164}\u{fe0f}\u{2028}"),
+            "x\\u{e0041}\\u{3164}\\u{fe0f}\\u{2028}"
+        );
+    }
 
     #[test]
     fn the_tail_has_the_last_lines() {

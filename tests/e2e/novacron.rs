@@ -154,17 +154,14 @@ fn all_left_what_the_next_need(scene: &Scene) {
 
 fn status_is_there_when_its_time_comes(scene: &Scene) {
     scene.worknode(&["trigger", "fire", "status"]).ok();
-    let status = until("the status", || {
-        let found = scene.worknode(&["memory", "get", "swarm/queen/status", "--json"]);
-        if found.code == Some(0) {
-            Ok(found.json())
-        } else {
-            Err(found.stderr)
-        }
-    });
-    assert_eq!(
-        status["value"]["completed"], 9,
-        "eight of the plan and the report: {status}"
+    // One of before may be there already, when the clock came by at its ten minutes.
+    until(
+        "the status of now: eight tasks of the plan and the report",
+        || {
+            let found = scene.worknode(&["memory", "get", "swarm/queen/status", "--json"]);
+            let is_new = found.code == Some(0) && found.json()["value"]["completed"] == 9;
+            if is_new { Ok(()) } else { Err(found) }
+        },
     );
 }
 

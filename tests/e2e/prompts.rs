@@ -2,7 +2,15 @@
 //!
 //! The programs here are scripts that speak the protocols of real clients.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use worknode_actors::clock::SystemClock;
+use worknode_core::{
+    event::{Draft, Event, Principal},
+    permission::Answer,
+};
+use worknode_journal::{Durability, Journal};
 use worknode_tests::{
     program::{Done, command},
     scene::Scene,
@@ -41,7 +49,6 @@ echo '{"type":"control_request","request_id":"q1","request":{"subtype":"can_use_
 MORE
 read -r answer
 printf '%s\n' "$answer" > answer.txt
-while [ -e ../../../stay ]; do sleep 0.05; done
 git add . && git commit -qm work >&2
 echo '{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"done","num_turns":1,"session_id":"s","total_cost_usd":0,"usage":{"input_tokens":1,"output_tokens":1}}'
 "#;
@@ -270,19 +277,37 @@ fn p7_a_request_outlives_the_daemon_and_is_asked_once() {
     scene.worknode(&["down"]).ok();
 }
 
-#[test]
-fn p5_an_answer_that_the_program_never_got_is_told_by_the_next_daemon() {
+/// Denies what was asked as a daemon does that is killed before it tells the program.
+async fn deny_untold(scene: &Scene, asked: &Value) {
+    let agent = scene.worknode(&["agent", "show", "worker", "--json"]).ok().json();
+    let journal = Journal::open(&scene.file(".worknode/journal.db"), Arc::new(SystemClock)).unwrap();
+    let denied = Draft {
+        node: agent["id"].as_str().unwrap().parse().unwrap(),
+        by: Principal::Operator,
+        cause: None,
+        event: Event::PermissionAnswered {
+            run: asked["run"].as_str().unwrap().parse().unwrap(),
+            request: id(asked).to_owned(),
+            answer: Answer::Denied,
+            by: Principal::Operator,
+            reason: "said once".to_owned(),
+            shown: asked["digest"].as_str().unwrap().to_owned(),
+            through: None,
+        },
+    };
+    journal.append(vec![denied], Durability::Durable).await.unwrap();
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn p5_an_answer_that_the_program_never_got_is_told_by_the_next_daemon() {
     let scene = claude(ASKS);
-    scene.write("stay", "");
     let daemon = scene.daemon();
     scene.wait_for_daemon();
     let before = asked(&scene);
-    scene
-        .worknode(&["prompts", "deny", id(&before), "--reason", "said once"])
-        .ok();
     daemon.kill();
+    deny_untold(&scene, &before).await;
     scene.worknode(&["up", "-d"]).ok();
-    std::fs::remove_file(scene.file("stay")).unwrap();
     assert!(told(&scene).contains("said once"));
     assert_eq!(
         (scene.count("permission_requested"), answers(&scene).len()),
@@ -382,6 +407,13 @@ fn p9_a_person_answers_through_a_capability_that_is_recorded() {
         scene.write(&format!("{who}.token"), &token);
     }
     as_person(&scene, "eve", &["prompts", "allow", id(&asked)]).fails(4);
+    let elsewhere = ["capability", "new", "ada", "--review", "--below", "eve"];
+    scene.write("far.token", &scene.worknode(&elsewhere).ok().stdout);
+    as_person(&scene, "far", &["prompts"])
+        .ok()
+        .says(&["nothing waits for a person"]);
+    as_person(&scene, "far", &["prompts", "show", id(&asked)]).fails(3);
+    as_person(&scene, "far", &["prompts", "allow", id(&asked)]).fails(3);
     as_person(&scene, "ada", &["prompts", "allow", id(&asked)]).ok();
     told(&scene);
     let capability = as_person(&scene, "ada", &["capability", "show", "--json"])

@@ -119,6 +119,23 @@ fn p9_who_comes_from_elsewhere_comes_by_tls_and_with_a_capability() {
         .fails(7)
         .says(&["no daemon answers at `https://localhost"]);
     from_elsewhere(&scene, &address, &["--ca", ca, "down"], true).fails(2);
+    // What is on this machine is not taken for what is there.
+    for local in [
+        &["logs", "worker"][..],
+        &["audit", "verify"],
+        &["trigger", "next"],
+    ] {
+        let args = ["--ca", ca].iter().chain(local).copied().collect::<Vec<_>>();
+        from_elsewhere(&scene, &address, &args, true)
+            .fails(2)
+            .says(&["about what is on this machine"]);
+    }
+    let gone = free_address();
+    for local in [&["trigger", "list"][..], &["trigger", "remove", "x"]] {
+        from_elsewhere(&scene, &gone, local, true)
+            .fails(7)
+            .says(&["no daemon answers at `https://localhost"]);
+    }
 
     let bare = ask(&address, &authority, &TLS13).unwrap();
     assert!(

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{LazyLock, Mutex},
+    sync::{Arc, LazyLock, Mutex, OnceLock},
 };
 
 use serde_json::{Map, Value};
@@ -47,10 +47,14 @@ pub fn check_answer(dir: &Path, args: &[String], stdout: &str) {
         .as_str()
         .is_some_and(|said| said.starts_with("One document a line"));
     let documents: Vec<Value> = if is_lines {
-        let lines = stdout.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let read = |line| serde_json::from_str(line);
+        let lines = stdout
+            .lines()
+            .map(|line| read(line).unwrap_or_else(|why| panic!("`{name} --json`, {line}: {why}")));
         lines.collect()
     } else {
-        serde_json::from_str(stdout).into_iter().collect()
+        let whole = serde_json::from_str(stdout);
+        vec![whole.unwrap_or_else(|why| panic!("`{name} --json` is no JSON: {why}\n{stdout}"))]
     };
     for document in documents {
         if let Err(why) = fits(&schema, &document) {
@@ -60,8 +64,13 @@ pub fn check_answer(dir: &Path, args: &[String], stdout: &str) {
 }
 
 /// The command among these arguments, and its schema. Asked once for each command.
-fn schema_of(dir: &Path, args: &[String]) -> Option<(String, Value)> {
-    static KNOWN: LazyLock<Mutex<HashMap<String, Option<Value>>>> = LazyLock::new(Mutex::default);
+fn schema_of(dir: &Path, args: &[String]) -> Option<(String, Arc<Value>)> {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Value>>>> = LazyLock::new(Mutex::default);
+    let names = NAMES.get_or_init(|| {
+        let all = ask(dir, &["--json"]);
+        serde_json::from_value(all["commands"].clone()).unwrap()
+    });
     let words: Vec<&str> = args
         .iter()
         .map(String::as_str)
@@ -70,26 +79,24 @@ fn schema_of(dir: &Path, args: &[String]) -> Option<(String, Value)> {
         .collect();
     for count in (1..=words.len()).rev() {
         let name = words[..count].join(" ");
+        if !names.contains(&name) {
+            continue;
+        }
         let known = KNOWN.lock().unwrap().get(&name).cloned();
         let schema = known.unwrap_or_else(|| {
-            let schema = ask(dir, &words[..count]);
-            KNOWN.lock().unwrap().insert(name.clone(), schema.clone());
+            let schema = Arc::new(ask(dir, &words[..count]));
+            KNOWN.lock().unwrap().insert(name.clone(), Arc::clone(&schema));
             schema
         });
-        if let Some(schema) = schema {
-            return Some((name, schema));
-        }
+        return Some((name, schema));
     }
     None
 }
 
-fn ask(dir: &Path, words: &[&str]) -> Option<Value> {
-    // `plan` and the like are files, too.
-    if words.len() == 1 && ["config", "plan", "profile", "triggers"].contains(&words[0]) {
-        return None;
-    }
+#[track_caller]
+fn ask(dir: &Path, words: &[&str]) -> Value {
     let done = command(dir).arg("schema").args(words).output().unwrap();
-    serde_json::from_slice(&done.stdout).ok()
+    serde_json::from_slice(&done.stdout).unwrap_or_else(|why| panic!("schema {words:?}: {why}: {done:?}"))
 }
 
 /// Does `value` fit this schema?
@@ -117,7 +124,7 @@ impl Check<'_> {
         for (word, says) in words {
             self.word(words, (word, says), value, (place, is_whole))?;
         }
-        Ok(())
+        self.fields(words, value, (place, is_whole))
     }
 
     fn word(
@@ -142,9 +149,8 @@ impl Check<'_> {
                 let all = says.as_array().unwrap();
                 all.iter().try_for_each(|one| self.at(one, value, (place, false)))
             }
-            "properties" | "required" | "additionalProperties" => {
-                self.fields(words, value, (place, is_whole))
-            }
+            // Together, below.
+            "properties" | "required" | "additionalProperties" => Ok(()),
             "items" => {
                 let items = value.as_array().into_iter().flatten().enumerate();
                 let mut items = items.map(|(at, item)| self.at(says, item, (&format!("{place}/{at}"), true)));

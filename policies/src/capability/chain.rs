@@ -142,9 +142,7 @@ impl Opened {
             return Err(Refusal::Expired { at });
         }
         if now >= self.key_until {
-            return Err(Refusal::OldKey {
-                since: self.key_until,
-            });
+            return Err(Refusal::OldKey);
         }
         if let Some(audience) = &self.claims.limits.audience
             && !audience.contains(here)

@@ -60,6 +60,15 @@ impl Ring {
         }
     }
 
+    /// The ring of which only the present key counts, at any time.
+    #[must_use]
+    pub fn without_grace(mut self) -> Self {
+        for older in &mut self.older {
+            older.until = Timestamp::default();
+        }
+        self
+    }
+
     /// Until when what carries this signature counts as far as its key goes.
     pub(super) fn verify(&self, message: &Message, signature: &[u8]) -> Result<Timestamp, Refusal> {
         if self.present.verifies(message, signature) {

@@ -303,7 +303,10 @@ fn unreachable(way: &Way, error: &dyn std::fmt::Display) -> Error {
         Code::Unreachable,
         format!("no daemon answers at `{way}`: {error}"),
     )
-    .hint("`worknode up -d` starts one")
+    .hint(match way {
+        Way::Socket(_) => "`worknode up -d` starts one",
+        Way::Server(_) => "is it there, and may it be reached from here?",
+    })
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, Error> {

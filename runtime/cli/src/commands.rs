@@ -65,10 +65,15 @@ pub(crate) async fn ask_or_read<T>(
     read: impl FnOnce(&Reader) -> Result<T, Error>,
 ) -> Result<T, Error> {
     match ask.await {
-        // What another machine's daemon would say stands in no store here.
-        Err(error) if error.code == Code::Unreachable && place.server.is_none() => read(&place.reader()?),
+        Err(error) if is_off(place, &error) => read(&place.reader()?),
         answer => answer,
     }
+}
+
+/// Does no daemon run here, so that what stands here is all there is to know? What another machine's daemon
+/// would say stands in no file here.
+fn is_off(place: &Place, error: &Error) -> bool {
+    error.code == Code::Unreachable && place.server.is_none()
 }
 
 /// Now, for reading without a daemon.

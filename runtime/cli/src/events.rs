@@ -15,6 +15,7 @@ use worknode_core::{
     usage::{Stuck, Usage, Usd},
     verdict::{Outcome, Verdict},
 };
+use worknode_policies::text::visible;
 
 use crate::output::{bold, colour_of, dim, paint};
 
@@ -125,7 +126,9 @@ impl Names {
             Event::RunUsed { usage, .. } => usage_words(usage),
             Event::RunStuck { stuck, .. } => stuck.as_ref().map_or("goes on", Stuck::name).to_owned(),
             Event::RunSession { session, .. } => session.clone(),
-            Event::PermissionRequested { request, .. } => format!("{} ({})", request.tool, request.id),
+            Event::PermissionRequested { request, .. } => {
+                format!("{} ({})", visible(&request.tool), request.id)
+            }
             Event::PermissionAnswered {
                 request,
                 answer,

@@ -91,18 +91,32 @@ const fn default_level(command: &Command) -> &'static str {
 
 /// What is done to this machine's own directory is not done to another's.
 fn is_for_servers(command: &Command) -> Result<(), Error> {
+    use args::trigger::Trigger::{Explain, Next, Simulate};
     let here = match command {
+        Command::Init(_) => "init",
+        Command::Check => "check",
+        Command::Demo(_) => "demo",
+        Command::Doctor => "doctor",
         Command::Run(_) => "run",
         Command::Up(_) => "up",
         Command::Down(_) => "down",
+        Command::Logs(_) => "logs",
+        Command::Trigger(Next(_)) => "trigger next",
+        Command::Trigger(Explain(_)) => "trigger explain",
+        Command::Trigger(Simulate(_)) => "trigger simulate",
+        Command::Import(_) => "import",
+        Command::Audit(_) => "audit",
         _ => return Ok(()),
     };
-    let what = format!("`{here}` is for a daemon on this machine, not for one at `--url`");
+    let what = format!("`{here}` is about what is on this machine, not about a daemon at `--url`");
     Err(Error::new(Code::Usage, what).hint("run it on the other machine, or leave --url out"))
 }
 
 /// Every command, by its name. The file below `commands` has the same.
 async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
+    if cli.url.is_some() {
+        is_for_servers(&cli.command)?;
+    }
     match cli.command {
         Command::Completions(args) => {
             clap_complete::generate(
@@ -122,7 +136,6 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
     }
     let mut place = Place::find(cli.dir.as_deref())?;
     if let Some(url) = &cli.url {
-        is_for_servers(&cli.command)?;
         place.server = Some(Server::at(url, cli.ca.as_deref())?);
     }
     match cli.command {

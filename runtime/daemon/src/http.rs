@@ -53,6 +53,7 @@ pub(crate) use self::{
     error::ApiError,
     idempotency::Kept,
     limits::Limits,
+    parts::in_full,
 };
 use self::{
     described::Routes,

@@ -76,7 +76,8 @@ pub fn ring(dir: &Path) -> Result<Option<(Ring, Revoked)>, Error> {
 }
 
 /// Replaces the key that signs capabilities. What was signed so far counts until `until` at the latest;
-/// when nothing of it counts at `now` any more, nothing of it needs to be revoked either.
+/// when nothing of it counts at `now` any more, it never will again, and nothing of it needs to be revoked
+/// either.
 ///
 /// # Errors
 /// When the files cannot be written. The last key signs on then, unless only the operator's token or the
@@ -90,16 +91,23 @@ pub fn rotate(
     let changing = capabilities.changing();
     let seed = new_seed().map_err(|error| cannot_keep(dir, &error))?;
     let keys = SigningKeys::from_seed(seed);
-    let ring = changing.ring().replaced_by(keys.public(), until);
-    // First the last key among the older: a crash in between leaves it there and present, which
-    // changes nothing.
+    let mut ring = changing.ring().replaced_by(keys.public(), until);
+    // First the last key among the older: a crash in between leaves it there and present, and it signs on.
     write_listed(&dir.join(OLDER), &ring.older)?;
     write_private(&dir.join(CAPABILITY_SEED), &seed).map_err(|error| cannot_keep(dir, &error))?;
     let written = write_operator_token(dir, &keys);
+    // Only now: before, the last key might have been the present one again after a crash.
+    let is_over = !ring.older.iter().any(|older| older.until > now);
+    let mut ended = Ok(());
+    if is_over {
+        // A clock that is set back brings nothing back whose revocation is forgotten.
+        ring = ring.without_grace();
+        ended = write_listed(&dir.join(OLDER), &ring.older);
+    }
     changing.turn(keys, ring.clone());
     written?;
-    // Only now: before, the last key might have been the present one again after a crash.
-    if !ring.older.iter().any(|older| older.until > now) {
+    ended?;
+    if is_over {
         write_listed(&dir.join(REVOKED), &Revoked::default())?;
         changing.revoke(Revoked::default());
     }

@@ -396,7 +396,11 @@ pub fn status(reader: &Reader, now: Timestamp, live: Option<&Live>) -> Result<St
     let recent = recent(reader)?;
     let alarms = alarms::standing(reader)?;
     let mut attention = attention(&waiting(reader)?, &agents);
-    attention.extend(prompts::waiting(reader)?.iter().map(PromptView::words));
+    attention.extend(
+        prompts::waiting(reader, NodeId::ROOT)?
+            .iter()
+            .map(PromptView::words),
+    );
     attention.extend(alarms.iter().map(StatusAlarm::words));
     Ok(StatusView {
         alarms,

@@ -1,8 +1,10 @@
 //! `worknode prompts`: what programs of agents ask people for.
 
 use serde_json::json;
-use worknode_core::error::Error;
+use worknode_core::{error::Error, ids::NodeId};
 use worknode_daemon::view::{PromptAnswerView, PromptView, prompts::waiting};
+use worknode_journal::Reader;
+use worknode_policies::text::visible;
 
 use super::{ask_or_read, now};
 use crate::{
@@ -16,7 +18,8 @@ pub(crate) async fn prompts(place: &Place, args: Prompts, form: Form) -> Result<
     let client = place.client()?;
     match args.command.unwrap_or(Prompt::List) {
         Prompt::List => {
-            let all = ask_or_read(place, client.get("/prompts"), waiting).await?;
+            let all = |reader: &Reader| waiting(reader, NodeId::ROOT);
+            let all = ask_or_read(place, client.get("/prompts"), all).await?;
             list(&all, form)
         }
         Prompt::Show { id } => {
@@ -84,33 +87,4 @@ fn show(one: &PromptView) {
         dim(),
     ));
     output::line(format!("  {}", visible(&one.what).replace('\n', "\n  ")));
-}
-
-/// The text with all that a terminal would not show as it is, or not at all, written out: what is
-/// allowed is what was seen.
-fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        let hides = matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if hides || (c.is_control() && c != '\n') {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-        shown
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_allowed_is_what_was_seen() {
-        assert_eq!(visible("rm -r x\n  ü"), "rm -r x\n  ü");
-        assert_eq!(
-            visible("a\u{1b}[2K\r\u{202e}b\u{9b}"),
-            "a\\u{1b}[2K\\u{d}\\u{202e}b\\u{9b}"
-        );
-    }
 }

@@ -13,7 +13,7 @@ use worknode_daemon::{
     triggers::{self, AddedView, ExplainedView, FiringPage, RemovedView, TriggerPage, TriggerView},
 };
 
-use super::{ask_or_read, now};
+use super::{ask_or_read, is_off, now};
 use crate::{
     answers::own::TriggerShown,
     args::trigger::Trigger,
@@ -59,7 +59,7 @@ fn path(name: &str, verb: &str) -> String {
 
 async fn list(place: &Place, form: Form) -> Result<(), Error> {
     let all = match pages(&place.client()?).await {
-        Err(error) if error.code == Code::Unreachable => offline::stored(place)?,
+        Err(error) if is_off(place, &error) => offline::stored(place)?,
         answer => answer?,
     };
     let page = TriggerPage {
@@ -84,11 +84,11 @@ async fn pages(client: &Client) -> Result<Vec<TriggerView>, Error> {
 async fn show(place: &Place, name: &str, form: Form) -> Result<(), Error> {
     let client = place.client()?;
     let view = match client.get::<TriggerView>(&path(name, "")).await {
-        Err(error) if error.code == Code::Unreachable => offline::stored_one(place, name)?,
+        Err(error) if is_off(place, &error) => offline::stored_one(place, name)?,
         answer => answer?,
     };
     let explained = match client.get::<ExplainedView>(&path(name, "/explain")).await {
-        Err(error) if error.code == Code::Unreachable => offline::explained(place, name)?,
+        Err(error) if is_off(place, &error) => offline::explained(place, name)?,
         answer => answer?,
     };
     match form {
@@ -138,7 +138,7 @@ async fn add(place: &Place, file: &Path, dry_run: bool, form: Form) -> Result<()
     let (name, text) = read(file)?;
     let body = json!({ "toml": text, "file": name, "dry_run": dry_run });
     let added: AddedView = match place.client()?.post("/triggers", &body).await {
-        Err(error) if error.code == Code::Unreachable && is_person() => {
+        Err(error) if is_off(place, &error) && is_person() => {
             triggers::add(&Sources::of_dir(&place.dir), &name, &text, dry_run)?
         }
         answer => answer?,
@@ -157,7 +157,7 @@ async fn add(place: &Place, file: &Path, dry_run: bool, form: Form) -> Result<()
 async fn remove(place: &Place, name: &str, dry_run: bool, form: Form) -> Result<(), Error> {
     let query = path(name, if dry_run { "?dry_run=true" } else { "" });
     let removed: RemovedView = match place.client()?.delete(&query).await {
-        Err(error) if error.code == Code::Unreachable && is_person() => {
+        Err(error) if is_off(place, &error) && is_person() => {
             triggers::remove(&Sources::of_dir(&place.dir), name, dry_run)?
         }
         answer => answer?,

@@ -129,7 +129,7 @@ impl Caller {
     ///
     /// # Errors
     /// `forbidden` when nobody says so.
-    pub(super) async fn known(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
+    pub(crate) async fn known(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
         let peer = Extension::<Peer>::from_request_parts(parts, api)
             .await
             .ok()

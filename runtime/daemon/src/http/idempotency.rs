@@ -24,10 +24,11 @@ use worknode_core::{
 use worknode_policies::signing::{Message, digest};
 
 use super::{
-    Api, BODY,
+    Api,
     auth::{Caller, Holder},
     error::ApiError,
     limits::Place,
+    parts::in_full,
     request_id,
 };
 
@@ -239,10 +240,9 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     let Ok(caller) = Caller::known(&mut parts, &api).await else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    let Ok(body) = to_bytes(body, BODY).await else {
-        let what = format!("the body is larger than {BODY} bytes, or broke off");
-        let error = ApiError::from(Error::new(Code::Usage, what));
-        return error.with(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+    let body = match in_full(&api, &caller, body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
     };
     let named = Named::of(&caller.holder(), &parts.uri.to_string(), &key);
     let asked = digest(&Message::of("worknode request").bytes(&body));

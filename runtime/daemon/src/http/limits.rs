@@ -111,7 +111,7 @@ impl Limits {
     ///
     /// # Errors
     /// `backpressure` when they come faster than one caller may.
-    pub(super) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Error> {
         let Some(node) = counted(principal) else {
             return Ok(());
         };

@@ -2,6 +2,7 @@
 //! refused as a problem that names it, in the same form as every other refusal.
 
 use axum::{
+    body::{Body, Bytes, to_bytes},
     extract::{
         FromRequest, FromRequestParts, OptionalFromRequest, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
@@ -12,7 +13,7 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use worknode_core::error::{Code, Error};
 
-use super::error::ApiError;
+use super::{Api, BODY, auth::Caller, error::ApiError};
 
 /// A body.
 #[derive(Clone, Copy, Debug, Default)]
@@ -125,6 +126,16 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
+/// All of a body, for what is not a handler. While it comes in, its sender has one place less: bodies
+/// that never end cannot take everybody's.
+pub(crate) async fn in_full(api: &Api, caller: &Caller, body: Body) -> Result<Bytes, ApiError> {
+    let _slot = api.limits.slot(&caller.0.principal)?;
+    to_bytes(body, BODY).await.map_err(|_| {
+        let what = format!("the body is larger than {BODY} bytes, or broke off");
+        ApiError::from(Error::new(Code::Usage, what)).with(StatusCode::PAYLOAD_TOO_LARGE)
+    })
+}
+
 fn usage(what: &str) -> ApiError {
     Error::new(Code::Usage, what).into()
 }
@@ -135,7 +146,7 @@ fn of_body(rejection: JsonRejection) -> ApiError {
     let error = Error::new(Code::Usage, text);
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            let hint = format!("a body has at most {} bytes", super::BODY);
+            let hint = format!("a body has at most {BODY} bytes");
             ApiError::from(error.hint(hint)).with(status)
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {

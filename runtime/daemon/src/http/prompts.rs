@@ -46,7 +46,7 @@ pub(super) fn routes() -> Routes {
 
 async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Vec<PromptView>>, ApiError> {
     caller.may_read()?;
-    Ok(Json(prompts::waiting(api.reader())?))
+    Ok(Json(prompts::waiting(api.reader(), caller.0.subtree)?))
 }
 
 async fn show(
@@ -55,7 +55,7 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<PromptView>, ApiError> {
     caller.may_read()?;
-    Ok(Json(prompts::one(api.reader(), &id)?))
+    Ok(Json(prompts::one(api.reader(), caller.0.subtree, &id)?))
 }
 
 async fn allow(
@@ -83,7 +83,7 @@ async fn answer(
     said: Said,
     allow: bool,
 ) -> Result<Json<PromptAnswerView>, ApiError> {
-    let (agent, request) = prompts::find(api.reader(), id)?;
+    let (agent, request) = prompts::find(api.reader(), caller.0.subtree, id)?;
     let word = Word {
         request: request.clone(),
         allow,

@@ -26,7 +26,7 @@ use worknode_core::{
 };
 
 use super::{Door, Method, Server, Speaker};
-use crate::http::{self, Api, ApiError, BODY, Caller, Peer};
+use crate::http::{self, Api, ApiError, BODY, Caller, Peer, in_full};
 
 /// How long one call of a tool may take. Longer than any the API itself takes to answer.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -49,7 +49,11 @@ async fn answer(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let caller = Caller::counted(&mut parts, &api).await?;
+    let caller = Caller::known(&mut parts, &api).await?;
+    api.limits
+        .count(&caller.0.principal, api.runtime.system().now())?;
+    // A call takes a place when it asks the API, and not two.
+    let body = in_full(&api, &caller, body).await?;
     let peer = peer.map(|Extension(peer)| peer);
     let door = Arc::new(Inside {
         inner,
@@ -64,7 +68,7 @@ async fn answer(
         })
     };
     let service = StreamableHttpService::new(serve, Arc::new(NeverSessionManager::default()), config(peer));
-    let answered = service.handle(Request::from_parts(parts, body)).await;
+    let answered = service.handle(Request::from_parts(parts, Body::from(body))).await;
     Ok(answered.map(Body::new))
 }
 

@@ -1,16 +1,18 @@
 //! What programs of agents ask people for.
 
 use serde::{Deserialize, Serialize};
+use worknode_actors::store::all;
 use worknode_core::{
     error::{Code, Error},
     event::Principal,
-    ids::RunId,
+    ids::{NodeId, RunId},
     node::{Kind, Node},
     permission::{self, Answer, Open},
     run::Run,
     time::Timestamp,
 };
 use worknode_journal::{NodeFilter, Reader};
+use worknode_policies::text::visible;
 
 /// How many are named when it is not clear which one is meant.
 const CANDIDATES: usize = 5;
@@ -44,7 +46,10 @@ impl PromptView {
     pub fn words(&self) -> String {
         format!(
             "agent {} asks for {}, until {}: `worknode prompts show {}`, then `allow` or `deny`",
-            self.agent, self.tool, self.expires, self.id
+            self.agent,
+            visible(&self.tool),
+            self.expires,
+            self.id
         )
     }
 }
@@ -66,13 +71,13 @@ pub struct PromptAnswerView {
     pub at: Timestamp,
 }
 
-/// All that waits, the oldest first.
+/// All that agents at or below `within` wait for, the oldest first.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn waiting(reader: &Reader) -> Result<Vec<PromptView>, Error> {
+pub fn waiting(reader: &Reader, within: NodeId) -> Result<Vec<PromptView>, Error> {
     let mut found = Vec::new();
-    for node in busy(reader)? {
+    for node in asking(reader, within)? {
         let Some(run) = run_of(&node) else { continue };
         for open in &run.permissions.open {
             found.push(view(reader, &node, run, open)?);
@@ -82,12 +87,12 @@ pub fn waiting(reader: &Reader) -> Result<Vec<PromptView>, Error> {
     Ok(found)
 }
 
-/// The one that waits and whose identity begins so.
+/// The one of agents at or below `within` that waits and whose identity begins so.
 ///
 /// # Errors
 /// `not_found`, `usage` when several do, `held` when it was answered a short time ago.
-pub fn one(reader: &Reader, text: &str) -> Result<PromptView, Error> {
-    let (node, id) = find(reader, text)?;
+pub fn one(reader: &Reader, within: NodeId, text: &str) -> Result<PromptView, Error> {
+    let (node, id) = find(reader, within, text)?;
     let Some(run) = run_of(&node) else {
         return Err(permission::nothing(&id));
     };
@@ -98,14 +103,14 @@ pub fn one(reader: &Reader, text: &str) -> Result<PromptView, Error> {
     }
 }
 
-/// The agent that asks, and the whole identity of what `text` begins. What was answered a short time
+/// The agent at or below `within` that asks, and the whole identity of what `text` begins. What was answered a short time
 /// ago is found too: who comes late is to be told so.
 ///
 /// # Errors
 /// `not_found`, or `usage` when several begin so.
-pub fn find(reader: &Reader, text: &str) -> Result<(Node, String), Error> {
+pub fn find(reader: &Reader, within: NodeId, text: &str) -> Result<(Node, String), Error> {
     let mut found: Vec<(Node, String)> = Vec::new();
-    for node in busy(reader)? {
+    for node in asking(reader, within)? {
         let ids: Vec<String> = run_of(&node)
             .into_iter()
             .flat_map(|run| begin_so(run, text))
@@ -150,12 +155,25 @@ fn begin_so<'a>(run: &'a Run, text: &'a str) -> impl Iterator<Item = String> + '
         .cloned()
 }
 
-fn busy(reader: &Reader) -> Result<Vec<Node>, Error> {
-    Ok(reader.nodes(&NodeFilter {
+/// The agents at or below `within` whose programs ask for something, or did a short time ago.
+fn asking(reader: &Reader, within: NodeId) -> Result<Vec<Node>, Error> {
+    let filter = NodeFilter {
         kind: Some(Kind::Agent),
         status: Some("busy".to_owned()),
         ..NodeFilter::default()
-    })?)
+    };
+    let mut asking = all(reader, filter)?;
+    asking.retain(|node| run_of(node).is_some_and(|run| !run.permissions.is_empty()));
+    if within == NodeId::ROOT {
+        return Ok(asking);
+    }
+    let mut seen = Vec::new();
+    for node in asking {
+        if node.id == within || reader.ancestors(node.id)?.contains(&within) {
+            seen.push(node);
+        }
+    }
+    Ok(seen)
 }
 
 fn run_of(node: &Node) -> Option<&Run> {
