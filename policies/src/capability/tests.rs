@@ -173,6 +173,9 @@ fn a_replaced_key_counts_for_a_while() {
     let ends = |ring: &Ring| ring.older.iter().map(|older| older.until).collect::<Vec<_>>();
     assert_eq!(ends(&again(30)), [at(30), at(30)]);
     assert_eq!(ends(&again(300)), [at(300), at(100)]);
+    // For good is for good: a clock that is set back changes nothing.
+    let over = open(&token(), &turned.clone().without_grace()).unwrap();
+    assert_eq!(over.check(at(0), "webapp", below), Err(Refusal::OldKey));
     let many = (0..20).fold(turned, |ring, n| {
         ring.replaced_by(SigningKeys::from_seed([n; 32]).public(), at(1))
     });
