@@ -20,6 +20,10 @@ test-api *ARGS:
     cargo build --package worknode
     python3 tests/api/run.py {{ARGS}}
 
+# Traces by way of a collector that others made, installed with pip, to the test's own endpoint.
+test-collector *ARGS:
+    cargo test --package worknode --test e2e telemetry -- --include-ignored {{ARGS}}
+
 # Explores the rules in every order of crashes, losses and lapses, further than the tests do; MODEL_STEPS=N per scene.
 model *ARGS:
     cargo test --release --package worknode-actors --lib model:: -- --include-ignored --nocapture --test-threads 1 {{ARGS}}
