@@ -2,7 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use worknode_core::{error::Error, ids::NodeId, node::Node, task::TaskSpec, time::Timestamp};
+use worknode_core::{
+    error::{Code, Error},
+    ids::NodeId,
+    node::Node,
+    task::TaskSpec,
+    time::Timestamp,
+};
 use worknode_policies::{
     authority::Authority,
     capability::{self, CannotIssue, Claims, Look, NamedFiles, Opened, Refusal, Revoked, Ring, Sight, Token},
@@ -163,6 +169,18 @@ pub(crate) fn allow_task(files: &NamedFiles, node: &Node) -> Result<(), Error> {
     }
 }
 
+/// Does the capability name all files of a task that somebody plans, for whomever? Else it would be
+/// a way to what it does not reach itself.
+///
+/// # Errors
+/// `forbidden`, naming the first pattern that may reach further.
+pub(crate) fn allow_plan(authority: &Authority, task: &TaskSpec) -> Result<(), Error> {
+    if authority.limits.files.is_empty() {
+        return Ok(());
+    }
+    authority.limits.named_files().cover(patterns(task))
+}
+
 impl System {
     /// Does the capability name all files that this task may touch?
     ///
@@ -174,5 +192,21 @@ impl System {
         }
         let node = self.reader().node(task)?;
         node.map_or(Ok(()), |node| allow_task(&authority.limits.named_files(), &node))
+    }
+
+    /// Is this Worknode in the part of the tree that the capability covers?
+    ///
+    /// # Errors
+    /// `forbidden` when it is not; when the store cannot be read.
+    pub(crate) fn check_place(&self, authority: &Authority, node: NodeId) -> Result<(), Error> {
+        let top = authority.subtree;
+        if top == NodeId::ROOT || self.boundaries().is_at_or_below(node, top)? {
+            return Ok(());
+        }
+        let what = format!(
+            "{} may not reach {node}: it is not below {top}",
+            authority.principal
+        );
+        Err(Error::new(Code::Forbidden, what).hint("the capability covers another part of the tree"))
     }
 }

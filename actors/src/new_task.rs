@@ -10,9 +10,14 @@ use worknode_core::{
     task::{Approval, TaskSpec},
     time::{Span, Timestamp},
 };
-use worknode_policies::plan::{MOST_AGREE, TaskLimits};
+use worknode_policies::{
+    authority::Authority,
+    plan::{MOST_AGREE, TaskLimits},
+};
 
-use crate::{definition::TeamDefinition, membrane::arrival, store::OPEN, system::System};
+use crate::{
+    capabilities::allow_plan, definition::TeamDefinition, membrane::arrival, store::OPEN, system::System,
+};
 
 /// The phase that holds what was added by hand.
 pub(crate) const PHASE: &str = "added";
@@ -62,11 +67,13 @@ pub struct NewTask {
 /// Adds a task to the tree. It becomes ready by itself when nothing stands before it.
 ///
 /// # Errors
-/// `usage` for a task that makes no sense, `not_found` for an unknown dependency,
+/// `usage` for a task that makes no sense, `forbidden` for files and places that the capability does
+/// not name, `not_found` for an unknown dependency,
 /// `already_exists` for a name that is taken, `limit_reached` when too many wait.
-pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<NodeId, Error> {
-    let spec = check(system, by, new)?;
-    let phase = system.ensure_phase(PHASE).await?;
+pub async fn add_task(system: &System, authority: &Authority, new: NewTask) -> Result<NodeId, Error> {
+    let by = &authority.principal;
+    let spec = check(system, authority, new)?;
+    let phase = phase_for(system, authority).await?;
     let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
     let node = NodeSpec::new(
         Some(phase),
@@ -84,6 +91,15 @@ pub async fn add_task(system: &System, by: &Principal, new: NewTask) -> Result<N
     };
     system.store(vec![draft]).await?;
     Ok(id)
+}
+
+/// The phase of what is added by hand, for whom may add there.
+pub(crate) async fn phase_for(system: &System, authority: &Authority) -> Result<NodeId, Error> {
+    let phase = system.phase(PHASE);
+    let is_there = system.reader().node(phase)?.is_some();
+    // What is not there yet comes to be below the team.
+    system.check_place(authority, if is_there { phase } else { system.team().node() })?;
+    system.ensure_phase(PHASE).await
 }
 
 /// Can so many agree?
@@ -108,8 +124,8 @@ pub(crate) fn check_limits(limits: &TaskLimits) -> Result<(), Error> {
     }
 }
 
-/// The task that `new` describes, checked.
-pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<TaskSpec, Error> {
+/// The task that `new` describes, checked; of whom is limited to some files, it may touch no other.
+pub(crate) fn check(system: &System, authority: &Authority, new: NewTask) -> Result<TaskSpec, Error> {
     let usage = |message: &str| Error::new(Code::Usage, message);
     if new.title.trim().is_empty() {
         return Err(usage("a task needs a title"));
@@ -117,7 +133,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
     let team = system.team();
     // Only the operator may ask for less than the team does: whoever else could, would lead work
     // around its gates (P3).
-    let may_ask_less = matches!(by, Principal::Operator | Principal::Runtime);
+    let may_ask_less = matches!(authority.principal, Principal::Operator | Principal::Runtime);
     let gates = gates(team, new.gates, may_ask_less)?;
     if system.reader().count(&Kind::Task, &OPEN)? >= bounds::PENDING_TASKS {
         return Err(Error::backpressure("the list of open tasks"));
@@ -131,7 +147,7 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
     let approval = approval(team, new.approval, may_ask_less);
     check_quorum(approval)?;
     new.limits.iter().try_for_each(check_limits)?;
-    Ok(TaskSpec {
+    let spec = TaskSpec {
         key: new.key.unwrap_or_else(|| key_from(&new.title)),
         prompt: if new.prompt.is_empty() {
             new.title.clone()
@@ -155,7 +171,9 @@ pub(crate) fn check(system: &System, by: &Principal, new: NewTask) -> Result<Tas
         max_duration: new.max_duration.map(|span| span.0),
         limits: new.limits.map(|limits| limits.share()).unwrap_or_default(),
         amended: false,
-    })
+    };
+    allow_plan(authority, &spec)?;
+    Ok(spec)
 }
 
 fn gates(

@@ -13,7 +13,7 @@ use worknode_core::{
     bounds,
     command::Command,
     error::{Code, Error},
-    event::{Draft, Event, Principal},
+    event::{Draft, Event},
     ids::NodeId,
     node::{Detail, Kind, Node, NodeChange, NodeSpec, check_name},
 };
@@ -63,7 +63,7 @@ pub async fn create(system: &System, authority: &Arc<Authority>, new: NewNode) -
     may_create(system, authority, &new.kind, new.parent, &others)?;
     check_body(&new)?;
     let version = system.team().kinds.check_new(&new.kind, &new.attributes)?;
-    let (id, detail) = detail(system, &authority.principal, &new)?;
+    let (id, detail) = detail(system, authority, &new)?;
     let mut node = NodeSpec::new(Some(new.parent), new.kind, new.name, detail);
     node.body = NewBody {
         version,
@@ -138,7 +138,7 @@ fn check_body(new: &NewNode) -> Result<(), Error> {
 }
 
 /// What only its kind has, and the identity that comes with it.
-fn detail(system: &System, by: &Principal, new: &NewNode) -> Result<(NodeId, Detail), Error> {
+fn detail(system: &System, authority: &Authority, new: &NewNode) -> Result<(NodeId, Detail), Error> {
     match (&new.kind, &new.task) {
         (Kind::Agent, _) => Err(Error::new(Code::Usage, "an agent is not made this way")
             .hint("`worknode spawn` makes one like another; `[[agent]]` in worknode.toml declares one")),
@@ -148,7 +148,7 @@ fn detail(system: &System, by: &Principal, new: &NewNode) -> Result<(NodeId, Det
             if task.title.is_empty() {
                 task.title.clone_from(&new.name);
             }
-            let spec = new_task::check(system, by, task)?;
+            let spec = new_task::check(system, authority, task)?;
             let id = NodeId::derived(system.team().node(), &format!("task:{}", spec.key));
             Ok((id, Detail::Task(Box::new(spec))))
         }

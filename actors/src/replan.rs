@@ -22,6 +22,7 @@ use worknode_policies::{
 };
 
 use crate::{
+    capabilities::allow_plan,
     membrane::Reply,
     new_task::{self, NewTask, check, check_limits, check_quorum},
     system::System,
@@ -85,9 +86,10 @@ pub async fn add(
 ) -> Result<NodeId, Error> {
     let parent = match phase {
         Some(name) => phase_named(system, name)?,
-        None => system.ensure_phase(new_task::PHASE).await?,
+        None => new_task::phase_for(system, authority).await?,
     };
-    let mut spec = check(system, &authority.principal, new)?;
+    system.check_place(authority, parent)?;
+    let mut spec = check(system, authority, new)?;
     spec.amended = true;
     check_spec(&spec)?;
     let id = Planned::task_id(system.team().node(), &spec.key);
@@ -120,7 +122,8 @@ pub async fn add(
 /// Changes what the plan asks of a task.
 ///
 /// # Errors
-/// What the task refuses: it is over or landing, or the caller may not ask for less. `usage` for what
+/// What the task refuses: it is over or landing, or the caller may not ask for less. `forbidden` when it
+/// may touch, before or after, files that the capability does not name. `usage` for what
 /// makes no sense.
 pub async fn change(
     system: &System,
@@ -132,6 +135,10 @@ pub async fn change(
         .task()
         .ok_or_else(|| Error::new(Code::Usage, format!("`{}` is not a task", node.name)))?;
     let spec = amended(system, node.id, &task.spec, &amendment)?;
+    // Neither is a task of others taken over by naming other files, nor given more than one has.
+    [&*task.spec, &spec]
+        .iter()
+        .try_for_each(|spec| allow_plan(authority, spec))?;
     let (before, after) = difference(Some(&task.spec), Some(&spec));
     if before.is_empty() && after.is_empty() {
         let what = format!("task `{}` is asked exactly that already", node.name);

@@ -118,9 +118,12 @@ async fn one(system: &System, authority: &Arc<Authority>, wanted: &Wanted) -> Re
     let duty = check_duty(system, &base, &wanted.duty)?;
     if let Duty::Task(task) = duty {
         system.check_files(authority, task)?;
-        check_place(system, authority, task)?;
+        system.check_place(authority, task)?;
     }
     let lineage = lineage(system, authority)?;
+    if let Some(lineage) = &lineage {
+        lineage.time_left(system.now(), base.spec.limits.grace)?;
+    }
     let spawned = describe(system, &spawner, &base, wanted, lineage)?;
 
     system.guard().hire(&spawned, run, share, system.now())?;
@@ -151,17 +154,6 @@ fn lineage(system: &System, authority: &Authority) -> Result<Option<Box<Lineage>
     let through = authority.through.as_deref();
     let handed_on = through.map(|opened| handed_on(opened, system.now()).map(Box::new));
     handed_on.transpose()
-}
-
-/// A task that the capability does not reach is not given to somebody else either.
-fn check_place(system: &System, authority: &Authority, task: NodeId) -> Result<(), Error> {
-    let top = authority.subtree;
-    if top == NodeId::ROOT || system.boundaries().has_below(top, task) {
-        return Ok(());
-    }
-    let who = &authority.principal;
-    let what = format!("{who} may give nobody task {task}: it is not below {top}");
-    Err(Error::new(Code::Forbidden, what).hint("the capability covers another part of the tree"))
 }
 
 /// What is wanted, as far as the capability goes: what it does not say is what the capability says;

@@ -4,9 +4,9 @@
     tests/api/run.py [--examples N] [--seed N] [--keep] [--only NAME] [-- ARGS FOR SCHEMATHESIS]
 
 Makes a team in a temporary folder, starts it with a port on loopback, and lets schemathesis make
-requests out of /api/v1/openapi.json: right ones and wrong ones, in three passes. In the first it
+requests out of /api/v1/openapi.json: right ones and wrong ones, in four passes. In the first it
 makes up whatever the paths name; in the second the paths name what is there; in the third
-everything is stopped. None may be answered with a 5xx, with a status or a form that the document
+everything is stopped; in the fourth capabilities are taken back, its own among them. None may be answered with a 5xx, with a status or a form that the document
 does not have, or be accepted although it is wrong. What it needs is installed into
 target/schemathesis at the first run.
 """
@@ -67,6 +67,8 @@ task = {{ title = "Look at what landed" }}
 NEVER = ["/api/v1/shutdown", "/api/v1/nodes/{id}/watch"]
 # These leave nothing to do for the others.
 LAST = ["/api/v1/kill", "/api/v1/panic", "/api/v1/unpanic", "/api/v1/agents/{id}/kill"]
+# After these the token may be worth nothing, and whatever is asked would be refused alike.
+TAKEN = ["/api/v1/capabilities/revoke", "/api/v1/capabilities/rotate"]
 
 
 def installed():
@@ -111,8 +113,9 @@ class Team:
         self.worknode("down")
 
     def worknode(self, *args):
-        """Runs the program in the team's folder; it has to succeed."""
-        subprocess.run([self.program, *args], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+        """What the program prints in the team's folder, as the owner of its socket; it has to succeed."""
+        done = subprocess.run([self.program, *args], cwd=self.folder, check=True, stdout=subprocess.PIPE)
+        return done.stdout
 
     def ask(self, method, path, body=None):
         """What the daemon answers to one request of the operator."""
@@ -178,7 +181,7 @@ def main():
     parser.add_argument("--examples", type=int, default=5, help="made-up requests for each operation and pass")
     parser.add_argument("--seed", type=int, help="the same requests as in an earlier run")
     parser.add_argument("--keep", action="store_true", help="leave the team's folder")
-    parser.add_argument("--only", choices=["made-up", "there", "last"], help="one pass")
+    parser.add_argument("--only", choices=["made-up", "there", "last", "taken"], help="one pass")
     parser.add_argument("more", nargs="*", help="handed on to schemathesis")
     options = parser.parse_args()
     # Whoever ends this ends the team too.
@@ -191,14 +194,18 @@ def main():
         with Team(program, folder) as team:
             known = team.furnish()
             config = {False: settings(folder, None), True: settings(folder, known)}
-            without = [arg for path in [*NEVER, *LAST] for arg in ("--exclude-path", path)]
+            without = [arg for path in [*NEVER, *LAST, *TAKEN] for arg in ("--exclude-path", path)]
             last = [arg for path in LAST for arg in ("--include-path", path)]
-            passes = [("made-up", config[False], without), ("there", config[True], without), ("last", config[True], last)]
+            taken = [arg for path in TAKEN for arg in ("--include-path", path)]
+            passes = [("made-up", config[False], without), ("there", config[True], without),
+                      ("last", config[True], last), ("taken", config[True], taken)]
             for name, file, filters in passes:
                 if options.only in (None, name):
+                    # Who is refused because of the token finds nothing out.
+                    assert team.ask("GET", "/status")["team"] == "t"
                     sound &= one_pass(name, tester, team, options, file, filters)
             # Whatever it was asked, it still answers.
-            assert team.ask("GET", "/status")["team"] == "t"
+            assert json.loads(team.worknode("status", "--json"))["team"] == "t"
     finally:
         if options.keep:
             print(folder)

@@ -383,7 +383,7 @@ async fn p3_p9_what_words_can_do_is_refused_and_kept() {
         agent: Some("nobody".into()),
         ..NewTask::default()
     };
-    let free = add_task(system, &boss.principal, new).await.unwrap();
+    let free = add_task(system, &boss, new).await.unwrap();
     let spec = spec_of(&within, free).await;
     assert_eq!(
         (&spec.gates[..], spec.approval),

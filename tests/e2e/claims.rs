@@ -78,7 +78,9 @@ async fn add(system: &System, key: &str, priority: i32) -> NodeId {
         gates: Some(Vec::new()),
         ..NewTask::default()
     };
-    add_task(system, &Principal::Operator, new).await.unwrap()
+    add_task(system, &Authority::whole(Principal::Operator), new)
+        .await
+        .unwrap()
 }
 
 /// Waits until the team has made it ready.
@@ -561,7 +563,9 @@ async fn p8_too_many_open_tasks_are_backpressure_with_a_time_to_wait() {
         title: "one more".to_owned(),
         ..NewTask::default()
     };
-    let refused = add_task(&system, &Principal::Operator, new).await.unwrap_err();
+    let refused = add_task(&system, &Authority::whole(Principal::Operator), new)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, Code::Backpressure);
     assert!(refused.retry_after_ms.is_some_and(|wait| wait > 0));
     within.runtime.shutdown("test").await;

@@ -9,6 +9,7 @@ mod api;
 mod api_callers;
 mod bad_input;
 mod capability;
+mod capability_reach;
 mod cheating;
 mod checkouts;
 mod claims;

@@ -430,7 +430,7 @@ async fn what_is_made_below_a_membrane_passes_it() {
         title: "one".to_owned(),
         ..NewTask::default()
     };
-    let added = add_task(&system, &Principal::Operator, task).await;
+    let added = add_task(&system, &Authority::whole(Principal::Operator), task).await;
     assert_eq!(added.unwrap_err().code, Code::Refused);
     within.runtime.shutdown("test").await;
 }

@@ -106,7 +106,9 @@ async fn late_task(system: &System) -> NodeId {
         priority: 2,
         ..NewTask::default()
     };
-    add_task(system, &Principal::Operator, new).await.unwrap()
+    add_task(system, &Authority::whole(Principal::Operator), new)
+        .await
+        .unwrap()
 }
 
 async fn tell(system: &System, agent: NodeId, command: AgentCommand) {

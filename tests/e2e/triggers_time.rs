@@ -9,6 +9,7 @@ use worknode_core::{
 };
 use worknode_daemon::view::status;
 use worknode_journal::EventFilter;
+use worknode_policies::authority::Authority;
 use worknode_tests::{scene::Scene, within::Within};
 use worknode_triggers::{Trigger, TriggerSpec, compile};
 
@@ -396,7 +397,7 @@ async fn a_raised_priority_is_taken_back_also_by_the_next_daemon() {
         priority: 2,
         ..NewTask::default()
     };
-    let task = add_task(within.system(), &Principal::Operator, new)
+    let task = add_task(within.system(), &Authority::whole(Principal::Operator), new)
         .await
         .unwrap();
     let priority = |within: &Within| {

@@ -12,6 +12,7 @@ use worknode_core::{
     governor::{Admission, Effect, Governor, Patience, PoolState},
     hlc::Hlc,
     ids::{NodeId, RunId},
+    lineage::Lineage,
     run::{Hold, Receipt, Run, RunStatus},
     time::Timestamp,
     usage::{Stuck, Usage},
@@ -298,6 +299,10 @@ impl Books {
 
     /// May this agent start a run? Asked at every turn of the team: nothing is kept for it.
     pub(super) fn readiness(&self, agent: NodeId, spec: &AgentSpec, now: Timestamp) -> Readiness {
+        let over = |lineage: &Lineage| lineage.time_left(now, spec.limits.grace).is_err();
+        if spec.lineage.as_deref().is_some_and(over) {
+            return Readiness::Never;
+        }
         match self.ledger.offer(agent, Wish::of(spec, Share::default())) {
             Err(refusal) if refusal.may_pass() => return Readiness::Later,
             Err(_) => return Readiness::Never,

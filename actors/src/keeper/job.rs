@@ -314,9 +314,16 @@ impl Job {
 
     /// What reaches into its sandbox is over: so is the run, also one that is held still.
     async fn until_lowered<T>(&self) -> T {
-        if let Some(until) = sandbox_until(&self.spec.raised) {
+        let raised = sandbox_until(&self.spec.raised).map(|until| (until, StopCause::Lowered));
+        let lineage = self.system.agent(self.agent).and_then(|agent| {
+            // Its shim ends it in time; but for a run that is held still no time passes there.
+            let until = agent.spec.lineage.as_ref()?.expires;
+            Some((until, StopCause::TimeLimit))
+        });
+        let first = raised.into_iter().chain(lineage).min_by_key(|(until, _)| *until);
+        if let Some((until, cause)) = first {
             sleep_until(self.system.clock(), Some(until)).await;
-            self.stop_for(StopCause::Lowered).await;
+            self.stop_for(cause).await;
         }
         std::future::pending().await
     }

@@ -157,7 +157,13 @@ pub(super) async fn prepare(system: &System, agent: NodeId, spec: &RunSpec) -> R
         output_limit: spec.limits.output,
         sandbox,
     };
-    Ok(request(system, spec, command, files.dir, place.clone))
+    Ok(request(
+        system,
+        &definition,
+        spec,
+        command,
+        (files.dir, place.clone),
+    ))
 }
 
 fn command_line(
@@ -179,10 +185,10 @@ fn command_line(
 
 fn request(
     system: &System,
+    agent: &AgentDefinition,
     spec: &RunSpec,
     command: SpawnSpec,
-    dir: PathBuf,
-    watched: PathBuf,
+    (dir, watched): (PathBuf, PathBuf),
 ) -> RunRequest {
     RunRequest {
         shim: system.context().paths.program.clone(),
@@ -191,7 +197,7 @@ fn request(
         command,
         dir,
         limits: Limits {
-            time: time_of(system, spec),
+            time: time_of(system, agent, spec),
             ..limits(&spec.limits)
         },
         watch: vec![watched],
@@ -271,8 +277,15 @@ const MARGIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How long a run that starts now may take. What reaches into its sandbox cannot be taken back from a
 /// living process: one that has it ends with it, and without a daemon a moment later.
-fn time_of(system: &System, spec: &RunSpec) -> std::time::Duration {
-    let left = sandbox_until(&spec.raised).map(|until| until.since(system.now()) + MARGIN);
+///
+/// Nor does a run outlive the capability through which its agent was spawned; some of the time that it
+/// had when it was queued may have passed since.
+fn time_of(system: &System, agent: &AgentDefinition, spec: &RunSpec) -> std::time::Duration {
+    let now = system.now();
+    let raised = sandbox_until(&spec.raised).map(|until| until.since(now) + MARGIN);
+    let lineage = agent.spec.lineage.as_deref();
+    let handed_on = lineage.map(|lineage| lineage.time_left(now, spec.limits.grace).unwrap_or_default());
+    let left = raised.into_iter().chain(handed_on).min();
     left.map_or(spec.limits.time, |left| left.min(spec.limits.time))
 }
 
@@ -326,7 +339,10 @@ fn token(
         subtree: system.team().node(),
         task: hold,
         raised: spec.raised.clone(),
-        expires: system.now().plus(time_of(system, spec)).plus(spec.limits.grace),
+        expires: system
+            .now()
+            .plus(time_of(system, definition, spec))
+            .plus(spec.limits.grace),
         issued: system.now(),
         limits: capability::Limits::default(),
         from: Vec::new(),
@@ -373,7 +389,7 @@ fn environment(
         path.push(":");
         path.push(rest);
     }
-    let deadline = system.now().plus(time_of(system, spec));
+    let deadline = system.now().plus(time_of(system, agent, spec));
     let mut set = |name: &str, value: OsString| drop(env.insert(name.into(), value));
     set("PATH", path);
     set("WORKNODE_AGENT", (&agent.name).into());

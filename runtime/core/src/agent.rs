@@ -475,7 +475,7 @@ pub fn decide(
             purpose,
             share,
             raised,
-        } => decide_start(agent, *run, purpose, *share, raised)?,
+        } => decide_start(agent, *run, purpose, (*share, raised), now)?,
         AgentCommand::Started { run, process } => events(vec![Event::RunStarted {
             run: *run,
             process: process.clone(),
@@ -528,8 +528,8 @@ fn decide_start(
     agent: &Agent,
     run: RunId,
     purpose: &Purpose,
-    share: Share,
-    raised: &[Raise],
+    (share, raised): (Share, &[Raise]),
+    now: Timestamp,
 ) -> Result<AgentDecision, Error> {
     match &agent.status {
         AgentStatus::Idle => {}
@@ -561,13 +561,22 @@ fn decide_start(
     let spec = RunSpec {
         id: run,
         purpose: purpose.clone(),
-        limits: share.of(agent.spec.limits),
+        limits: limits_at(&agent.spec, share, now)?,
         raised: raised.to_vec(),
     };
     Ok(AgentDecision {
         events: vec![Event::RunQueued { run: spec.clone() }, Event::RunStarting { run }],
         effect: Some(AgentEffect::Spawn(SpawnPermit::new(run), Box::new(spec))),
     })
+}
+
+/// The limits of a run that begins now: it does not outlive what its agent was given.
+fn limits_at(spec: &AgentSpec, share: Share, now: Timestamp) -> Result<RunLimits, Error> {
+    let mut limits = share.of(spec.limits);
+    if let Some(lineage) = &spec.lineage {
+        limits.time = limits.time.min(lineage.time_left(now, limits.grace)?);
+    }
+    Ok(limits)
 }
 
 /// What is reported about a run that is over is late, and changes nothing.

@@ -1,11 +1,15 @@
 //! Lives of agents and runs: every command in every state, and random histories.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use proptest::prelude::*;
 
 use crate::{
     agent::{Agent, AgentCommand, AgentEffect, AgentSpec, AgentStatus, Share, StartWhen, Tier, decide},
+    error::Code,
     event::{Event, Principal},
-    ids::RunId,
+    ids::{NodeId, RunId},
+    lineage::Lineage,
     restart::{RestartKind, RestartPolicy},
     run::{Ending, Hold, ProcessIdentity, Purpose, Receipt, Run, RunLimits, RunStatus, StopCause},
     time::Timestamp,
@@ -122,7 +126,7 @@ fn p6_an_agent_has_at_most_one_run() {
 #[test]
 fn ends_lead_where_the_restart_kind_says() {
     let task = || Purpose::Work {
-        task: crate::ids::NodeId::ROOT,
+        task: NodeId::ROOT,
         epoch: 1,
     };
     let crash = || Ending::Code { code: 3 };
@@ -263,6 +267,48 @@ fn p8_too_many_crashes_quarantine_until_resumed() {
     assert_eq!(
         step(&now, &AgentCommand::Resume, 9).unwrap().0.status,
         AgentStatus::Idle
+    );
+}
+
+#[test]
+fn p9_a_run_has_the_time_that_what_its_agent_was_given_holds() {
+    let mut agent = spawned(RestartKind::Temporary);
+    agent.spec.limits.grace = Duration::from_secs(5);
+    agent.spec.lineage = Some(Box::new(Lineage {
+        ids: vec!["0".repeat(32)],
+        operations: BTreeSet::new(),
+        subtree: NodeId::ROOT,
+        expires: at(100),
+        files: Vec::new(),
+        usd: None,
+        tokens: None,
+        depth: None,
+        fan_out: None,
+        audience: None,
+    }));
+    let start = AgentCommand::Start {
+        raised: Vec::new(),
+        run: run_id(1),
+        purpose: Purpose::Standing,
+        share: Share::default(),
+    };
+    let time = |now| {
+        let (after, _) = step(&agent, &start, now)?;
+        Ok::<_, crate::error::Error>(after.status.run().unwrap().spec.limits.time.as_secs())
+    };
+    assert_eq!(time(85).unwrap(), 10, "its grace is within what holds");
+    assert_eq!(time(94).unwrap(), 1);
+    for late in [95, 100, 101] {
+        let refused = time(late).unwrap_err();
+        assert_eq!(refused.code, Code::Refused, "{late}");
+        assert!(refused.hint.is_some());
+    }
+    agent.spec.limits.time = Duration::from_secs(2);
+    let (after, _) = step(&agent, &start, 85).unwrap();
+    assert_eq!(
+        after.status.run().unwrap().spec.limits.time.as_secs(),
+        2,
+        "its own is less"
     );
 }
 

@@ -1,10 +1,16 @@
 //! What whoever spawned an agent may hand on to it. The agent's own capability is never more.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{command::Operation, ids::NodeId, time::Timestamp, usage::Usd};
+use crate::{
+    command::Operation,
+    error::{Code, Error},
+    ids::NodeId,
+    time::Timestamp,
+    usage::Usd,
+};
 
 /// What the capability through which an agent was asked for hands on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -36,4 +42,23 @@ pub struct Lineage {
     /// By which teams it may be taken; `None`: by any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<BTreeSet<String>>,
+}
+
+impl Lineage {
+    /// How long a run that begins at `now` may go on, so that it is gone, after its `grace`, when what
+    /// is handed on ends: nobody lives on without the rights that it was started with.
+    ///
+    /// # Errors
+    /// `refused` when there is not even time for its grace.
+    pub fn time_left(&self, now: Timestamp, grace: Duration) -> Result<Duration, Error> {
+        let left = self.expires.since(now).saturating_sub(grace);
+        if left.is_zero() {
+            let what = format!(
+                "the capability through which it was spawned expires at {}: there is no time for a run",
+                self.expires
+            );
+            return Err(Error::new(Code::Refused, what).hint("spawn another, through one that holds longer"));
+        }
+        Ok(left)
+    }
 }

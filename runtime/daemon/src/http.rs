@@ -22,6 +22,7 @@ mod memory;
 mod messages;
 mod nodes;
 mod notes;
+mod objects;
 mod parts;
 mod plan;
 mod prompts;

@@ -13,7 +13,7 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use worknode_core::error::{Code, Error};
 
-use super::{Api, BODY, auth::Caller, error::ApiError};
+use super::{Api, BODY, auth::Caller, error::ApiError, objects::WithObjects};
 
 /// A body.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,8 +23,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let body = <axum::Json<T> as FromRequest<S>>::from_request(request, state).await;
-        let axum::Json(body) = body.map_err(of_body)?;
+        let body = <axum::Json<WithObjects<T>> as FromRequest<S>>::from_request(request, state).await;
+        let axum::Json(WithObjects(body)) = body.map_err(of_body)?;
         Ok(Self(body))
     }
 }
@@ -33,8 +33,9 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
-        let body = <axum::Json<T> as OptionalFromRequest<S>>::from_request(request, state);
-        Ok(body.await.map_err(of_body)?.map(|axum::Json(body)| Self(body)))
+        let body = <axum::Json<WithObjects<T>> as OptionalFromRequest<S>>::from_request(request, state);
+        let body = body.await.map_err(of_body)?;
+        Ok(body.map(|axum::Json(WithObjects(body))| Self(body)))
     }
 }
 
