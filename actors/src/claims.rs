@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use worknode_core::{
     bounds,
     command::{Command, Operation},
-    error::{Code, Error},
+    error::{Code, Error, MAY_BE_DONE},
     event::Principal,
     ids::NodeId,
     node::Node,
@@ -162,7 +162,7 @@ pub async fn claim_next(system: &System, authority: &Arc<Authority>, wanted: Wan
             "the runtime stopped giving out tasks before this claim was answered",
         )
         .hint("ask again in a moment")),
-        Err(_) => Err(Error::new(Code::TimedOut, "the claim was not answered in time")),
+        Err(_) => Err(Error::new(Code::TimedOut, "the claim was not answered in time").hint(MAY_BE_DONE)),
     }
 }
 

@@ -15,7 +15,7 @@ use worknode_core::{
     agent::AgentCommand,
     bounds,
     command::Command,
-    error::{Code, Error},
+    error::{Code, Error, MAY_BE_DONE},
     event::{Draft, Event, PanicStage, Principal},
     hlc::Hlc,
     ids::{NodeId, RunId},
@@ -230,7 +230,9 @@ impl Runtime {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Error::new(Code::Failed, "the scheduler ended before it answered")
                 .hint("what was acknowledged is stored; ask again")),
-            Err(_) => Err(Error::new(Code::TimedOut, "the scheduler did not answer in time")),
+            Err(_) => {
+                Err(Error::new(Code::TimedOut, "the scheduler did not answer in time").hint(MAY_BE_DONE))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::{MutexGuard, oneshot};
 use worknode_core::{
     command::Command,
-    error::{Code, Error},
+    error::{Code, Error, MAY_BE_DONE},
     event::{Draft, Event, Principal, Record},
     hlc::Hlc,
     ids::{NodeId, RunId},
@@ -428,7 +428,9 @@ impl System {
                 Error::new(Code::Failed, "the Worknode's actor ended before it answered")
                     .hint("what was acknowledged is stored; ask again"),
             ),
-            Err(_) => Err(Error::new(Code::TimedOut, "the Worknode did not answer in time")),
+            Err(_) => {
+                Err(Error::new(Code::TimedOut, "the Worknode did not answer in time").hint(MAY_BE_DONE))
+            }
         }
     }
 

@@ -45,6 +45,10 @@ pub enum Code {
     DiskFull,
 }
 
+/// What to do when nobody answered in time: the deed may have been done.
+pub const MAY_BE_DONE: &str =
+    "look whether it was done; asked again with the same idempotency key, it is done once";
+
 impl Code {
     /// The process exit code: 1 failed, 2 usage, 3 not found, 4 refused, 5 conflict,
     /// 6 gate failed, 7 daemon not reachable, 8 timed out. 0 is never an error.
@@ -147,5 +151,6 @@ pub struct IllegalTransition {
 impl From<IllegalTransition> for Error {
     fn from(illegal: IllegalTransition) -> Self {
         Self::new(Code::IllegalTransition, illegal.to_string())
+            .hint("look at how it is now, then decide; `worknode why` tells what led there")
     }
 }

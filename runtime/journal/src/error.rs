@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
-use worknode_core::error::{Code, Error, IllegalTransition};
+use worknode_core::error::{Code, Error, IllegalTransition, MAY_BE_DONE};
 
 /// The file, the disk or another process is in the way. Nothing acknowledged is lost.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +82,9 @@ impl From<StoreError> for Error {
             StoreError::Held { .. } => {
                 Self::new(Code::Held, message).hint("close the other program and try again")
             }
-            StoreError::Failed { .. } => Self::new(Code::Failed, message),
+            StoreError::Failed { .. } => {
+                Self::new(Code::Failed, message).hint("`worknode doctor` looks at the directory and the disk")
+            }
         }
     }
 }
@@ -234,18 +236,20 @@ pub enum AppendError {
 impl From<AppendError> for Error {
     fn from(error: AppendError) -> Self {
         let message = error.to_string();
-        let code = match error {
+        let (code, hint) = match error {
             AppendError::Illegal(illegal) => return illegal.into(),
             AppendError::Store(store) => return store.into(),
             AppendError::Backpressure => return Self::backpressure("the journal's queue"),
-            AppendError::NotFound { .. } => Code::NotFound,
-            AppendError::AlreadyExists { .. } => Code::AlreadyExists,
-            AppendError::LimitReached { .. } => Code::LimitReached,
-            AppendError::Malformed { .. } => Code::Usage,
-            AppendError::TimedOut => Code::TimedOut,
-            AppendError::Closed => Code::Unreachable,
+            AppendError::NotFound { .. } => (Code::NotFound, "`worknode tree` shows what there is"),
+            AppendError::AlreadyExists { .. } => (Code::AlreadyExists, "give it another name"),
+            AppendError::LimitReached { .. } => {
+                (Code::LimitReached, "use less of it, or end what is done with")
+            }
+            AppendError::Malformed { .. } => return Self::new(Code::Usage, message),
+            AppendError::TimedOut => (Code::TimedOut, MAY_BE_DONE),
+            AppendError::Closed => (Code::Unreachable, "`worknode up -d` starts a daemon"),
         };
-        Self::new(code, message)
+        Self::new(code, message).hint(hint)
     }
 }
 
@@ -273,7 +277,9 @@ impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Backpressure => Self::backpressure("the journal's set of readers"),
-            ReadError::Closed => Self::new(Code::Unreachable, "the journal is closed"),
+            ReadError::Closed => {
+                Self::new(Code::Unreachable, "the journal is closed").hint("`worknode up -d` starts a daemon")
+            }
             ReadError::Store(store) => store.into(),
         }
     }

@@ -78,6 +78,7 @@ fn token(file: &Path) -> Result<String, Error> {
             code,
             format!("cannot read a capability in `{}`: {error}", file.display()),
         )
+        .hint("name the file that it was written to, as by `worknode capability new NODE > FILE`")
     })?;
     Ok(text.trim().to_owned())
 }

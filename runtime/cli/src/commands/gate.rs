@@ -221,7 +221,8 @@ fn verdict(outcomes: &[Outcome]) -> Result<(), Error> {
     Err(Error::new(
         Code::GateFailed,
         format!("these gates failed: {}", failed.join(", ")),
-    ))
+    )
+    .hint("each finding names what to mend, and where"))
 }
 
 fn list(place: &Place, form: Form) -> Result<(), Error> {

@@ -258,7 +258,7 @@ fn holder(api: &Api, caller: &Caller, said: Option<&str>) -> Result<(NodeId, Str
         }
         (None, Principal::Operator | Principal::Runtime | Principal::Trigger { .. }) => {
             Err(Error::new(Code::Usage, "a claim needs a holder")
-                .hint("name the Worknode that is to hold the task as `agent`"))
+                .hint("name the Worknode that is to hold the task: `--as NODE`, or `agent` in a request"))
         }
     }
 }
