@@ -102,12 +102,15 @@ def theirs(found):
 
 
 def simple(name):
-    """The last part of a name, without type parameters."""
-    return name.replace("::", ".").split("(")[0].split("<")[0].split(".")[-1].strip()
+    """The last part of a name, without type parameters, and without the signs of a computed one."""
+    return name.replace("::", ".").split("(")[0].split("<")[0].split(".")[-1].strip("[]'\" ")
 
 
 def pairs(mine, other):
-    """Functions that both found: the same end or the same beginning, and the same name if there is one."""
+    """Functions that both found: the same end or the same beginning, and the same name if there is one.
+
+    Of several the nearest, by the first line and then by the last.
+    """
     left = list(mine)
     by_end, by_line = defaultdict(list), defaultdict(list)
     for function in left:
@@ -118,10 +121,12 @@ def pairs(mine, other):
         here = [f for f in by_end[function.end_line] + by_line[function.start_line] if id(f) not in used]
         same = [f for f in here if simple(f["name"]) == simple(function.name)]
         same = same or [f for f in here if f["end"] == function.end_line]
+        # A name that is a text, which the other leaves out.
+        same = same or [f for f in here if f["name"][:1] in "'\"" and function.name == "(anonymous)"]
         if not same:
             yield None, function
             continue
-        best = min(same, key=lambda f: abs(f["line"] - function.start_line))
+        best = min(same, key=lambda f: (abs(f["line"] - function.start_line), abs(f["end"] - function.end_line)))
         used.add(id(best))
         yield best, function
 
@@ -137,6 +142,7 @@ DEFINED = [
     ("a default value counted", "defaults"),
     ("`#if` counted", "ifs"),
     ("`&& … =` taken for a reference of C++, and not counted", "references"),
+    ("`.catch(…)` of a promise taken for the statement", "catches"),
 ]
 
 
@@ -144,12 +150,14 @@ def spelled(language, body):
     """What the other counts, or takes away, by how it is written: told from the text."""
     if language == "Rust":
         return {"sized": sum(line.count("?Sized") for line in body)}
+    if language in SCRIPTS:
+        return {"catches": sum(line.count(".catch(") for line in body)}
     if language not in ("C", "C++"):
         return {}
     # Without comments and texts; of `&&` and what follows, the end is found as the other does.
     text = re.sub(r'/\*.*?\*/|//[^\n]*|"(\\.|[^"\\\n])*"', " ", "\n".join(body), flags=re.DOTALL)
     return {
-        "ifs": len(re.findall(r"^\s*#\s*(?:if|elif)", text, re.MULTILINE)),
+        "ifs": len(re.findall(r"^\s*#\s*(?:if|ifdef|elif)\b", text, re.MULTILINE)),
         "references": -len(re.findall(r"&&(?:[=!<>]=|[^=;{})])*=(?!=)", text)),
     }
 
@@ -196,13 +204,38 @@ SIGNS = (
     ),
     (
         SCRIPTS,
-        lambda body: matches(body, r"[=(,:!&|?]\s*/[^/*\s]"),
+        lambda body: matches(body, r"([=(,:!&|?]|\breturn)\s*/[^/*\s]"),
         "a regular expression inside: signs in it counted",
     ),
     (
         SCRIPTS,
         lambda body: matches(body, r"[?:(=]\s*\{|return \{|&& \{"),
         "an object inside: its braces taken for those of the body",
+    ),
+    (
+        SCRIPTS,
+        lambda body: matches(body[:1], r"\)\s*=>\s*\([^()]*\)\s*=>"),
+        "`a => b => …`: a function that gives a function, taken for one",
+    ),
+    (
+        SCRIPTS,
+        lambda body: matches(body, r"\([^()]*\w\["),
+        "`(a[i] …)`: brackets in parentheses, with which the function ends for the other",
+    ),
+    (
+        SCRIPTS,
+        lambda body: matches(body, r"[^=!<>]=\s*\((?!.*\)\s*=>)"),
+        "`= (…)`: taken for the parameters of a function, and what is decided in it dropped",
+    ),
+    (
+        ("C",),
+        lambda body: matches(body, r"\bdo\s+[A-Z]\w+\([^()]*\)\s*while"),
+        "`do MACRO(…) while (…)` without a semicolon: no loop of the grammar, and not counted here",
+    ),
+    (
+        ("C++",),
+        lambda body: matches(body[:6], r"^[^{]*=[^,{]*\?[^{]*\)[^;]*\{"),
+        "`?:` in a default value: not counted by the other",
     ),
     (
         ("C++",),
@@ -251,10 +284,13 @@ def by_definition(mine, gap):
     return None
 
 
-def cause(language, text, mine):
+def cause(language, text, mine, other):
     """What stands in the function that the two read differently; or None."""
     body = text.split("\n")[mine["line"] - 1 : mine["end"]]
-    return next((words for languages, stands, words in SIGNS if language in languages and stands(body)), None)
+    found = next((words for languages, stands, words in SIGNS if language in languages and stands(body)), None)
+    if found is None and language in SCRIPTS and other.end_line > mine["end"]:
+        return "an arrow function without braces, which ends later for the other: what follows is given to it"
+    return found
 
 
 def no_function(language, text, function):
@@ -263,8 +299,18 @@ def no_function(language, text, function):
     lines = whole[function.start_line - 1 : function.end_line]
     if language == "Rust" and ";" in " ".join(lines).split("{")[0]:
         return "a declaration without a body, given the next one's"
-    if language == "TypeScript" and "{" not in "".join(lines) and lines[-1].rstrip().endswith((";", ",")):
+    if language == "TypeScript" and is_declared(lines):
         return "a declaration without a body"
+    if language in SCRIPTS and is_chosen(whole[: function.start_line]):
+        return "a call or a value between `?` and `:`, taken for a function and its type"
+    if language == "C" and matches(lines, r"^[^{]*\)[^{]*;[^{]*\{"):
+        return "a function of old C: types of parameters after the parentheses, and a pointer before the name"
+    if language == "C" and has(lines, "_asm"):
+        return "a function in another language: nothing here follows the grammar of C"
+    if language == "Java" and has(lines[:1], "= new "):
+        return "a class without a name: its functions are measured, each on its own"
+    if language == "Java" and re.match(r"\s*\w+\(", lines[0]) and not has(lines[:1], ";"):
+        return "a value of an enumeration with a body: its functions are measured, each on its own"
     if language in SCRIPTS and function.name in ("if", "for", "while", "switch", "catch"):
         return "a statement taken for a method of that name"
     if language in SCRIPTS and has(whole[max(function.start_line - 3, 0) : function.end_line], "=>"):
@@ -272,6 +318,19 @@ def no_function(language, text, function):
     if language in SCRIPTS and matches(lines, r"= .*function|^\s+get "):
         return "a getter, or a function in an expression: its end is elsewhere"
     return None
+
+
+def is_declared(lines):
+    """Whether the lines only declare: without a body, whose braces would stand after the parentheses."""
+    text = "".join(lines).rstrip()
+    types = re.match(r"\s*(export )?function \w+", text) and text.count("{") == text.count("}")
+    return text.endswith((";", ",")) and ("{" not in text or bool(types))
+
+
+def is_chosen(lines):
+    """Whether the last of the lines begins after the `?` of a choice, comments apart."""
+    before = re.sub(r"//[^\n]*", "", "\n".join(lines[-4:-1])).rstrip()
+    return lines[-1].lstrip().startswith("? ") or before.endswith("?")
 
 
 def arguments():
@@ -313,7 +372,7 @@ class Tally:
             return
         body = text.split("\n")[a["line"] - 1 : a["end"]]
         exact = by_definition({**a, **spelled(self.language, body)}, gap)
-        reason = exact or cause(self.language, text, a)
+        reason = exact or cause(self.language, text, a, b)
         self.counts["exact" if exact else "cause" if reason else "one" if abs(gap) == 1 else "more"] += 1
         self.told(reason, "differs", path, a, b)
 

@@ -2,8 +2,9 @@
 //!
 //! `EXPORT int CALL f(void)` has two words too many for the grammar, and so nothing of the function
 //! would be measured. Which words are macros is told by where they stand: where C has no place for
-//! one more name. Lines like `#if` may stand in the middle of an expression. Both are replaced by
-//! blanks, so that everything else stays where it is.
+//! one more name. Lines like `#if` may stand in the middle of an expression. Old C has functions whose
+//! pointers the grammar does not know. All are replaced by blanks, so that everything else stays
+//! where it is.
 
 use std::ops::Range;
 
@@ -94,6 +95,38 @@ pub(super) fn conditions(text: &str) -> Vec<Range<usize>> {
             return lines;
         }
     }
+}
+
+/// Where stars stand before the name of a function of old C, which tells the types of parameters
+/// after the parentheses: `char *f(a) int a; { … }`. The grammar knows it without the star.
+pub(super) fn stars(text: &str) -> Vec<Range<usize>> {
+    let all: Vec<Token> = Tokens { text, at: 0 }.collect();
+    let word = |at: usize| {
+        all.get(at)
+            .and_then(|token| text.get(token.clone()))
+            .unwrap_or_default()
+    };
+    let stars = all
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| word(*at) == "*" && names_follow(word, at + 1));
+    stars.map(|(_, token)| token.clone()).collect()
+}
+
+/// Do a name, names in parentheses, and the name of a type follow?
+fn names_follow<'t>(word: impl Fn(usize) -> &'t str, mut at: usize) -> bool {
+    if !is_name(word(at)) || word(at + 1) != "(" {
+        return false;
+    }
+    at += 2;
+    while is_name(word(at)) {
+        match word(at + 1) {
+            "," => at += 2,
+            ")" => return is_name(word(at + 2)),
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Is the line, after its `#`, the beginning, the middle or the end of a condition?
@@ -312,6 +345,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pointer_before_a_function_of_old_c_is_read() {
+        let text = "const char * ZEXPORT f(a, b)\n    char *a;\n    int b;\n{\n  if (b) return a;\n  return 0;\n}\nint *g(void) { return 0; }\n";
+        assert_eq!(found(text), [("f".into(), 1, 2), ("g".into(), 8, 1)]);
+        for text in ["int a = b *f(c, d);", "char *f(int a, int b) { }", "x = a * f(b"] {
+            assert!(stars(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
     fn types_in_capitals_stay() {
         for text in [
             "static BOOL f(HANDLE h, DWORD n) { BOOL x = h && n; return x; }",
@@ -330,7 +372,14 @@ mod tests {
         assert_eq!(found, ["EXPORT", "CALL"]);
         for cut in 0..text.len() {
             let (macros, lines) = (macros(&text[..cut]), conditions(&text[..cut]));
-            assert!(macros.iter().chain(&lines).all(|part| part.end <= cut));
+            let stars = stars(&text[..cut]);
+            assert!(
+                macros
+                    .iter()
+                    .chain(&lines)
+                    .chain(&stars)
+                    .all(|part| part.end <= cut)
+            );
         }
     }
 

@@ -82,7 +82,7 @@ impl Reader {
         if !self.language.is_c_family() {
             return Some(best);
         }
-        for find in [blanks::macros, blanks::conditions] {
+        for find in [blanks::macros, blanks::conditions, blanks::stars] {
             if !best.root_node().has_error() {
                 break;
             }
@@ -93,7 +93,7 @@ impl Reader {
             let mut before = best.clone();
             let blanked = blanks::blank(&text, &parts, &mut before)?;
             let tree = self.tree(&blanked, None, Some(&before))?;
-            if errors(&tree) < errors(&best) {
+            if errors(&tree) <= errors(&best) {
                 (best, text) = (tree, Cow::Owned(blanked));
             }
         }

@@ -36,7 +36,7 @@ pub(super) const CALL: Role = 1 << 11;
 pub(super) const LOOP: Role = 1 << 12;
 /// `goto`.
 pub(super) const GOTO: Role = 1 << 13;
-/// A value that stands in for one that was not given.
+/// What may have a value that stands in for one that was not given, as its `right` or `value`.
 pub(super) const DEFAULT: Role = 1 << 14;
 /// What can be public and wants documentation.
 pub(super) const ITEM: Role = 1 << 15;
@@ -312,6 +312,10 @@ const TYPESCRIPT: &[(&str, Role)] = &[
     ("catch_clause", DECISION | NEST),
     ("finally_clause", FINALLY),
     ("ternary_expression", DECISION),
+    ("assignment_pattern", DEFAULT),
+    ("object_assignment_pattern", DEFAULT),
+    ("required_parameter", DEFAULT),
+    ("optional_parameter", DEFAULT),
     ("binary_expression", BINARY),
     ("'&&", JUNCTION),
     ("'||", JUNCTION),

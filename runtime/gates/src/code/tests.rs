@@ -82,6 +82,21 @@ fn scripts() {
 }
 
 #[test]
+fn defaults_are_no_ways_and_are_told_apart() {
+    let both = "function f(a = 1, {b = 2}, c) { const [d = 3] = a; return d }";
+    let typed = "class A { constructor(private a: number = 1, b?: A, c = 2) {} }";
+    for (language, text, defaults) in [
+        (Language::JavaScript, both, 3),
+        (Language::TypeScript, both, 3),
+        (Language::TypeScript, typed, 2),
+    ] {
+        let functions = read(language, text).unwrap().functions;
+        let told = (functions[0].complexity, functions[0].unmeasured.defaults);
+        assert_eq!(told, (1, defaults), "{language:?} {text}");
+    }
+}
+
+#[test]
 fn go() {
     let text = "package a\nfunc (s *Server[T]) F(a, b int, c ...string) error {\n\tif a > 0 && b > 0 {\n\t\treturn nil\n\t} else if a < 0 {\n\t\tfor {\n\t\t}\n\t}\n\tselect {\n\tcase <-s.c:\n\tdefault:\n\t}\n\tgo func() { for i := range c { _ = i } }()\n\treturn nil\n}\n";
     assert_eq!(
