@@ -16,7 +16,7 @@ use worknode_git::{Contents, Survey, Surveyed};
 use worknode_policies::pattern::Patterns;
 
 pub(crate) use judge::command_of;
-pub use judge::{Answer, Asked, Runner, of_program, runs_program};
+pub use judge::{Answer, Asked, Runner, Said, of_program, runs_program};
 pub use program::{Program, Ran, random_run, random_secret, read_report, run};
 pub use tested::{Tested, TestsRun};
 

@@ -10,6 +10,7 @@
 //! | [`names`] | does an agent's name fit; which name was probably meant |
 //! | [`change`] | one path that differs between two trees |
 //! | [`gate`] | what do the gates `plan` and `tests` object to |
+//! | [`evidence`] | what was a verdict decided on |
 //! | [`hook`] | what to say to an agent's program before and after it acts |
 //! | [`schema`] | does a value have the form that somebody declared |
 //! | [`signature`] | are these two texts of one error |
@@ -30,6 +31,7 @@ pub mod capability;
 pub mod change;
 pub mod deviation;
 pub mod dispatch;
+pub mod evidence;
 pub mod gate;
 pub mod hook;
 pub mod kinds;

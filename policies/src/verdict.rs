@@ -221,17 +221,6 @@ pub fn config_digest(spec: &TaskSpec, gate: &str, settings: &str) -> String {
     }))
 }
 
-/// Digest of what a gate found, all of it, and of the `material` in which it found it.
-#[must_use]
-pub fn evidence_digest(findings: &[Finding], material: &[u8]) -> String {
-    // Findings are plain data; that cannot fail to become JSON.
-    let findings = serde_json::to_vec(findings).unwrap_or_default();
-    let message = Message::of("worknode evidence v1")
-        .bytes(&findings)
-        .bytes(material);
-    digest(&message)
-}
-
 /// The findings that fit, the first ones first. The first always does.
 fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     // What does not fit is never what fails.

@@ -12,7 +12,7 @@ use worknode_gates::{
     gate::{self, command::End},
     settings::{All, Answer as Form, CommandGate, Coverage},
 };
-use worknode_policies::pattern::Patterns;
+use worknode_policies::{evidence::Material, pattern::Patterns};
 
 use super::{Ran, tested::Tested};
 use crate::definition::TestsDefinition;
@@ -44,6 +44,35 @@ pub struct Answer {
     pub root: String,
 }
 
+impl Answer {
+    /// How it ended and all that it left, for the evidence.
+    #[must_use]
+    pub fn material(&self) -> Material {
+        let ran = Material::default()
+            .with("end", format!("{:?}", self.ran.end).as_bytes())
+            .with("stdout", &self.ran.stdout)
+            .with("stderr", &self.ran.stderr);
+        let written = self
+            .reports
+            .iter()
+            .filter_map(|(name, bytes)| Some((name, bytes.as_ref()?)));
+        written.fold(ran, |material, (name, bytes)| {
+            material.with(format!("report {name}"), bytes)
+        })
+    }
+}
+
+/// What a gate says that ran a program.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// What its findings weigh.
+    pub severity: Severity,
+    /// What it looked at beside the tree.
+    pub material: Material,
+}
+
 /// Who runs programs: in a box on a clean checkout, or in a person's work tree.
 pub trait Runner: Sync {
     /// Runs one to its end.
@@ -53,7 +82,7 @@ pub trait Runner: Sync {
     fn run(&self, asked: Asked) -> impl Future<Output = Result<Answer, Error>> + Send;
 }
 
-/// What the gate `name` finds, with its severity, when it is one that runs a program; else `None`.
+/// What the gate `name` says, when it is one that runs a program; else `None`.
 /// `tested` is what the gates of one tree share.
 ///
 /// # Errors
@@ -65,26 +94,27 @@ pub async fn of_program(
     change: &ChangeSet,
     runner: &impl Runner,
     tested: &Tested,
-) -> Result<Option<(Vec<Finding>, Severity)>, Error> {
+) -> Result<Option<Said>, Error> {
     if let Some(command) = told.command.get(name) {
-        let findings = of_command(name, command, change, runner).await?;
-        return Ok(Some((findings, command.severity)));
+        return of_command(name, command, change, runner).await.map(Some);
     }
     match name {
         "tests" => {
             let tests = tests.ok_or_else(|| lacks("tests", "set `command` under [gate.tests]"))?;
             let ran = tested.ran(told, tests, runner).await?;
-            Ok(Some((tested.judge(&ran, tests, change), Severity::Error)))
+            Ok(Some(Said {
+                findings: tested.judge(&ran, tests, change),
+                severity: Severity::Error,
+                material: tested.material(&ran),
+            }))
         }
         "coverage" => {
             let coverage = told
                 .coverage
                 .as_ref()
                 .ok_or_else(|| lacks("coverage", "set `reports` under [gate.coverage]"))?;
-            Ok(Some((
-                of_coverage(coverage, told, tests, change, runner, tested).await?,
-                coverage.severity,
-            )))
+            let said = of_coverage(coverage, told, tests, change, runner, tested).await?;
+            Ok(Some(said))
         }
         _ => Ok(None),
     }
@@ -124,9 +154,13 @@ async fn of_command(
     told: &CommandGate,
     change: &ChangeSet,
     runner: &impl Runner,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Said, Error> {
     if !told.files.is_empty() && !touches(&told.files, change) {
-        return Ok(Vec::new());
+        return Ok(Said {
+            findings: Vec::new(),
+            severity: told.severity,
+            material: Material::default(),
+        });
     }
     let asked = Asked {
         command: with_files(&told.command, change),
@@ -139,13 +173,11 @@ async fn of_command(
         None if told.answer == Form::Exit => Vec::new(),
         None => answer.ran.stdout.clone(),
     };
-    Ok(gate::command::judge(
-        name,
-        told,
-        &answer.ran.end,
-        &written,
-        &answer.ran.output(),
-    ))
+    Ok(Said {
+        findings: gate::command::judge(name, told, &answer.ran.end, &written, &answer.ran.output()),
+        severity: told.severity,
+        material: answer.material(),
+    })
 }
 
 /// A glob that cannot be read fits everything: a gate is rather run once too often.
@@ -187,7 +219,7 @@ async fn of_coverage(
     change: &ChangeSet,
     runner: &impl Runner,
     tested: &Tested,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Said, Error> {
     let (line, answer) = match (&told.command, tests) {
         (Some(command), _) => {
             let asked = Asked {
@@ -219,5 +251,9 @@ async fn of_coverage(
             &answer.ran.output(),
         ));
     }
-    Ok(findings)
+    Ok(Said {
+        findings,
+        severity: told.severity,
+        material: answer.material(),
+    })
 }

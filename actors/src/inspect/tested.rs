@@ -14,7 +14,7 @@ use worknode_gates::{
     },
     settings::All,
 };
-use worknode_policies::gate::tests_gate;
+use worknode_policies::{evidence::Material, gate::tests_gate};
 
 use super::judge::{Answer, Asked, Runner};
 use crate::definition::TestsDefinition;
@@ -115,6 +115,21 @@ impl Tested {
         now.is_some_and(|now| gate::tests::misses(change, &now, base))
     }
 
+    /// What the gate of tests decides on: the last run, and what it is compared with.
+    #[must_use]
+    pub fn material(&self, ran: &TestsRun) -> Material {
+        let material = ran
+            .answer
+            .material()
+            .with("tries", ran.tries.to_string().as_bytes())
+            .with("failed first", ran.failed_first.join("\n").as_bytes());
+        match self.base.get() {
+            // As it is kept. It is plain data, and cannot fail to become JSON.
+            Some(base) => material.with("base", &serde_json::to_vec(base).unwrap_or_default()),
+            None => material,
+        }
+    }
+
     /// What the gate of tests says of a run.
     #[must_use]
     pub fn judge(&self, ran: &TestsRun, tests: &TestsDefinition, change: &ChangeSet) -> Vec<Finding> {
@@ -174,4 +189,63 @@ fn report(answer: &Answer) -> Option<Report> {
         let reports = streams.into_iter().filter_map(|bytes| gate::tests::read(bytes));
         reports.reduce(Report::and)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use worknode_core::{git::TreeId, verdict::Finding as Recorded};
+    use worknode_policies::evidence::evidence_digest;
+
+    use super::*;
+    use crate::inspect::Ran;
+
+    fn ran(stdout: &str, tries: u32) -> TestsRun {
+        TestsRun {
+            answer: Answer {
+                ran: Ran {
+                    end: End::Code(0),
+                    stdout: stdout.into(),
+                    stderr: Vec::new(),
+                },
+                reports: [
+                    ("r.xml".to_owned(), Some(b"<x/>".to_vec())),
+                    ("s.xml".to_owned(), None),
+                ]
+                .into(),
+                root: String::new(),
+            },
+            tries,
+            failed_first: Vec::new(),
+        }
+    }
+
+    fn beside(base: Option<Counted>) -> Tested {
+        let tested = Tested::default();
+        if let Some(base) = base {
+            tested.compare_with(base);
+        }
+        tested
+    }
+
+    #[test]
+    fn p3_what_tests_are_compared_with_is_in_the_evidence() {
+        let report = |text: &str| Counted::Ran(gate::tests::read(text.as_bytes()).unwrap());
+        let (one, two) = (report("1..1\nok 1 - a\n"), report("1..2\nok 1 - a\nok 2 - b\n"));
+        let tree: TreeId = "1".repeat(40).parse().unwrap();
+        let of = |base: Option<Counted>, ran: &TestsRun| {
+            let findings: [Recorded; 0] = [];
+            evidence_digest(&findings, &tree, &beside(base).material(ran))
+        };
+        let digests = [
+            of(None, &ran("1..2", 1)),
+            of(Some(one.clone()), &ran("1..2", 1)),
+            of(Some(two), &ran("1..2", 1)),
+            of(Some(Counted::Not("why".into())), &ran("1..2", 1)),
+            of(Some(one.clone()), &ran("1..3", 1)),
+            of(Some(one.clone()), &ran("1..2", 2)),
+        ];
+        let different: std::collections::BTreeSet<&String> = digests.iter().collect();
+        assert_eq!(different.len(), digests.len(), "{digests:?}");
+        assert_eq!(digests[1], of(Some(one), &ran("1..2", 1)));
+    }
 }

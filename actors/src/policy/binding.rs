@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 use worknode_core::{
     node::Node,
     task::{Landing, TaskSpec, TaskStatus},
-    verdict::{Bound, Finding},
+    verdict::Bound,
 };
-use worknode_policies::{
-    gate,
-    verdict::{config_digest, evidence_digest},
-};
+use worknode_policies::{evidence::evidence_digest, gate, verdict::config_digest};
 
-use super::tools;
+use super::{gates::Found, tools};
 use crate::{definition::TeamDefinition, system::System};
 
 /// For each gate of a task, the digest of what it is told to look for.
@@ -42,7 +39,7 @@ pub(super) async fn bound(
     node: &Node,
     landing: &Landing,
     gate: &str,
-    findings: &[Finding],
+    found: &Found,
 ) -> Option<Bound> {
     let task = node.task()?;
     let TaskStatus::InReview(review) = &task.status else {
@@ -55,6 +52,6 @@ pub(super) async fn bound(
         base: landing.base.clone(),
         config: config(system, &task.spec, gate),
         tools: tools::of_gate(system, gate).await,
-        evidence: evidence_digest(findings, landing.tree.as_str().as_bytes()),
+        evidence: evidence_digest(&found.findings, &landing.tree, &found.material),
     })
 }

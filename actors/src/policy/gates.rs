@@ -31,6 +31,7 @@ use worknode_gates::{
 };
 use worknode_policies::{
     change::Change,
+    evidence::Material,
     gate::{self, plan_gate},
     landing::Candidate,
     verdict::{Judgement, sign},
@@ -47,11 +48,12 @@ use crate::{
 /// Gates of one submission that run at the same time: each program has a checkout of its own.
 const AT_ONCE: usize = 4;
 
-/// What one gate found, and how long it took.
+/// What one gate found, how long it took, and what it looked at beside the tree.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) findings: Vec<Finding>,
     pub(super) took_ms: u64,
+    pub(super) material: Material,
 }
 
 impl Found {
@@ -136,7 +138,7 @@ pub(super) async fn keep(
         gate: gate.to_owned(),
         tree: landing.tree.clone(),
         commit: landing.commit.clone(),
-        bound: binding::bound(system, node, landing, gate, &found.findings).await,
+        bound: binding::bound(system, node, landing, gate, &found).await,
         findings: found.findings,
         took_ms: found.took_ms,
     };
@@ -179,13 +181,14 @@ impl Shared {
     pub(super) async fn found(&self, name: &str) -> Result<Found, Error> {
         let _place = self.places.acquire().await.map_err(failed)?;
         let begun = Instant::now();
-        let findings = match name {
-            gate::PLAN => self.by_plan().await,
-            other => self.looked.by_gate(other).await,
+        let (findings, material) = match name {
+            gate::PLAN => (self.by_plan().await?, Material::default()),
+            other => self.looked.by_gate(other).await?,
         };
         Ok(Found {
-            findings: findings?,
+            findings,
             took_ms: worknode_core::time::millis(begun.elapsed()),
+            material,
         })
     }
 
@@ -275,8 +278,9 @@ impl Looked {
         })
     }
 
-    /// A gate that reads files is judged on a thread for long work, one that runs a program in a box.
-    async fn by_gate(&self, name: &str) -> Result<Vec<Finding>, Error> {
+    /// A gate that reads files is judged on a thread for long work, one that runs a program in a box. Beside the findings
+    /// stands what the program answered.
+    async fn by_gate(&self, name: &str) -> Result<(Vec<Finding>, Material), Error> {
         let team = self.system.team();
         let now = self.system.now();
         let boxed = Boxed {
@@ -295,8 +299,9 @@ impl Looked {
             &self.tested,
         )
         .await?;
-        if let Some((found, severity)) = ran {
-            return Ok(told(settle(name, found, severity, &self.profiles, now)));
+        if let Some(said) = ran {
+            let settled = settle(name, said.findings, said.severity, &self.profiles, now);
+            return Ok((told(settled), said.material));
         }
         let (looked, gate, told_gates) = (self.clone(), name.to_owned(), Arc::clone(&team.gates));
         let judging = tokio::task::spawn_blocking(move || {
@@ -304,7 +309,7 @@ impl Looked {
         });
         let judged = judging.await.map_err(failed)?;
         judged
-            .map(told)
+            .map(|judged| (told(judged), Material::default()))
             .ok_or_else(|| Error::new(Code::InvalidConfig, format!("there is no gate `{name}`")))
     }
 }
@@ -348,7 +353,7 @@ pub(crate) async fn gates_on_commit(
                 ..Looked::at(system, &landing, everything).await?
             }),
         };
-        all.push(looked.by_gate(name).await?);
+        all.push(looked.by_gate(name).await?.0);
     }
     Ok(all)
 }

@@ -100,6 +100,7 @@ pub(super) async fn judge(system: &System, tip: &CommitId, members: &[Member]) -
                 Ok::<_, Error>(Found {
                     findings: share::own(&all.findings, &changed, at),
                     took_ms: all.took_ms,
+                    material: all.material.clone(),
                 })
             };
             let found = own.found.get(gate).cloned().map_or_else(of_all, Ok)?;

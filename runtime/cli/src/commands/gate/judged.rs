@@ -113,8 +113,8 @@ impl Judged {
     ) -> Result<Option<Outcome>, Error> {
         let begun = Instant::now();
         let found = of_program(name, &self.told, tests, &self.change, here, &self.tested).await?;
-        Ok(found.map(|(findings, severity)| {
-            let mut outcome = settle(name, findings, severity, &self.profiles, self.now);
+        Ok(found.map(|said| {
+            let mut outcome = settle(name, said.findings, said.severity, &self.profiles, self.now);
             outcome.took_ms = millis(begun.elapsed());
             outcome
         }))
