@@ -56,16 +56,24 @@ fn checkouts(scene: &Scene) -> BTreeSet<String> {
         .collect()
 }
 
-/// Waits for one spare that is another than these.
-fn spare(scene: &Scene, others: &BTreeSet<String>) -> BTreeSet<String> {
-    until("a spare, and nothing beside it", || {
+/// Waits for so many spares, and nothing beside them: none of these, which were used.
+fn spares(scene: &Scene, count: usize, used: &BTreeSet<String>) -> BTreeSet<String> {
+    until("spares, and nothing beside them", || {
         let seen = checkouts(scene);
-        if seen.len() == 1 && seen.is_disjoint(others) {
+        if seen.len() == count && seen.is_disjoint(used) {
             Ok(seen)
         } else {
             Err(seen)
         }
     })
+}
+
+/// The checkouts in which programs ran, in their order.
+fn used(noted: &Path) -> Vec<String> {
+    let runs = fs::read_to_string(noted.join("runs")).unwrap();
+    let places = runs.lines().filter(|line| line.starts_with('/'));
+    let name = |place: &str| Some(Path::new(place).parent()?.file_name()?.to_str()?.to_owned());
+    places.filter_map(name).collect()
 }
 
 /// Beside a spare two GiB stay free. On a disk that has less there is none, and nothing to look at.
@@ -90,26 +98,24 @@ fn p3_each_program_has_a_checkout_that_nobody_has_used() {
         return;
     }
     scene.worknode(&["up", "-d"]).ok();
-    let first = spare(&scene, &BTreeSet::new());
+    let first = spares(&scene, 1, &BTreeSet::new());
     go(noted.path(), "one");
     scene.wait_for_task("one", "completed");
-    let second = spare(&scene, &first);
+    let ran = used(noted.path());
+    assert_eq!(ran.len(), 2, "a candidate and a base: {ran:?}");
+    assert!(ran.contains(first.first().unwrap()), "{first:?} {ran:?}");
+    // From the first that was taken on there are two.
+    let second = spares(&scene, 2, &ran.into_iter().collect());
     go(noted.path(), "two");
     scene.wait_for_task("two", "completed");
-    let third = spare(&scene, &first.union(&second).cloned().collect());
+    let ran = used(noted.path());
+    assert_eq!(ran.len(), 3, "and one more candidate: {ran:?}");
+    assert!(second.contains(ran.last().unwrap()), "{second:?} {ran:?}");
+    let ran: BTreeSet<String> = ran.into_iter().collect();
+    assert_eq!(ran.len(), 3, "each in its own: {ran:?}");
+    let third = spares(&scene, 2, &ran);
 
     let runs = fs::read_to_string(noted.path().join("runs")).unwrap();
-    let places: Vec<&str> = runs.lines().filter(|line| line.starts_with('/')).collect();
-    assert_eq!(places.len(), 3, "two candidates and a base: {runs}");
-    assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), 3, "{runs}");
-    for used in [&first, &second] {
-        let used = used.first().unwrap();
-        assert_eq!(
-            places.iter().filter(|place| place.contains(used)).count(),
-            1,
-            "{used}: {runs}"
-        );
-    }
     assert!(!runs.lines().any(|line| line == "left"), "{runs}");
     let last: BTreeSet<&str> = runs
         .lines()
@@ -131,12 +137,12 @@ fn p8_what_a_killed_daemon_left_is_removed_by_the_next() {
         return;
     }
     let daemon = scene.daemon();
-    let first = spare(&scene, &BTreeSet::new());
+    let first = spares(&scene, 1, &BTreeSet::new());
     daemon.kill();
     scene.write(".worknode/checkouts/used/tree/deep/file", "left");
     assert_eq!(checkouts(&scene), first);
     scene.worknode(&["up", "-d"]).ok();
-    spare(&scene, &first);
+    spares(&scene, 1, &first);
     wait_for("what was left to be removed", || {
         !scene.file(".worknode/checkouts/used").exists()
     });

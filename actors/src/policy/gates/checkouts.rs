@@ -1,16 +1,20 @@
 //! Checkouts in which programs of gates run: each for one program, and gone after it.
 //!
 //! Writing a large tree takes longer than judging a small change of it, and so does removing it. So
-//! whatever was used is removed by somebody for whom nobody waits, and while nothing is judged there is
-//! one **spare**: a checkout of the base, in which nothing has run yet. Who needs one next turns it to
-//! its own commit, for which git writes only the files that differ, and has it for itself. It is never
-//! given back, so nothing that a program left can touch what is judged next.
+//! whatever was used is removed by somebody for whom nobody waits, and there is always a **spare**: a
+//! checkout of the base, in which nothing has run yet. Who needs one next turns it to its own commit,
+//! for which git writes only the files that differ, and has it for itself. It is never given back, so
+//! nothing that a program left can touch what is judged next.
+//!
+//! A spare that was taken is replaced at once, while the program runs for which it was taken: who hands
+//! in next finds one ready. From the first that was taken on there are two, for two submissions are judged
+//! at the same time; a team that hands nothing in pays for one.
 //!
 //! There is no spare where programs of gates are not kept in a box, for then one could reach it, nor
 //! where the disk is short of room. What a daemon that was killed left behind is removed at the start.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -27,6 +31,10 @@ use crate::{outside::failed, policy::land::tip, system::System};
 
 /// Bytes that stay free beside a spare. It is a convenience, and others need the disk.
 const ROOM: u64 = 2 * 1024 * 1024 * 1024;
+/// Spares before anybody has asked for one.
+const AT_FIRST: usize = 1;
+/// Spares from then on. Each takes as much of the disk as the tree has files.
+const MOST: usize = 2;
 /// A spare that is older is made anew when it is wanted: by then the base is another.
 const MOST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -38,7 +46,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub(crate) struct Checkouts {
     root: PathBuf,
     held: Mutex<Held>,
-    /// Told when one is not used any more.
+    /// Told when one is not used any more, or a spare was taken.
     changed: Notify,
 }
 
@@ -46,7 +54,10 @@ pub(crate) struct Checkouts {
 #[derive(Debug, Default)]
 struct Held {
     used: HashSet<String>,
-    spare: Option<Spare>,
+    /// The oldest first.
+    spares: VecDeque<Spare>,
+    /// Whether one was ever asked for.
+    asked: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +68,18 @@ struct Spare {
 
 impl Held {
     fn has(&self, name: &str) -> bool {
-        self.used.contains(name) || self.spare.as_ref().is_some_and(|spare| spare.name == name)
+        self.used.contains(name) || self.spares.iter().any(|spare| spare.name == name)
+    }
+
+    fn lacks_spare(&self) -> bool {
+        self.spares.len() < if self.asked { MOST } else { AT_FIRST }
+    }
+
+    /// The youngest spare: it differs least from what is judged. Those that are too old are forgotten.
+    fn take(&mut self) -> Option<Spare> {
+        self.asked = true;
+        self.spares.retain(|spare| spare.made.elapsed() < MOST_AGE);
+        self.spares.pop_back()
     }
 }
 
@@ -109,7 +131,10 @@ impl Checkouts {
     pub(super) async fn take(self: &Arc<Self>, system: &System, commit: &CommitId) -> Result<Place, Error> {
         let store = &system.context().store;
         if let Some(place) = self.take_spare() {
-            match store.turn_checkout(&place.tree(), commit).await {
+            let turned = store.turn_checkout(&place.tree(), commit).await;
+            // Not before: the next one would be made while this one waits for the disk.
+            self.changed.notify_one();
+            match turned {
                 Ok(()) => return Ok(place),
                 Err(error) => tracing::warn!(%error, "a spare checkout is of no use"),
             }
@@ -121,10 +146,7 @@ impl Checkouts {
 
     fn take_spare(self: &Arc<Self>) -> Option<Place> {
         let mut held = self.held();
-        let spare = held
-            .spare
-            .take()
-            .filter(|spare| spare.made.elapsed() < MOST_AGE)?;
+        let spare = held.take()?;
         held.used.insert(spare.name.clone());
         Some(Place {
             checkouts: Arc::clone(self),
@@ -145,23 +167,39 @@ impl Checkouts {
         Ok(place)
     }
 
-    /// Makes a spare, and keeps it when there is still room beside it.
-    async fn prepare(self: &Arc<Self>, system: &System) -> Result<(), Error> {
+    /// Makes spares until there are enough. Without one, the next judgement takes as long as it takes.
+    async fn fill(self: &Arc<Self>, system: &System) {
+        while self.held().lacks_spare() {
+            match self.add_spare(system).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::warn!(%error, "no spare checkout could be made"),
+            }
+        }
+    }
+
+    /// Makes a spare, and keeps it when there is still room beside it. Says whether there was.
+    async fn add_spare(self: &Arc<Self>, system: &System) -> Result<bool, Error> {
+        let context = system.context();
+        if !has_room(context.paths.state.clone()).await {
+            return Ok(false);
+        }
         let base = tip(system).await?;
         // Who makes it knows of its end. Told of it, they would make one again and again.
         let place = self.new_place(system, false).await?;
-        let store = &system.context().store;
-        store.spare_checkout(&base, &place.tree()).await.map_err(failed)?;
-        if has_room(self.root.clone()).await {
-            let name = place.name.clone();
-            // From here on it belongs to whoever takes it; only the caller removes any, and not now.
-            drop(place);
-            self.held().spare = Some(Spare {
-                name,
-                made: Instant::now(),
-            });
+        let spare = context.store.spare_checkout(&base, &place.tree());
+        spare.await.map_err(failed)?;
+        if !has_room(context.paths.state.clone()).await {
+            return Ok(false);
         }
-        Ok(())
+        let name = place.name.clone();
+        // From here on it belongs to whoever takes it; only the caller removes any, and not now.
+        drop(place);
+        self.held().spares.push_back(Spare {
+            name,
+            made: Instant::now(),
+        });
+        Ok(true)
     }
 
     /// Removes whatever nobody uses.
@@ -189,15 +227,9 @@ impl Checkouts {
         }
     }
 
-    /// Is nothing judged, and no spare there?
-    fn lacks_spare(&self) -> bool {
-        let held = self.held();
-        held.used.is_empty() && held.spare.is_none()
-    }
-
     /// Nobody needs a spare any more. What is not removed in time, the next daemon removes.
     pub(in crate::policy) async fn close(&self) {
-        self.held().spare = None;
+        self.held().spares.clear();
         match tokio::time::timeout(CLOSING, self.clean()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "checkouts could not be removed"),
@@ -206,20 +238,21 @@ impl Checkouts {
     }
 }
 
-/// Removes what was used, and sees to it that there is a spare while nothing is judged. Ends with whoever
-/// started it.
+/// Sees to it that there are spares, and removes what was used. Ends with whoever started it.
 pub(in crate::policy) async fn keep(system: System) {
     let checkouts = Arc::clone(system.checkouts());
     let wanted = wants_spare(&system);
+    // What a daemon that was killed left behind takes room.
+    checkouts.clean_or_tell().await;
     loop {
+        // Who is judged next waits for a spare, and nobody for the removal of what was used.
+        if wanted {
+            checkouts.fill(&system).await;
+        }
         checkouts.clean_or_tell().await;
-        if wanted && checkouts.lacks_spare() && has_room(system.context().paths.state.clone()).await {
-            // Without one, the next judgement takes as long as it takes.
-            if let Err(error) = checkouts.prepare(&system).await {
-                tracing::warn!(%error, "no spare checkout could be made");
-            }
-            // What did not become one is in the way.
-            checkouts.clean_or_tell().await;
+        if wanted {
+            // Where there was no room before.
+            checkouts.fill(&system).await;
         }
         checkouts.changed.notified().await;
     }
@@ -239,4 +272,35 @@ fn wants_spare(system: &System) -> bool {
 async fn has_room(folder: PathBuf) -> bool {
     let free = tokio::task::spawn_blocking(move || free_bytes(&folder)).await;
     matches!(free, Ok(Ok(free)) if free >= ROOM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p8_spares_are_bounded_and_the_youngest_is_taken() {
+        let mut held = Held::default();
+        let mut count = 0;
+        let mut fill = |held: &mut Held| {
+            while held.lacks_spare() {
+                count += 1;
+                held.spares.push_back(Spare {
+                    name: count.to_string(),
+                    made: Instant::now(),
+                });
+            }
+            held.spares.len()
+        };
+        assert_eq!(fill(&mut held), AT_FIRST);
+        assert_eq!(held.take().unwrap().name, "1");
+        assert_eq!(fill(&mut held), MOST);
+        assert_eq!(held.take().unwrap().name, "3");
+        assert!(
+            held.has("2") && !held.has("3"),
+            "what was taken is not a spare any more"
+        );
+        assert_eq!(fill(&mut held), MOST);
+        assert_eq!(held.take().unwrap().name, "4");
+    }
 }
