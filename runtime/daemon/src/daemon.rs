@@ -28,7 +28,7 @@ use worknode_policies::landing::batch::joined;
 use crate::{
     config::{Loaded, TRIGGERS_FOLDER},
     door,
-    http::{Api, Kept, Limits},
+    http::{Api, Kept, Limits, Shared},
     keys,
     lock::Lock,
     observation::{Observation, Observing},
@@ -141,6 +141,7 @@ impl Daemon {
             reloader,
             limits: Limits::default(),
             kept: Kept::default(),
+            shared: Shared::default(),
             observation,
         });
         let watch = tokio::spawn(reload::watch(Arc::clone(&api), watched));

@@ -29,6 +29,7 @@ mod prompts;
 mod request_id;
 mod resume;
 mod search;
+mod shared;
 mod spawn;
 mod tasks;
 mod tree;
@@ -55,10 +56,12 @@ pub(crate) use self::{
     idempotency::Kept,
     limits::Limits,
     parts::in_full,
+    shared::Shared,
 };
 use self::{
     described::Routes,
     parts::{Json, Path},
+    shared::OneOf,
 };
 use crate::{
     daemon::Departure,
@@ -83,6 +86,8 @@ pub(crate) struct Api {
     pub(crate) limits: Limits,
     /// What was answered to requests with a key.
     pub(crate) kept: Kept,
+    /// Answers that many ask for.
+    pub(crate) shared: Shared,
     /// What others watch.
     pub(crate) observation: Observation,
 }
@@ -110,6 +115,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .merge(watched::routes().into_router())
         .fallback(error::no_such_route)
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn_with_state(Arc::clone(&api), shared::note_changes))
         .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
         .with_state(Arc::clone(&api));
     mcp::http::routes(&api, inner.clone())
@@ -173,19 +179,26 @@ fn routes() -> Routes {
         .merge(watched::routes())
 }
 
-async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<StatusView>, ApiError> {
+async fn status(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<OneOf<Json<StatusView>>, ApiError> {
     caller.may_read()?;
+    api.shared("status", team_at_a_glance(&api)).await
+}
+
+async fn team_at_a_glance(api: &Api) -> Result<Json<StatusView>, ApiError> {
     let live = api.runtime.resources().await;
     let system = api.runtime.system();
     let mut status = view::status(api.reader(), system.now(), Some(&live))?;
     for agent in &mut status.agents {
-        agents::complete(&api, agent, &live);
+        agents::complete(api, agent, &live);
     }
     let guard = system.guard();
     status.pools = guard.pools().iter().filter_map(view::pool_view).collect();
-    status.uses = agents::of_team(&api, &live);
+    status.uses = agents::of_team(api, &live);
     status.config = api.reloader.shown();
-    status.deviation = Some(plan::of_team(&api)?);
+    status.deviation = Some(plan::of_team(api)?);
     Ok(Json(status))
 }
 

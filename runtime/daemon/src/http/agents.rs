@@ -12,6 +12,7 @@ use super::{
     error::ApiError,
     hold, kill,
     parts::{Json, Path},
+    shared::OneOf,
     spawn,
 };
 use crate::view::{self, AgentView, Live, TaskView, UseView, uses};
@@ -53,18 +54,19 @@ pub(super) fn routes() -> Routes {
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-) -> Result<Json<Vec<AgentView>>, ApiError> {
+) -> Result<OneOf<Json<Vec<AgentView>>>, ApiError> {
     caller.may_read()?;
-    Ok(Json(all(&api).await?))
+    let answer = async { Ok(Json(all(&api).await?)) };
+    api.shared("agents", answer).await
 }
 
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<AgentView>, ApiError> {
+) -> Result<OneOf<Json<AgentView>>, ApiError> {
     caller.may_read()?;
-    one(&api, &id).await
+    api.shared(format!("agent {id}"), one(&api, &id)).await
 }
 
 async fn tasks(

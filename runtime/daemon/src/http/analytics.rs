@@ -8,6 +8,7 @@ use serde::Deserialize;
 use worknode_actors::query::{self, Query as Wanted};
 use worknode_core::{
     error::{Code, Error},
+    ids::NodeId,
     node::Kind,
 };
 use worknode_query::Outcome;
@@ -18,6 +19,7 @@ use super::{
     described::Routes,
     error::ApiError,
     parts::{Json, Query},
+    shared::OneOf,
     tree::scope,
 };
 use crate::view::{AgentsView, PipelineView, ProgressView, agents_view};
@@ -67,14 +69,19 @@ async fn progress(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(part): Query<Part>,
-) -> Result<Json<ProgressView>, ApiError> {
+) -> Result<OneOf<Json<ProgressView>>, ApiError> {
     let under = scope(&api, &caller, part.under.as_deref())?;
+    api.shared(format!("progress {under}"), progress_of(&api, under))
+        .await
+}
+
+async fn progress_of(api: &Api, under: NodeId) -> Result<Json<ProgressView>, ApiError> {
     let wanted = Wanted {
         kinds: vec![Kind::Task],
         ..Wanted::below(under)
     };
     let texts = ["progress", "count by status", "progress by parent"].map(str::to_owned);
-    let [progress, by_status, by_parent] = outcomes(&api, &wanted, &texts)
+    let [progress, by_status, by_parent] = outcomes(api, &wanted, &texts)
         .await?
         .try_into()
         .map_err(|_| lost())?;
@@ -90,8 +97,13 @@ async fn pipeline(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(part): Query<Part>,
-) -> Result<Json<PipelineView>, ApiError> {
+) -> Result<OneOf<Json<PipelineView>>, ApiError> {
     let under = scope(&api, &caller, part.under.as_deref())?;
+    let question = format!("pipeline {under} {part:?}");
+    api.shared(question, pipeline_of(&api, under, part)).await
+}
+
+async fn pipeline_of(api: &Api, under: NodeId, part: Part) -> Result<Json<PipelineView>, ApiError> {
     let wanted = Wanted {
         kinds: part.kind.into_iter().collect(),
         archived: Some(false),
@@ -100,7 +112,7 @@ async fn pipeline(
     let value = part.value.unwrap_or_else(|| "attributes.value".to_owned());
     let by = part.by.unwrap_or_else(|| "status".to_owned());
     let texts = [format!("sum({value}) by {by}"), format!("count by {by}")];
-    let [value, count] = outcomes(&api, &wanted, &texts)
+    let [value, count] = outcomes(api, &wanted, &texts)
         .await?
         .try_into()
         .map_err(|_| lost())?;
@@ -111,9 +123,14 @@ async fn agents(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(part): Query<Part>,
-) -> Result<Json<AgentsView>, ApiError> {
+) -> Result<OneOf<Json<AgentsView>>, ApiError> {
     let under = scope(&api, &caller, part.under.as_deref())?;
     let days = part.days.unwrap_or(DAYS).clamp(1, MOST_DAYS);
+    api.shared(format!("days {days} {under}"), agents_of(&api, under, days))
+        .await
+}
+
+async fn agents_of(api: &Api, under: NodeId, days: u64) -> Result<Json<AgentsView>, ApiError> {
     let now = api.runtime.system().now();
     let view = api
         .reader()

@@ -24,6 +24,7 @@ use super::{
     described::Routes,
     error::ApiError,
     parts::{Created, Json, Path, Query},
+    shared::OneOf,
 };
 use crate::view::{
     self, TaskView,
@@ -52,9 +53,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn show(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<PlanView>, ApiError> {
+async fn show(State(api): State<Arc<Api>>, caller: Caller) -> Result<OneOf<Json<PlanView>>, ApiError> {
     caller.may_read()?;
-    Ok(Json(view::plan::plan(api.reader())?))
+    let answer = async { Ok(Json(view::plan::plan(api.reader())?)) };
+    api.shared("plan", answer).await
 }
 
 async fn one(
@@ -78,28 +80,29 @@ async fn deviation_of(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(query): Query<Of>,
-) -> Result<Json<DeviationView>, ApiError> {
+) -> Result<OneOf<Json<DeviationView>>, ApiError> {
     caller.may_read()?;
-    let system = api.runtime.system();
-    let target = match &query.of {
-        Some(name) => view::find_among(api.reader(), &[Kind::Task, Kind::Phase, Kind::Agent], name)?,
-        None => team(&api)?,
+    let of = query.of.as_deref();
+    let answer = async {
+        let target = match of {
+            Some(name) => view::find_among(api.reader(), &[Kind::Task, Kind::Phase, Kind::Agent], name)?,
+            None => team(&api)?,
+        };
+        Ok(Json(deviation_from_plan(&api, &target)?))
     };
-    let seen = deviation::look(api.reader(), system.team(), system.now())?;
-    let found = deviation::of(&seen, &target);
-    Ok(Json(DeviationView::of(&target, found, system.team().deviation)))
+    api.shared(format!("deviation {of:?}"), answer).await
 }
 
 /// How far the team's work is from its plan.
 pub(super) fn of_team(api: &Api) -> Result<DeviationView, Error> {
+    deviation_from_plan(api, &team(api)?)
+}
+
+fn deviation_from_plan(api: &Api, target: &Node) -> Result<DeviationView, Error> {
     let system = api.runtime.system();
     let seen = deviation::look(api.reader(), system.team(), system.now())?;
-    let node = team(api)?;
-    Ok(DeviationView::of(
-        &node,
-        deviation::of(&seen, &node),
-        system.team().deviation,
-    ))
+    let found = deviation::of(&seen, target);
+    Ok(DeviationView::of(target, found, system.team().deviation))
 }
 
 fn team(api: &Api) -> Result<Node, Error> {

@@ -23,6 +23,7 @@ use super::{
     described::Routes,
     error::ApiError,
     parts::{Json, Path, Query},
+    shared::OneOf,
     tree::{Narrow, page, scope},
 };
 use crate::view::{self, AggregateView, FailedView, NodePage};
@@ -43,9 +44,10 @@ async fn search(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(narrow): Query<Narrow>,
-) -> Result<Json<Found>, ApiError> {
+) -> Result<OneOf<Json<Found>>, ApiError> {
     let under = scope(&api, &caller, narrow.under.as_deref())?;
-    answer(&api, under, narrow).await
+    let question = format!("search {under} {narrow:?}");
+    api.shared(question, answer(&api, under, narrow)).await
 }
 
 async fn search_below(
@@ -53,7 +55,7 @@ async fn search_below(
     caller: Caller,
     Path(id): Path<String>,
     Query(narrow): Query<Narrow>,
-) -> Result<Json<Found>, ApiError> {
+) -> Result<OneOf<Json<Found>>, ApiError> {
     if narrow.under.is_some() {
         let error = Error::new(
             Code::Usage,
@@ -62,7 +64,8 @@ async fn search_below(
         return Err(error.hint("leave `under` out, or ask `/search`").into());
     }
     let under = scope(&api, &caller, Some(&id))?;
-    answer(&api, under, narrow).await
+    let question = format!("search {under} {narrow:?}");
+    api.shared(question, answer(&api, under, narrow)).await
 }
 
 /// What a question comes to.

@@ -29,6 +29,7 @@ use super::{
     error::ApiError,
     parts::{Created, Done, Json, Path, Tagged},
     plan,
+    shared::OneOf,
 };
 use crate::view::{self, TaskView};
 
@@ -131,18 +132,24 @@ type Answer = Result<Json<TaskView>, ApiError>;
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-) -> Result<Json<Vec<TaskView>>, ApiError> {
+) -> Result<OneOf<Json<Vec<TaskView>>>, ApiError> {
     caller.may_read()?;
-    Ok(Json(view::tasks(api.reader())?))
+    let answer = async { Ok(Json(view::tasks(api.reader())?)) };
+    api.shared("tasks", answer).await
 }
 
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Tagged<TaskView>, ApiError> {
+) -> Result<OneOf<Tagged<TaskView>>, ApiError> {
     caller.may_read()?;
-    let node = view::find(api.reader(), Kind::Task, &id)?;
+    let answer = async { Ok(tagged(&api, &id)?) };
+    api.shared(format!("task {id}"), answer).await
+}
+
+fn tagged(api: &Api, id: &str) -> Result<Tagged<TaskView>, Error> {
+    let node = view::find(api.reader(), Kind::Task, id)?;
     let body = view::task(api.reader(), node.id)?;
     Ok(Tagged {
         epoch: body.epoch,

@@ -25,6 +25,7 @@ use super::{
     lens::Lens,
     nodes::{check_covered, named, readable},
     parts::{Json, Path, Query},
+    shared::OneOf,
 };
 use crate::view::{LinkView, NodePage, NodeView};
 
@@ -132,6 +133,12 @@ pub(super) fn scope(api: &Api, caller: &Caller, under: Option<&str>) -> Result<N
     Ok(node.id)
 }
 
+/// One page of what `wanted` asks for, for all who ask for the same. What it says tells it from others:
+/// the part of the tree that the caller may look at is in it.
+async fn shared_page(api: &Api, wanted: Wanted) -> Result<OneOf<Json<NodePage>>, ApiError> {
+    api.shared(format!("page {wanted:?}"), page(api, wanted)).await
+}
+
 /// One page of what `wanted` asks for.
 pub(super) async fn page(api: &Api, wanted: Wanted) -> Result<Json<NodePage>, ApiError> {
     let kinds = Arc::clone(api.kinds());
@@ -148,9 +155,9 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(narrow): Query<Narrow>,
-) -> Result<Json<NodePage>, ApiError> {
+) -> Result<OneOf<Json<NodePage>>, ApiError> {
     let under = scope(&api, &caller, narrow.under.as_deref())?;
-    page(&api, narrow.query(under)?).await
+    shared_page(&api, narrow.query(under)?).await
 }
 
 async fn children(
@@ -158,14 +165,14 @@ async fn children(
     caller: Caller,
     Path(id): Path<String>,
     Query(narrow): Query<Narrow>,
-) -> Result<Json<NodePage>, ApiError> {
+) -> Result<OneOf<Json<NodePage>>, ApiError> {
     let node = readable(&api, &caller, &id)?;
     let wanted = Wanted {
         parent: Some(node.id),
         // The whole tree needs no look at what is above each; the parent says it all.
         ..narrow.query(NodeId::ROOT)?
     };
-    page(&api, wanted).await
+    shared_page(&api, wanted).await
 }
 
 async fn descendants(
@@ -173,9 +180,9 @@ async fn descendants(
     caller: Caller,
     Path(id): Path<String>,
     Query(narrow): Query<Narrow>,
-) -> Result<Json<NodePage>, ApiError> {
+) -> Result<OneOf<Json<NodePage>>, ApiError> {
     let node = readable(&api, &caller, &id)?;
-    page(&api, narrow.query(node.id)?).await
+    shared_page(&api, narrow.query(node.id)?).await
 }
 
 /// Its parent first.

@@ -100,7 +100,7 @@ pub(super) fn conditions(text: &str) -> Vec<Range<usize>> {
 /// Where stars stand before the name of a function of old C, which tells the types of parameters
 /// after the parentheses: `char *f(a) int a; { … }`. The grammar knows it without the star.
 pub(super) fn stars(text: &str) -> Vec<Range<usize>> {
-    let all: Vec<Token> = Tokens { text, at: 0 }.collect();
+    let all: Vec<Token> = Tokens::of(text).collect();
     let word = |at: usize| {
         all.get(at)
             .and_then(|token| text.get(token.clone()))

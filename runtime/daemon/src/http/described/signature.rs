@@ -12,6 +12,7 @@ use crate::http::{
     auth::Caller,
     error::ApiError,
     parts::{Created, Done, Json, Made, Path, Query, Tagged},
+    shared::OneOf,
 };
 
 /// Something that a handler takes.
@@ -119,6 +120,12 @@ impl<T: JsonSchema> Answered for Tagged<T> {
     fn describe(draft: &mut Draft<'_>) {
         draft.is_tagged = true;
         <Json<T> as Answered>::describe(draft);
+    }
+}
+
+impl<T: Answered> Answered for OneOf<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        T::describe(draft);
     }
 }
 
