@@ -20,7 +20,12 @@ use worknode_core::{
 };
 use worknode_policies::authority::Authority;
 
-use crate::{capabilities::allow_task, system::System, team::TeamMsg};
+use crate::{
+    capabilities::allow_task,
+    request::{self, Request},
+    system::System,
+    team::TeamMsg,
+};
 
 /// Which tasks a claimer takes, beyond what the other fields of [`Wanted`] say.
 pub type Fits = Arc<dyn Fn(&Node) -> bool + Send + Sync>;
@@ -111,6 +116,8 @@ impl Won {
 pub(crate) struct ClaimNext {
     pub(crate) authority: Arc<Authority>,
     pub(crate) wanted: Wanted,
+    /// The request that it is, when that has a key.
+    pub(crate) request: Option<Request>,
     pub(crate) reply: oneshot::Sender<Result<Won, Error>>,
 }
 
@@ -153,6 +160,7 @@ pub async fn claim_next(system: &System, authority: &Arc<Authority>, wanted: Wan
     system.team_actor().tell(TeamMsg::Claim(Box::new(ClaimNext {
         authority: Arc::clone(authority),
         wanted,
+        request: request::present(),
         reply,
     })))?;
     match tokio::time::timeout(limit, answer).await {

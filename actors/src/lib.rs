@@ -81,6 +81,7 @@ mod policy;
 mod pools;
 pub mod query;
 pub mod replan;
+pub mod request;
 pub mod runtime;
 pub mod scheduler;
 pub mod spawn;

@@ -40,7 +40,7 @@ pub(crate) mod install;
 pub use self::boundaries::{Boundaries, Standing};
 pub(crate) use self::gauge::Next;
 use self::gauge::{Gauge, too_fast};
-use crate::system::System;
+use crate::{request::Request, system::System};
 
 /// What came of a command.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub struct Ask {
     pub command: Command,
     /// The event that led to it.
     pub cause: Option<Hlc>,
+    /// The request that it is part of, when that has a key.
+    pub request: Option<Request>,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Result<Reply, Error>>,
 }

@@ -32,6 +32,7 @@ use crate::{
     guard::Guard,
     membrane::install,
     messages::{DirectoryMsg, KeeperMsg},
+    request,
     scheduler::{Replaced, SchedulerMsg, TriggerReport, pulse},
     spawn::{Known, stored},
     store::tasks_that_are,
@@ -175,8 +176,14 @@ impl Runtime {
     /// `not_found` when there is no such trigger; `refused` during a panic.
     pub async fn fire_trigger(&self, trigger: &str, by: Principal) -> Result<Occurrence, Error> {
         let trigger = trigger.to_owned();
-        self.ask_scheduler(|reply| SchedulerMsg::Fire { trigger, by, reply })
-            .await
+        let request = request::present();
+        self.ask_scheduler(|reply| SchedulerMsg::Fire {
+            trigger,
+            by,
+            request,
+            reply,
+        })
+        .await
     }
 
     /// Lets a trigger not act until it is resumed, through every restart. False when it was paused

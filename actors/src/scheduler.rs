@@ -130,8 +130,13 @@ impl Actor for Scheduler {
                 let _ = done.send(());
             }
             SchedulerMsg::Feed(batch) => state.take_notice(&batch.records).await,
-            SchedulerMsg::Fire { trigger, by, reply } => {
-                let _ = reply.send(state.fire_by_hand(&trigger, by).await);
+            SchedulerMsg::Fire {
+                trigger,
+                by,
+                request,
+                reply,
+            } => {
+                let _ = reply.send(state.fire_by_hand(&trigger, by, request).await);
             }
             SchedulerMsg::Pause { trigger, by, reply } => {
                 let _ = reply.send(state.pause(&trigger, by).await);

@@ -34,6 +34,7 @@ use crate::{
     membrane::{Ask, Boundaries, Reply},
     messages::{DirectoryMsg, KeeperMsg},
     policy::{Checkouts, Counts},
+    request,
     spawn::Known,
     team::TeamMsg,
     tool_calls::ToolCalls,
@@ -414,6 +415,7 @@ impl System {
             authority: Arc::clone(authority),
             command,
             cause,
+            request: request::present(),
             reply,
         };
         self.active.route(self, node, ask)?;
@@ -508,10 +510,14 @@ impl System {
     ///
     /// # Errors
     /// Whatever the journal refuses.
-    pub(crate) async fn store(&self, drafts: Vec<Draft>) -> Result<Vec<Record>, Error> {
+    pub(crate) async fn store(&self, mut drafts: Vec<Draft>) -> Result<Vec<Record>, Error> {
+        let is_named = request::name(request::present(), self.team().node(), &mut drafts);
         fault::before(drafts.iter().map(|draft| &draft.event));
-        let records = self.journal().append(drafts, Durability::Durable).await?;
+        let mut records = self.journal().append(drafts, Durability::Durable).await?;
         fault::after(records.iter().map(|record| &record.event));
+        if is_named {
+            records.pop();
+        }
         Ok(records)
     }
 

@@ -26,7 +26,7 @@ use crate::{
         arrival::{self, Aside, Taken},
     },
     messages::KeeperMsg,
-    nodes, pools,
+    nodes, pools, request,
     system::{System, drafts},
 };
 
@@ -166,10 +166,15 @@ impl Active {
         })
     }
 
-    async fn store(&self, ask: &Ask, drafts: Vec<Draft>) -> Result<Vec<Record>, Error> {
+    async fn store(&self, ask: &Ask, mut drafts: Vec<Draft>) -> Result<Vec<Record>, Error> {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
+        let request = ask
+            .request
+            .clone()
+            .filter(|_| !request::is_repeatable(&ask.command));
+        let is_named = request::name(request, self.system.team().node(), &mut drafts);
         fault::before(drafts.iter().map(|draft| &draft.event));
         let journal = self.system.journal();
         let durability = durability_of(&ask.command);
@@ -179,7 +184,12 @@ impl Active {
         } else {
             journal.append(drafts, durability).await
         };
-        Ok(stored?)
+        let mut records = stored?;
+        if is_named {
+            // It is about the request, not about this Worknode.
+            records.pop();
+        }
+        Ok(records)
     }
 
     fn decide(&self, ask: &Ask) -> Result<Outcome, Error> {

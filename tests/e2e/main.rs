@@ -7,6 +7,7 @@
 mod analytics;
 mod api;
 mod api_callers;
+mod asked_again;
 mod bad_input;
 mod capability;
 mod capability_reach;
@@ -48,6 +49,7 @@ mod quorum;
 mod reload;
 mod schedule;
 mod self_governing;
+mod shared_answers;
 mod spawn;
 mod store;
 mod streams;

@@ -10,7 +10,7 @@ use worknode_core::{
 };
 use worknode_triggers::{Occurrence, Trigger};
 
-use crate::feed;
+use crate::{feed, request::Request};
 
 /// An answer on its way.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -30,6 +30,8 @@ pub enum SchedulerMsg {
         trigger: String,
         /// Who wants it.
         by: Principal,
+        /// The request that it is, when that has a key.
+        request: Option<Request>,
         /// Which firing that is.
         reply: Reply<Occurrence>,
     },

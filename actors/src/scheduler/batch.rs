@@ -91,6 +91,15 @@ impl Bundle {
         self.entries.iter().map(|entry| entry.drafts.len()).sum()
     }
 
+    /// Adds an event that is stored with the others, and nothing follows from.
+    pub(super) fn note(&mut self, draft: Option<Draft>) {
+        let entry = |draft| Entry {
+            drafts: vec![draft],
+            fires: None,
+        };
+        self.entries.extend(draft.map(entry));
+    }
+
     pub(super) fn drafts(&self) -> impl Iterator<Item = &Draft> {
         self.entries.iter().flat_map(|entry| &entry.drafts)
     }

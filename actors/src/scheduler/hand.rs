@@ -23,10 +23,16 @@ use super::{
     slot::{Slot, until},
     storing::Storing,
 };
+use crate::request::Request;
 
 impl State {
     /// Fires a trigger because somebody wants it.
-    pub(super) async fn fire_by_hand(&mut self, name: &str, by: Principal) -> Result<Occurrence, Error> {
+    pub(super) async fn fire_by_hand(
+        &mut self,
+        name: &str,
+        by: Principal,
+        request: Option<Request>,
+    ) -> Result<Occurrence, Error> {
         let place = self.slots.place(name).ok_or_else(|| unknown(name))?;
         self.system.guard().check(PanicStage::Triggers)?;
         let Some(action) = self
@@ -46,7 +52,7 @@ impl State {
             action,
             task: None,
             event: None,
-            by: Some(by),
+            by: Some(by.clone()),
         };
         let mut bundle = Bundle::of(place, None);
         if let Some(reason) = self.admit_to(&mut bundle, due).await {
@@ -55,6 +61,7 @@ impl State {
                 format!("`{name}` does not fire: {reason}"),
             ));
         }
+        bundle.note(request.map(|request| request.done_by(self.system.team().node(), by)));
         let mut storing = Storing::default();
         self.store_with(&mut storing, bundle).await;
         self.settle(storing).await;

@@ -25,6 +25,7 @@ use super::{State, TeamMsg, index::Place, view::View};
 use crate::{
     claims::{ClaimNext, Wanted, Won, give_back},
     membrane::arrival,
+    request,
     system::System,
 };
 
@@ -186,9 +187,8 @@ async fn make_claim(system: &System, task: NodeId, ask: &ClaimNext) -> Result<Wo
         run: None,
         lease: ask.wanted.lease,
     };
-    let answer = system
-        .ask(&ask.authority, task, Command::Task(claim), None)
-        .await?;
+    let asked = system.ask(&ask.authority, task, Command::Task(claim), None);
+    let answer = request::carried(ask.request.clone(), asked).await?;
     Won::of(answer.node()?)
 }
 

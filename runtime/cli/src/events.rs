@@ -19,6 +19,9 @@ use worknode_policies::text::visible;
 
 use crate::output::{bold, colour_of, dim, paint};
 
+/// Characters of a digest that are enough to tell it from others.
+const KEY: usize = 19;
+
 /// The names of the Worknodes seen so far. Every Worknode begins with the event that names it.
 #[derive(Debug, Default)]
 pub(crate) struct Names(HashMap<NodeId, String>);
@@ -233,6 +236,12 @@ impl Names {
                 removed,
                 restart,
             } => reloaded_words([added, changed, removed, restart]),
+            Event::RequestDone { key, .. } => {
+                format!(
+                    "a request with a key, {}",
+                    key.chars().take(KEY).collect::<String>()
+                )
+            }
             Event::ConfigRejected { mistakes, more, .. } => {
                 let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
                 match mistakes.len() + more {

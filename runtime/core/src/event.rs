@@ -473,6 +473,9 @@ pub enum Event {
         more: usize,
         kept: Vec<String>,
     },
+    /// What was stored beside this is what a request with an idempotency key asked for. `key` and
+    /// `asked` are digests: of who asked where with which key, and of what.
+    RequestDone { key: String, asked: String },
 }
 
 impl Event {
@@ -568,6 +571,7 @@ impl Event {
             Self::DaemonStopped { .. } => "daemon_stopped",
             Self::ConfigReloaded { .. } => "config_reloaded",
             Self::ConfigRejected { .. } => "config_rejected",
+            Self::RequestDone { .. } => "request_done",
         }
     }
 
@@ -668,6 +672,7 @@ impl Event {
                 | Self::DaemonStopped { .. }
                 | Self::ConfigReloaded { .. }
                 | Self::ConfigRejected { .. }
+                | Self::RequestDone { .. }
         )
     }
 }

@@ -179,10 +179,7 @@ fn routes() -> Routes {
         .merge(watched::routes())
 }
 
-async fn status(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-) -> Result<OneOf<Json<StatusView>>, ApiError> {
+async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<OneOf<Json<StatusView>>, ApiError> {
     caller.may_read()?;
     api.shared("status", team_at_a_glance(&api)).await
 }

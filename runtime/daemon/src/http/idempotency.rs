@@ -1,8 +1,12 @@
 //! A request that is sent again has one effect (P6): who gives it a key gets the first answer again.
 //!
 //! Kept are answers of what succeeded, for a day, as many as there is room for, while this daemon
-//! lives. What must hold beyond that (an agent that is spawned, a message) keeps its key in the
-//! journal besides; the other commands refuse by themselves what was done already.
+//! lives. That something was done outlives it: what a command stores names its request in the same
+//! breath (`worknode_actors::request`). The next daemon reads that, and does not do it again; it can
+//! only say that it was done. Commands that may be repeated as they are carry on, and so do those that
+//! keep their key themselves (an agent that is spawned, a message).
+
+mod before;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,12 +21,17 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use tokio::sync::OnceCell;
+use worknode_actors::request::{self, Request as Named};
 use worknode_core::{
     error::{Code, Error},
+    hlc::Hlc,
     time::Timestamp,
 };
+use worknode_journal::Reader;
 use worknode_policies::signing::{Message, digest};
 
+use self::before::Done;
 use super::{
     Api,
     auth::{Caller, Holder},
@@ -63,16 +72,15 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     }
 }
 
-/// Digest of who asks where with which key: no name that a client sends is kept. Who narrowed its
-/// capability is somebody else: what the wider one was told is not for it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Named(Arc<str>);
-
-impl Named {
-    fn of(holder: &Holder, uri: &str, key: &str) -> Self {
-        let parts = [holder.as_str(), uri, key].map(str::as_bytes);
-        let message = Message::of("worknode idempotency");
-        Self(digest(&parts.into_iter().fold(message, Message::bytes)).into())
+/// The request by digests: of who asks where with which key, and of what they ask. No name that a
+/// client sends is kept. Who narrowed its capability is somebody else: what the wider one was told is
+/// not for it.
+fn named(holder: &Holder, uri: &str, key: &str, body: &[u8]) -> Named {
+    let parts = [holder.as_str(), uri, key].map(str::as_bytes);
+    let message = Message::of("worknode idempotency");
+    Named {
+        key: digest(&parts.into_iter().fold(message, Message::bytes)),
+        asked: digest(&Message::of("worknode request").bytes(body)),
     }
 }
 
@@ -87,22 +95,29 @@ struct Entry {
 }
 
 #[derive(Clone, Debug)]
-struct Answer {
-    head: Arc<(StatusCode, HeaderMap)>,
-    /// Nothing when it was too large to be kept.
-    body: Option<Bytes>,
+enum Answer {
+    /// As it was.
+    Whole(Arc<(StatusCode, HeaderMap)>, Bytes),
+    /// It was too large to be kept.
+    TooLarge,
+    /// An earlier daemon gave it; this event says that it did.
+    Before(Hlc),
 }
 
 /// The answers that are kept.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Mutex<Inner>);
+pub(crate) struct Kept {
+    inner: Mutex<Inner>,
+    /// Set once what earlier daemons did is among them.
+    recalled: OnceCell<()>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
     /// Those under way too: how many they can be, `limits` says.
-    entries: HashMap<Named, Entry>,
+    entries: HashMap<Arc<str>, Entry>,
     /// Those that are answered, the oldest first.
-    order: VecDeque<Named>,
+    order: VecDeque<Arc<str>>,
     /// Bytes of their answers.
     bytes: usize,
 }
@@ -116,26 +131,39 @@ enum Known {
 
 impl Kept {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what earlier daemons did, at the first request with a key.
+    async fn recall(&self, api: &Api, now: Timestamp) -> Result<(), Error> {
+        let recall = async {
+            let read = move |reader: &Reader| before::done(reader, now, KEPT, ANSWERS);
+            let done = api.reader().ask(read).await?;
+            let mut inner = self.inner();
+            done.into_iter().for_each(|done| inner.recall(done));
+            Ok(())
+        };
+        let recalled = self.recalled.get_or_try_init(|| recall).await;
+        recalled.map(|()| ())
     }
 
     /// Looks whether it was asked before; otherwise it is under way from here on.
-    fn begin(&self, named: &Named, key: &str, asked: &str, now: Timestamp) -> Known {
+    fn begin(&self, named: &Named, key: &str, now: Timestamp) -> Known {
         let mut inner = self.inner();
         inner.forget(now);
-        match inner.entries.get(named) {
-            Some(entry) if entry.asked != asked => Known::No(for_another(key)),
+        match inner.entries.get(named.key.as_str()) {
+            Some(entry) if entry.asked != named.asked => Known::No(for_another(key)),
             Some(Entry {
                 answer: Some(answer), ..
             }) => Known::Before(answer.clone()),
             Some(_) => Known::No(under_way(key)),
             None => {
                 let entry = Entry {
-                    asked: asked.to_owned(),
+                    asked: named.asked.clone(),
                     since: now,
                     answer: None,
                 };
-                inner.entries.insert(named.clone(), entry);
+                inner.entries.insert(named.key.as_str().into(), entry);
                 Known::New
             }
         }
@@ -145,19 +173,32 @@ impl Kept {
     fn end(&self, named: &Named, answer: Option<Answer>) {
         let mut inner = self.inner();
         let Some(answer) = answer else {
-            inner.entries.remove(named);
+            inner.entries.remove(named.key.as_str());
             return;
         };
         let size = answer.size();
-        if let Some(entry) = inner.entries.get_mut(named) {
+        if let Some(entry) = inner.entries.get_mut(named.key.as_str()) {
             entry.answer = Some(answer);
-            inner.order.push_back(named.clone());
+            inner.order.push_back(named.key.as_str().into());
             inner.bytes = inner.bytes.saturating_add(size);
         }
     }
 }
 
 impl Inner {
+    /// Takes in what an earlier daemon did.
+    fn recall(&mut self, done: Done) {
+        let key: Arc<str> = done.key.into();
+        let entry = Entry {
+            asked: done.asked,
+            since: done.at.wall,
+            answer: Some(Answer::Before(done.at)),
+        };
+        if self.entries.insert(Arc::clone(&key), entry).is_none() {
+            self.order.push_back(key);
+        }
+    }
+
     /// Lets go of answers that are too old or too much. What is under way stays, however long it takes.
     fn forget(&mut self, now: Timestamp) {
         while let Some(oldest) = self.order.front() {
@@ -183,19 +224,20 @@ impl Inner {
 
 impl Answer {
     fn size(&self) -> usize {
-        let headers = self.head.1.iter();
+        let Self::Whole(head, body) = self else { return 0 };
+        let headers = head.1.iter();
         let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
-        headers.sum::<usize>() + self.body.as_ref().map_or(0, Bytes::len)
+        headers.sum::<usize>() + body.len()
     }
 
     fn again(self, key: &str) -> Response {
-        let Some(body) = self.body else {
-            let what =
-                format!("the request with the key `{key}` was done; its answer was too large to be kept");
-            return ApiError::from(Error::new(Code::AlreadyExists, what)).into_response();
+        let (head, body) = match self {
+            Self::Whole(head, body) => (head, body),
+            Self::TooLarge => return lost(key, "its answer was too large to be kept"),
+            Self::Before(at) => return lost(key, &format!("an earlier daemon answered it, at {at}")),
         };
         let mut response = Response::new(Body::from(body));
-        let (status, headers) = &*self.head;
+        let (status, headers) = &*head;
         *response.status_mut() = *status;
         *response.headers_mut() = headers.clone();
         response
@@ -203,6 +245,13 @@ impl Answer {
             .insert(REPLAYED, HeaderValue::from_static("true"));
         response
     }
+}
+
+/// It has its effect, and there is no answer to show for it.
+fn lost(key: &str, why: &str) -> Response {
+    let what = format!("the request with the key `{key}` was done; {why}");
+    let error = Error::new(Code::AlreadyExists, what).hint("look at what is there; it is not done again");
+    ApiError::from(error).into_response()
 }
 
 fn for_another(key: &str) -> ApiError {
@@ -244,10 +293,13 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    let named = Named::of(&caller.holder(), &parts.uri.to_string(), &key);
-    let asked = digest(&Message::of("worknode request").bytes(&body));
+    let named = named(&caller.holder(), &parts.uri.to_string(), &key, &body);
     let now = api.runtime.system().now();
-    let known = api.kept.begin(&named, &key, &asked, now);
+    // Without knowing what was done, nothing is.
+    if let Err(error) = api.kept.recall(&api, now).await {
+        return ApiError::from(error).into_response();
+    }
+    let known = api.kept.begin(&named, &key, now);
     // What no handler sees, no handler counts.
     let counted = |answer: Response| match api.limits.count(&caller.0.principal, now) {
         Ok(()) => answer,
@@ -259,12 +311,13 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         Known::New => {
             let place = parts.extensions.get::<Place>().cloned();
             let request = Request::from_parts(parts, Body::from(body));
+            let answered = request::carried(Some(named.clone()), next.run(request));
             let under_way = UnderWay {
                 api,
                 named: Some(named),
                 _place: place,
             };
-            to_the_end(under_way, next.run(request)).await
+            to_the_end(under_way, answered).await
         }
     }
 }
@@ -303,9 +356,10 @@ impl UnderWay {
             let what = "the answer could not be written";
             return ApiError::from(Error::new(Code::Failed, what)).into_response();
         };
-        let answer = Answer {
-            head: kept,
-            body: (body.len() <= ANSWER).then(|| body.clone()),
+        let answer = if body.len() <= ANSWER {
+            Answer::Whole(kept, body.clone())
+        } else {
+            Answer::TooLarge
         };
         if let Some(named) = self.named.take() {
             self.api.kept.end(&named, Some(answer));
@@ -326,19 +380,24 @@ impl Drop for UnderWay {
 mod tests {
     use super::*;
 
-    fn named(key: usize) -> Named {
-        Named(format!("k{key}").into())
-    }
-
-    fn answer(bytes: usize) -> Answer {
-        Answer {
-            head: Arc::new((StatusCode::CREATED, HeaderMap::new())),
-            body: Some(Bytes::from(vec![b'x'; bytes])),
+    fn asked(key: usize, body: &str) -> Named {
+        Named {
+            key: format!("k{key}"),
+            asked: body.to_owned(),
         }
     }
 
+    fn named(key: usize) -> Named {
+        asked(key, "body")
+    }
+
+    fn answer(bytes: usize) -> Answer {
+        let head = (StatusCode::CREATED, HeaderMap::new());
+        Answer::Whole(Arc::new(head), Bytes::from(vec![b'x'; bytes]))
+    }
+
     fn is_new(kept: &Kept, key: usize, now: u64) -> bool {
-        let begun = kept.begin(&named(key), "k", "body", Timestamp::from_millis(now));
+        let begun = kept.begin(&named(key), "k", Timestamp::from_millis(now));
         matches!(begun, Known::New)
     }
 
@@ -350,11 +409,34 @@ mod tests {
         kept.end(&named(1), None);
         assert!(is_new(&kept, 1, 0), "it failed");
         kept.end(&named(1), Some(answer(3)));
-        let begin = |body| kept.begin(&named(1), "k", body, Timestamp::from_millis(1));
+        let begin = |body| kept.begin(&asked(1, body), "k", Timestamp::from_millis(1));
         assert!(matches!(begin("body"), Known::Before(answer) if answer.size() == 3));
         assert!(matches!(begin("another"), Known::No(_)), "another body");
         let day = u64::try_from(KEPT.as_millis()).unwrap();
         assert!(is_new(&kept, 1, day));
+    }
+
+    #[test]
+    fn p6_what_an_earlier_daemon_did_is_not_done_again_for_a_day() {
+        let kept = Kept::default();
+        let at = Hlc {
+            wall: Timestamp::from_millis(5),
+            ..Hlc::ZERO
+        };
+        let done = |key: &str| Done {
+            key: key.to_owned(),
+            asked: "body".to_owned(),
+            at,
+        };
+        kept.inner().recall(done("k1"));
+        kept.inner().recall(done("k1"));
+        let begin = |body| kept.begin(&asked(1, body), "k", Timestamp::from_millis(6));
+        assert!(matches!(begin("body"), Known::Before(Answer::Before(stamp)) if stamp == at));
+        assert!(matches!(begin("another"), Known::No(_)));
+        assert!(is_new(&kept, 2, 6));
+        let day = u64::try_from(KEPT.as_millis()).unwrap();
+        assert!(is_new(&kept, 1, 5 + day));
+        assert!(kept.inner().order.is_empty());
     }
 
     #[test]
@@ -370,7 +452,7 @@ mod tests {
         assert_eq!(inner.order.len(), ANSWERS);
         assert_eq!(inner.bytes, ANSWERS);
         assert_eq!(inner.entries.len(), ANSWERS + 1);
-        assert!(inner.entries.contains_key(&named(0)));
+        assert!(inner.entries.contains_key("k0"));
         drop(inner);
         for key in 3 * ANSWERS..3 * ANSWERS + 20 {
             assert!(is_new(&kept, key, 0));
@@ -383,10 +465,7 @@ mod tests {
     fn p8_headers_of_an_answer_count_too() {
         let mut headers = HeaderMap::new();
         headers.insert("location", HeaderValue::from_static("/x"));
-        let answer = Answer {
-            head: Arc::new((StatusCode::CREATED, headers)),
-            body: None,
-        };
+        let answer = Answer::Whole(Arc::new((StatusCode::CREATED, headers)), Bytes::new());
         assert_eq!(answer.size(), "location/x".len());
     }
 }

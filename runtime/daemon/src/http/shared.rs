@@ -111,7 +111,10 @@ impl Moment {
 
 impl Entry {
     fn is_wanted(&self, at: Instant) -> bool {
-        let is_fresh = self.given.as_ref().is_some_and(|given| given.begun.is_fresh_at(at));
+        let is_fresh = self
+            .given
+            .as_ref()
+            .is_some_and(|given| given.begun.is_fresh_at(at));
         // Somebody computes it, or waits for that.
         is_fresh || Arc::strong_count(&self.turn) > 1
     }
@@ -321,7 +324,11 @@ mod tests {
         assert_eq!(ask(&shared, "b", 1, &computed).await, "1", "another question");
         assert_eq!(ask(&shared, "a", 2, &computed).await, "2", "something was stored");
         drop(Changed(&shared));
-        assert_eq!(ask(&shared, "a", 2, &computed).await, "3", "something was asked for");
+        assert_eq!(
+            ask(&shared, "a", 2, &computed).await,
+            "3",
+            "something was asked for"
+        );
         tokio::time::advance(FRESH - Duration::from_millis(1)).await;
         assert_eq!(ask(&shared, "a", 2, &computed).await, "3");
         tokio::time::advance(Duration::from_millis(1)).await;
