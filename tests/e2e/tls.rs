@@ -18,6 +18,7 @@ use worknode_tests::{
     http::Door,
     program::{Done, command},
     scene::Scene,
+    wait::wait_for,
 };
 
 const TEAM: &str = r#"
@@ -185,4 +186,47 @@ fn p9_what_others_could_reach_or_read_is_told_with_its_place() {
         "others can read it (mode 640)",
         "chmod 600",
     ]);
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_without_a_restart_and_a_bad_one_is_refused() {
+    let address = free_address();
+    let scene = Scene::new();
+    let first = certify(&scene, "own");
+    let scene = scene.and_team(&TEAM.replace("ADDRESS", &address));
+    scene.worknode(&["up", "-d"]).ok();
+    ask(&address, &first, &TLS13).unwrap();
+    // The files are watched: nobody needs to say a word.
+    let second = certify(&scene, "own");
+    wait_for("the second certificate", || {
+        ask(&address, &second, &TLS13).is_some()
+    });
+    assert_eq!(ask(&address, &first, &TLS13), None, "the first is gone");
+    let told = scene.wait_for_event("the event", |event| event["type"] == "config_reloaded");
+    assert_eq!(told["data"]["taken_up"][0], "certificate");
+    assert!(told["data"]["restart"].is_null(), "{told}");
+
+    scene.write("own.pem", "nothing of use");
+    scene.worknode(&["reload"]).fails(2).says(&["daemon.certificate"]);
+    ask(&address, &second, &TLS13).unwrap();
+    scene
+        .worknode(&["status"])
+        .ok()
+        .says(&["configuration refused", "daemon.certificate"]);
+    scene.wait_for_event("the refusal", |event| event["type"] == "config_rejected");
+
+    // Other files, named in the configuration.
+    let third = certify(&scene, "other");
+    let other = TEAM.replace("ADDRESS", &address).replace("own.", "other.");
+    scene.write("worknode.toml", &other);
+    wait_for("the third certificate", || {
+        ask(&address, &third, &TLS13).is_some()
+    });
+    let fourth = certify(&scene, "other");
+    wait_for("the fourth certificate", || {
+        ask(&address, &fourth, &TLS13).is_some()
+    });
+    let status = scene.worknode(&["status", "--json"]).ok().json();
+    assert!(status["config"].is_null(), "{status}");
+    scene.worknode(&["down"]).ok();
 }

@@ -234,8 +234,9 @@ impl Names {
                 added,
                 changed,
                 removed,
+                taken_up,
                 restart,
-            } => reloaded_words([added, changed, removed, restart]),
+            } => reloaded_words([added, changed, removed, taken_up, restart]),
             Event::RequestDone { key, .. } => {
                 format!(
                     "a request with a key, {}",
@@ -381,8 +382,14 @@ fn verdict_words(verdict: &Verdict) -> String {
 }
 
 /// `triggers added: a, b; for a restart: limits`
-pub(crate) fn reloaded_words(lists: [&[String]; 4]) -> String {
-    let names = ["triggers added", "changed", "removed", "for the next start"];
+pub(crate) fn reloaded_words(lists: [&[String]; 5]) -> String {
+    let names = [
+        "triggers added",
+        "changed",
+        "removed",
+        "taken up",
+        "for the next start",
+    ];
     let parts = names.into_iter().zip(lists).filter(|(_, list)| !list.is_empty());
     let parts: Vec<_> = parts
         .map(|(name, list)| format!("{name}: {}", list.join(", ")))

@@ -464,6 +464,9 @@ pub enum Event {
         added: Vec<String>,
         changed: Vec<String>,
         removed: Vec<String>,
+        /// What else of it is in force.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        taken_up: Vec<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         restart: Vec<String>,
     },

@@ -120,8 +120,8 @@ impl Daemon {
         let unix = door::listen_unix(&paths.socket)?;
         let socket = paths.socket.clone();
         let (observation, observing, tool_calls) = Observation::start(&loaded, &journal)?;
-        let reloader = Reloader::new(&loaded);
-        let watched = Watched::new(&loaded.sources);
+        let reloader = Reloader::new(&loaded, tcp.as_ref().and_then(door::Tcp::certificate));
+        let watched = Watched::new(&loaded.sources, &reloader.certificate_files());
         let context = Context {
             journal: journal.clone(),
             clock,

@@ -1,5 +1,6 @@
 //! Listening: the Unix socket, and TCP when it is asked for, with TLS when others can reach it.
 
+mod certificate;
 mod tls;
 
 use std::{
@@ -18,10 +19,10 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-use tokio_rustls::rustls::ServerConfig;
 use worknode_core::error::{Code, Error};
 
-use self::tls::TlsListener;
+pub(crate) use self::certificate::{Certificate, files};
+use self::tls::{Bounds, TlsListener};
 use crate::{
     config::model::DaemonSection,
     daemon::Departure,
@@ -132,6 +133,16 @@ pub(crate) enum Tcp {
     Encrypted(TlsListener),
 }
 
+impl Tcp {
+    /// The certificate that is shown there.
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Encrypted(listener) => Some(listener.certificate()),
+        }
+    }
+}
+
 /// Listens on TCP when `section` says so, with the certificate that it names, relative to `dir`.
 pub(crate) async fn listen_tcp(dir: &Path, section: &DaemonSection) -> Result<Option<Tcp>, Error> {
     let Some(address) = &section.listen else {
@@ -142,19 +153,20 @@ pub(crate) async fn listen_tcp(dir: &Path, section: &DaemonSection) -> Result<Op
         error.hint("another program uses it, or it may not be used; choose another `listen` under [daemon]")
     };
     // The files may have changed since the configuration was checked.
-    let config = match (&section.certificate, &section.key) {
-        (Some(certificate), Some(key)) => Some(server(&dir.join(certificate), &dir.join(key))?),
-        _ => None,
-    };
+    let own = files(dir, section).map(|files| own(&files)).transpose()?;
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
-    Ok(Some(match config {
+    Ok(Some(match own {
         None => Tcp::Plain(listener),
-        Some(config) => Tcp::Encrypted(TlsListener::new(listener, config).map_err(cannot)?),
+        Some(certificate) => {
+            let listener = TlsListener::new(listener, certificate, Bounds::default());
+            Tcp::Encrypted(listener.map_err(cannot)?)
+        }
     }))
 }
 
-fn server(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Error> {
-    crate::tls::server(certificate, key).map_err(|troubles| {
+fn own([certificate, key]: &[PathBuf; 2]) -> Result<Certificate, Error> {
+    let own = crate::tls::server(certificate, key).map(Certificate::new);
+    own.map_err(|troubles| {
         let first = troubles.into_iter().next();
         let (what, hint) = first.map_or_else(Default::default, |first| (first.what, first.hint));
         Error::new(Code::InvalidConfig, what).hint(hint)

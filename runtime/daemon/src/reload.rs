@@ -4,11 +4,13 @@
 //! with mistakes stays as it was, and the mistakes are told: to whoever asked, in the log, as an
 //! event and in the status. What else changed is named: it is taken up at the next start.
 
+mod certificate;
 mod difference;
 mod watch;
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -27,9 +29,15 @@ use worknode_core::{
 };
 use worknode_triggers::{Trigger, cycles};
 
-use self::difference::{Sections, mistakes_of, of_triggers};
 pub(crate) use self::watch::{Watched, watch};
-use crate::config::{self, LeftOut, Loaded, Mistake, Place, Reread, Sources};
+use self::{
+    certificate::Renewed,
+    difference::{Sections, mistakes_of, of_triggers},
+};
+use crate::{
+    config::{self, LeftOut, Loaded, Mistake, Place, Reread, Sources},
+    door::Certificate,
+};
 
 /// Names of one list, and mistakes, in one event.
 const IN_EVENT: usize = 20;
@@ -45,6 +53,9 @@ pub struct ReloadView {
     pub removed: Vec<String>,
     /// How many are as they were, and remember all.
     pub unchanged: usize,
+    /// What else changed and is in force now, as `certificate`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_up: Vec<String>,
     /// What changed and is taken up at the next start only: sections of the configuration, or
     /// agents.
     pub restart: Vec<String>,
@@ -89,6 +100,8 @@ pub(crate) struct InForce {
 #[derive(Debug)]
 pub(crate) struct Reloader {
     sources: Sources,
+    /// The certificate at the door, when it has one.
+    certificate: Option<Renewed>,
     standing: Mutex<Standing>,
     in_force: RwLock<Arc<Vec<InForce>>>,
     shown: RwLock<Option<ConfigView>>,
@@ -107,9 +120,10 @@ struct Standing {
 
 impl Reloader {
     /// For a daemon that starts with this configuration.
-    pub(crate) fn new(loaded: &Loaded) -> Self {
+    pub(crate) fn new(loaded: &Loaded, certificate: Option<Certificate>) -> Self {
         Self {
             sources: loaded.sources.clone(),
+            certificate: certificate.map(|certificate| Renewed::new(certificate, loaded)),
             standing: Mutex::new(Standing {
                 sections: Sections::of(loaded),
                 agents: of_triggers(loaded).to_vec(),
@@ -123,6 +137,12 @@ impl Reloader {
     /// Where the configuration is read from.
     pub(crate) const fn sources(&self) -> &Sources {
         &self.sources
+    }
+
+    /// The files of the certificate and its key, as far as there are some.
+    pub(crate) fn certificate_files(&self) -> Vec<PathBuf> {
+        let renewed = self.certificate.as_ref();
+        renewed.map(|renewed| renewed.files().into()).unwrap_or_default()
     }
 
     /// The triggers that are in force.
@@ -212,6 +232,9 @@ impl Reloader {
         view: &mut ReloadView,
     ) -> Result<(), Error> {
         view.restart = standing.sections.changed(&Sections::of(loaded));
+        if let Some(certificate) = &self.certificate {
+            certificate.renew(loaded, view).await;
+        }
         let agents = of_triggers(loaded).iter();
         let new: Vec<AgentDefinition> = agents.filter(|agent| !standing.has(agent)).cloned().collect();
         let waiting = enlist(runtime.system(), &new).await?;
@@ -308,18 +331,21 @@ fn goes_on(before: &InForce, left_out: &[LeftOut]) -> bool {
 
 /// The news that it was read anew, when something is different from what was told before.
 fn reloaded(view: &ReloadView, told: &ReloadView) -> Option<Event> {
-    let is_different = !(view.added.is_empty() && view.changed.is_empty() && view.removed.is_empty());
+    let news = [&view.added, &view.changed, &view.removed, &view.taken_up];
+    let is_different = news.iter().any(|list| !list.is_empty());
     if !is_different && view.restart == told.restart {
         return None;
     }
     tracing::info!(
-        added = ?view.added, changed = ?view.changed, removed = ?view.removed, restart = ?view.restart,
+        added = ?view.added, changed = ?view.changed, removed = ?view.removed,
+        taken_up = ?view.taken_up, restart = ?view.restart,
         "the configuration was read anew"
     );
     Some(Event::ConfigReloaded {
         added: few(&view.added),
         changed: few(&view.changed),
         removed: few(&view.removed),
+        taken_up: few(&view.taken_up),
         restart: few(&view.restart),
     })
 }

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     version::TLS13,
 };
+use worknode_policies::signing::{Message, digest};
 
 /// Bytes of a file of certificates, and of one with a key.
 const FILE: u64 = 1024 * 1024;
@@ -44,15 +45,24 @@ pub(crate) struct Trouble {
     pub(crate) hint: &'static str,
 }
 
+/// What a server needs to prove itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Digest of the certificate and its key, which tells it from others.
+    pub(crate) print: String,
+}
+
 /// What a server needs that proves itself by the certificate in one file and the key in the other.
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub(crate) fn server(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Vec<Trouble>> {
+pub(crate) fn server(certificate: &Path, key: &Path) -> Result<Own, Vec<Trouble>> {
     let (chain, key) = match (chain(certificate), private_key(key)) {
         (Ok(chain), Ok(key)) => (chain, key),
         (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
     };
+    let print = print(&chain, &key);
     let unfit = |error: &dyn std::fmt::Display| {
         vec![Trouble {
             which: Which::Key,
@@ -67,7 +77,15 @@ pub(crate) fn server(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>
         .with_single_cert(chain, key)
         .map_err(|error| unfit(&error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Own {
+        config: Arc::new(config),
+        print,
+    })
+}
+
+fn print(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>) -> String {
+    let parts = chain.iter().map(AsRef::as_ref).chain([key.secret_der()]);
+    digest(&parts.fold(Message::of("worknode certificate"), Message::bytes))
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble> {

@@ -20,9 +20,9 @@ pub(crate) async fn reload(place: &Place, form: Form) -> Result<(), Error> {
 
 fn print(view: &ReloadView) {
     if !view.rejected {
-        let lists = [&view.added, &view.changed, &view.removed].map(Vec::as_slice);
-        let [added, changed, removed] = lists;
-        let words = reloaded_words([added, changed, removed, &[]]);
+        let lists = [&view.added, &view.changed, &view.removed, &view.taken_up].map(Vec::as_slice);
+        let [added, changed, removed, taken_up] = lists;
+        let words = reloaded_words([added, changed, removed, taken_up, &[]]);
         output::line(format!("{words}; {} as before", view.unchanged));
     }
     if !view.restart.is_empty() {

@@ -141,10 +141,10 @@ impl Kept {
             let done = api.reader().ask(read).await?;
             let mut inner = self.inner();
             done.into_iter().for_each(|done| inner.recall(done));
-            Ok(())
+            Ok::<_, Error>(())
         };
-        let recalled = self.recalled.get_or_try_init(|| recall).await;
-        recalled.map(|()| ())
+        self.recalled.get_or_try_init(|| recall).await?;
+        Ok(())
     }
 
     /// Looks whether it was asked before; otherwise it is under way from here on.

@@ -10,7 +10,7 @@ use worknode_actors::definition::AgentDefinition;
 use worknode_core::event::ConfigMistake;
 use worknode_policies::text;
 
-use crate::config::{Loaded, Mistake};
+use crate::config::{Loaded, Mistake, model::DaemonSection};
 
 /// Characters of each text of a mistake, so that some of them fit into one event.
 const TEXT: usize = 300;
@@ -29,7 +29,7 @@ impl Sections {
             ("team", of(&config.team)),
             ("limits", of(&config.limits)),
             ("claims", of(&config.claims)),
-            ("daemon", of(&config.daemon)),
+            ("daemon", of_door(&config.daemon)),
             ("telemetry", of(&config.telemetry)),
             ("gates", of(&config.gates)),
             ("gate", of(&config.gate)),
@@ -53,6 +53,11 @@ impl Sections {
         });
         names.map(|name| (*name).to_owned()).collect()
     }
+}
+
+/// Where it listens, and whether it proves itself there; by what, may change at any time.
+fn of_door(section: &DaemonSection) -> u64 {
+    of(&(&section.listen, section.certificate.is_some()))
 }
 
 fn of(section: &impl Serialize) -> u64 {

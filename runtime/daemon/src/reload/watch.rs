@@ -26,43 +26,62 @@ const RESTLESS: u32 = 20;
 const EVENTS: usize = 16 * 1024;
 
 /// Which files of a folder count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Wanted {
     /// These.
-    Named(HashSet<PathBuf>),
+    named: HashSet<PathBuf>,
     /// All that end in `.toml` and are not hidden.
-    Toml,
+    toml: bool,
 }
 
 impl Wanted {
+    fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            named: names.into_iter().map(PathBuf::from).collect(),
+            toml: false,
+        }
+    }
+
+    fn toml() -> Self {
+        Self {
+            toml: true,
+            ..Self::default()
+        }
+    }
+
+    /// What counts for the one and for the other.
+    fn and(&mut self, other: Self) {
+        self.named.extend(other.named);
+        self.toml |= other.toml;
+    }
+
     fn has(&self, name: &OsStr) -> bool {
         let name = Path::new(name);
-        match self {
-            Self::Named(names) => names.contains(name),
-            Self::Toml => {
-                let is_hidden = name.to_string_lossy().starts_with('.');
-                !is_hidden && name.extension().is_some_and(|ending| ending == "toml")
-            }
-        }
+        let is_hidden = || name.to_string_lossy().starts_with('.');
+        let is_toml = || name.extension().is_some_and(|ending| ending == "toml");
+        self.named.contains(name) || (self.toml && is_toml() && !is_hidden())
     }
 }
 
-/// The folders that hold the configuration, and what counts in each.
-fn folders(sources: &Sources) -> Vec<(PathBuf, Wanted)> {
-    let named = |names: &[&str]| Wanted::Named(names.iter().map(PathBuf::from).collect());
+/// The folders that hold the configuration, and what counts in each. `also` are files that it names.
+fn folders(sources: &Sources, also: &[PathBuf]) -> Vec<(PathBuf, Wanted)> {
     let dir = &sources.dir;
     let mut folders = vec![
-        (dir.clone(), named(&[CONFIG_FILE, PLAN_FILE, PROFILES_FOLDER])),
-        (dir.join(TRIGGERS_FOLDER), Wanted::Toml),
+        (
+            dir.clone(),
+            Wanted::named([CONFIG_FILE, PLAN_FILE, PROFILES_FOLDER]),
+        ),
+        (dir.join(TRIGGERS_FOLDER), Wanted::toml()),
     ];
     for folder in ["", "profiles", "drivers"] {
-        folders.push((dir.join(PROFILES_FOLDER).join(folder), Wanted::Toml));
+        folders.push((dir.join(PROFILES_FOLDER).join(folder), Wanted::toml()));
     }
-    if let Some(user) = &sources.user_file
-        && let (Some(folder), Some(name)) = (user.parent(), user.file_name())
-    {
-        let wanted = Wanted::Named(HashSet::from([PathBuf::from(name)]));
-        folders.push((folder.to_owned(), wanted));
+    for file in sources.user_file.iter().chain(also) {
+        if let (Some(folder), Some(name)) = (file.parent(), file.file_name()) {
+            let named = HashSet::from([PathBuf::from(name)]);
+            let wanted = Wanted { named, toml: false };
+            folders.push((folder.to_owned(), wanted));
+        }
     }
     folders
 }
@@ -75,20 +94,20 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// From here on, what changes is noticed, though nobody looks yet.
-    pub(crate) fn new(sources: &Sources) -> io::Result<Self> {
+    pub(crate) fn new(sources: &Sources, also: &[PathBuf]) -> io::Result<Self> {
         let buffer = vec![0; EVENTS].into_boxed_slice();
         let stream = Inotify::init()?.into_event_stream(buffer)?;
         let mut watched = Self {
             stream,
             folders: HashMap::new(),
         };
-        watched.look_for_folders(sources)?;
+        watched.look_for_folders(sources, also)?;
         Ok(watched)
     }
 
     /// Watches the folders that are there. Some may come later, or come back; to watch one again
     /// changes nothing.
-    fn look_for_folders(&mut self, sources: &Sources) -> io::Result<()> {
+    fn look_for_folders(&mut self, sources: &Sources, also: &[PathBuf]) -> io::Result<()> {
         let mask = WatchMask::CLOSE_WRITE
             | WatchMask::CREATE
             | WatchMask::MOVED_TO
@@ -96,9 +115,12 @@ impl Watched {
             | WatchMask::DELETE
             | WatchMask::DELETE_SELF
             | WatchMask::ONLYDIR;
-        for (folder, wanted) in folders(sources) {
+        // Anew each time: what does not count any more is forgotten.
+        let mut there: HashMap<WatchDescriptor, Wanted> = HashMap::new();
+        for (folder, wanted) in folders(sources, also) {
             match self.stream.watches().add(&folder, mask) {
-                Ok(watch) => drop(self.folders.insert(watch, wanted)),
+                // The same folder may be named twice.
+                Ok(watch) => there.entry(watch).or_default().and(wanted),
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -107,6 +129,7 @@ impl Watched {
                 Err(error) => return Err(error),
             }
         }
+        self.folders = there;
         Ok(())
     }
 
@@ -169,10 +192,12 @@ async fn follow(api: &Api, mut watched: Watched) -> io::Result<()> {
     let sources = api.reloader.sources();
     loop {
         watched.changed().await?;
-        watched.look_for_folders(sources)?;
+        watched.look_for_folders(sources, &api.reloader.certificate_files())?;
         if let Err(error) = api.reloader.reload(&api.runtime, Principal::Runtime).await {
             tracing::error!(%error, "the configuration that changed could not be taken up");
         }
+        // It may name other files now.
+        watched.look_for_folders(sources, &api.reloader.certificate_files())?;
     }
 }
 
@@ -192,7 +217,7 @@ mod tests {
     #[test]
     fn only_files_of_the_configuration_count() {
         let (_dir, sources) = team();
-        let folders = folders(&sources);
+        let folders = folders(&sources, &[]);
         let has = |folder: usize, name: &str| folders[folder].1.has(OsStr::new(name));
         assert!(has(0, "worknode.toml") && has(0, "plan.toml") && has(0, "agent-profiles"));
         assert!(!has(0, "README.md") && !has(0, ".git"));
@@ -203,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn each_way_to_save_a_file_is_seen_and_other_files_are_not() {
         let (dir, sources) = team();
-        let mut watched = Watched::new(&sources).unwrap();
+        let mut watched = Watched::new(&sources, &[]).unwrap();
         let file = dir.path().join(CONFIG_FILE);
         std::fs::write(dir.path().join("other.txt"), "x").unwrap();
         std::fs::write(&file, "x").unwrap();
@@ -215,15 +240,27 @@ mod tests {
         watched.changed().await.unwrap();
         // A folder that comes later is watched once it was looked for.
         std::fs::create_dir_all(dir.path().join(TRIGGERS_FOLDER)).unwrap();
-        watched.look_for_folders(&sources).unwrap();
+        watched.look_for_folders(&sources, &[]).unwrap();
         std::fs::write(dir.path().join(TRIGGERS_FOLDER).join("a.toml"), "x").unwrap();
         watched.changed().await.unwrap();
     }
 
     #[tokio::test]
+    async fn files_that_the_configuration_names_are_seen_wherever_they_are() {
+        let (dir, sources) = team();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let also = [dir.path().join("own.pem"), elsewhere.path().join("own.key")];
+        let mut watched = Watched::new(&sources, &also).unwrap();
+        for file in [&also[0], &also[1], &dir.path().join(CONFIG_FILE)] {
+            std::fs::write(file, "x").unwrap();
+            watched.changed().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
     async fn p12_what_does_not_count_wakes_nobody() {
         let (dir, sources) = team();
-        let mut watched = Watched::new(&sources).unwrap();
+        let mut watched = Watched::new(&sources, &[]).unwrap();
         for number in 0..100 {
             std::fs::write(dir.path().join(format!("file-{number}")), "x").unwrap();
         }
