@@ -93,7 +93,9 @@ pub(crate) const fn is_repeatable(command: &Command) -> bool {
 mod tests {
     use super::*;
 
-    const TEAM: NodeId = NodeId::from_parts(1, [1; 10]);
+    fn team() -> NodeId {
+        NodeId::from_parts(1, [1; 10])
+    }
 
     fn request() -> Option<Request> {
         Some(Request {
@@ -121,27 +123,27 @@ mod tests {
         .await;
         assert_eq!((inside.clone(), elsewhere), (request(), None));
         let mut drafts = draft(Principal::Operator, Event::TaskReady);
-        assert!(name(inside, TEAM, &mut drafts));
+        assert!(name(inside, team(), &mut drafts));
         let named = drafts.pop().unwrap();
-        assert_eq!((named.node, named.by), (TEAM, Principal::Operator));
+        assert_eq!((named.node, named.by), (team(), Principal::Operator));
         assert_eq!(named.event.type_name(), "request_done");
     }
 
     #[test]
     fn p6_preparations_of_the_runtime_are_not_the_effect() {
         let mut drafts = draft(Principal::Runtime, Event::TaskReady);
-        assert!(!name(request(), TEAM, &mut drafts));
+        assert!(!name(request(), team(), &mut drafts));
         let renamed = Event::NodeRenamed {
             name: "other".to_owned(),
         };
         let mut alone = draft(Principal::Operator, renamed);
-        assert!(!name(request(), TEAM, &mut alone), "it is stored on its own");
+        assert!(!name(request(), team(), &mut alone), "it is stored on its own");
         assert!(!name(
             None,
-            TEAM,
+            team(),
             &mut draft(Principal::Operator, Event::TaskReady)
         ));
-        assert!(!name(request(), TEAM, &mut Vec::new()));
+        assert!(!name(request(), team(), &mut Vec::new()));
         assert_eq!((drafts.len(), alone.len()), (1, 1));
     }
 }

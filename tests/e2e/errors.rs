@@ -215,7 +215,7 @@ fn say(scene: &Scene, error: &Error) -> UnixListener {
             let mut stream = stream.unwrap();
             let head = BufReader::new(stream.try_clone().unwrap()).lines();
             let head = head.take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty()));
-            drop(head.count());
+            let _ = head.count();
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });

@@ -142,7 +142,7 @@ impl Reloader {
     /// The files of the certificate and its key, as far as there are some.
     pub(crate) fn certificate_files(&self) -> Vec<PathBuf> {
         let renewed = self.certificate.as_ref();
-        renewed.map(|renewed| renewed.files().into()).unwrap_or_default()
+        renewed.map(|renewed| renewed.files()).unwrap_or_default()
     }
 
     /// The triggers that are in force.

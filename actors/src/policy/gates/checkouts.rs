@@ -187,7 +187,8 @@ impl Checkouts {
         let base = tip(system).await?;
         // Who makes it knows of its end. Told of it, they would make one again and again.
         let place = self.new_place(system, false).await?;
-        let spare = context.store.spare_checkout(&base, &place.tree());
+        let tree = place.tree();
+        let spare = context.store.spare_checkout(&base, &tree);
         spare.await.map_err(failed)?;
         if !has_room(context.paths.state.clone()).await {
             return Ok(false);
