@@ -75,7 +75,7 @@ mod model;
 pub mod new_task;
 pub mod nodes;
 pub mod notes;
-mod outside;
+pub mod outside;
 pub mod oversight;
 mod policy;
 mod pools;

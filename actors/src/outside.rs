@@ -36,7 +36,7 @@ fn address(system: &System, who: &str) -> String {
 ///
 /// # Errors
 /// Why it cannot be used, in words.
-pub(crate) fn bounded_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+pub fn bounded_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     use std::io::Read as _;
     let look = || {
         if !std::fs::metadata(path)?.is_file() {

@@ -54,7 +54,7 @@ pub(crate) use self::{
     auth::{Caller, Door, Origin, Peer},
     error::ApiError,
     idempotency::Kept,
-    limits::Limits,
+    limits::{Limits, Room, Slot},
     parts::in_full,
     shared::Shared,
 };

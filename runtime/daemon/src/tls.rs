@@ -2,19 +2,14 @@
 //!
 //! Who asks proves themselves by a capability, not by a certificate.
 
-use std::{
-    fs::{self, File},
-    io::Read as _,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    sync::Arc,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use tokio_rustls::rustls::{
     ServerConfig, crypto,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     version::TLS13,
 };
+use worknode_actors::outside::bounded_file;
 use worknode_policies::signing::{Message, digest};
 
 /// Bytes of a file of certificates, and of one with a key.
@@ -94,7 +89,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble> {
         what: format!("the certificate in `{}` cannot be used: {what}", path.display()),
         hint: "name a file of certificates in PEM, the server's own first",
     };
-    let bytes = read(path).map_err(trouble)?;
+    let bytes = bounded_file(path, FILE).map_err(trouble)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let chain = chain.map_err(|error| trouble(error.to_string()))?;
     if chain.is_empty() {
@@ -110,27 +105,11 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Trouble> {
         hint,
     };
     let form = "name a file with a private key in PEM";
-    let bytes = read(path).map_err(|what| trouble(what, form))?;
+    let bytes = bounded_file(path, FILE).map_err(|what| trouble(what, form))?;
     let mode = fs::metadata(path).map_or(0o777, |meta| meta.permissions().mode());
     if mode & 0o077 != 0 {
         let what = format!("others can read it (mode {:o})", mode & 0o777);
         return Err(trouble(what, "make it yours alone: chmod 600, or 400"));
     }
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| trouble(error.to_string(), form))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let said = |error: std::io::Error| error.to_string();
-    // Looked at before it is opened: opening a pipe waits for its other end.
-    if !fs::metadata(path).map_err(said)?.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    // One more than there may be tells that there are more.
-    let file = File::open(path).map_err(said)?;
-    file.take(FILE + 1).read_to_end(&mut bytes).map_err(said)?;
-    if bytes.len() as u64 > FILE {
-        return Err(format!("it has more than {FILE} bytes"));
-    }
-    Ok(bytes)
 }

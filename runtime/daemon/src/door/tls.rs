@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,9 +20,12 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::Certificate;
+use crate::http::{Room, Slot};
 
 /// Connections at the same time. One more waits at the door.
 const CONNECTIONS: usize = 1_024;
+/// Of these, what may come from one place. One more is not let in.
+const EACH: usize = 256;
 /// How long somebody may take to begin to speak, and to agree on keys.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may be told nothing. Longer than any answer takes, and than streams of events
@@ -39,6 +42,7 @@ const PLAIN: &str = r#"{"title":"usage","status":400,"code":"usage","detail":"th
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     connections: usize,
+    each: usize,
     handshake: Duration,
     idle: Duration,
 }
@@ -47,6 +51,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: CONNECTIONS,
+            each: EACH,
             handshake: HANDSHAKE,
             idle: IDLE,
         }
@@ -113,9 +118,18 @@ async fn accept_all(
     ready: mpsc::Sender<(Encrypted, SocketAddr)>,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let room = Room::new("the number of connections", bounds.connections, bounds.each);
+    while let Ok(permit) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, from)) => {
+                let Ok(slot) = room.take(home(from.ip())) else {
+                    tracing::debug!(%from, "too many come from there; one is not let in");
+                    continue;
+                };
+                let place = Place {
+                    _permit: permit,
+                    _slot: slot,
+                };
                 let (acceptor, ready) = (certificate.acceptor(), ready.clone());
                 tokio::spawn(async move {
                     if let Some(stream) = let_in(stream, &acceptor, bounds.handshake).await {
@@ -130,6 +144,14 @@ async fn accept_all(
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
+    }
+}
+
+/// Where somebody comes from. Who has one address of IPv6 mostly has all of its last 64 bits.
+fn home(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        v4 => v4,
     }
 }
 
@@ -179,11 +201,18 @@ pub(crate) struct Encrypted {
     stream: TlsStream<TcpStream>,
     idle: Duration,
     silent: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// One among all, and one among those from the same place.
+#[derive(Debug)]
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _slot: Slot<IpAddr>,
 }
 
 impl Encrypted {
-    fn new(stream: TlsStream<TcpStream>, idle: Duration, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TlsStream<TcpStream>, idle: Duration, place: Place) -> Self {
         Self {
             stream,
             idle,
@@ -247,7 +276,7 @@ mod tests {
     use std::{os::unix::fs::PermissionsExt as _, path::PathBuf};
 
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use tokio::io::AsyncReadExt as _;
+    use tokio::{io::AsyncReadExt as _, net::TcpSocket};
     use tokio_rustls::{
         TlsConnector, client,
         rustls::{
@@ -375,6 +404,7 @@ mod tests {
                 connections: 2,
                 handshake: SOON,
                 idle: LATE,
+                ..Bounds::default()
             },
             true,
         )
@@ -390,6 +420,37 @@ mod tests {
         futures_util::future::join_all(waiting).await;
         closed(&mut silent).await;
         speaks(&mut first).await;
+    }
+
+    #[tokio::test]
+    async fn p8_one_place_does_not_take_all_connections() {
+        let bounds = Bounds {
+            each: 2,
+            ..Bounds::default()
+        };
+        let (echo, authority) = open(bounds, true).await;
+        let mut first = enter(echo.address, &authority).await.unwrap();
+        let mut second = enter(echo.address, &authority).await.unwrap();
+        assert!(enter(echo.address, &authority).await.is_err(), "one too many");
+        let elsewhere = TcpSocket::new_v4().unwrap();
+        elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut elsewhere = elsewhere.connect(echo.address).await.unwrap();
+        elsewhere.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        elsewhere.shutdown().await.unwrap();
+        let mut answer = String::new();
+        elsewhere.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("speaks TLS only"), "it is let in: {answer}");
+        speaks(&mut first).await;
+        speaks(&mut second).await;
+    }
+
+    #[test]
+    fn one_house_has_many_addresses() {
+        let home = |text: &str| home(text.parse().unwrap());
+        assert_eq!(home("2001:db8:1:2:a::1"), home("2001:db8:1:2:b::2"));
+        assert_ne!(home("2001:db8:1:2::1"), home("2001:db8:1:3::1"));
+        assert_ne!(home("192.0.2.1"), home("192.0.2.2"));
+        assert_eq!(home("::ffff:192.0.2.1"), home("192.0.2.1"));
     }
 
     #[tokio::test]

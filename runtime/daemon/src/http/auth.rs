@@ -10,7 +10,7 @@ use worknode_core::{
     command::Operation,
     error::{Code, Error},
     event::Principal,
-    ids::RunId,
+    ids::{NodeId, RunId},
     run::RunStatus,
     time::Timestamp,
 };
@@ -83,7 +83,7 @@ struct Behind {
     /// Its capability; whoever comes through the socket needs none.
     opened: Option<Arc<Opened>>,
     /// Its place among the requests that are answered, given back when this one is.
-    _slot: Option<Arc<Slot>>,
+    _slot: Option<Arc<Slot<NodeId>>>,
 }
 
 impl Caller {

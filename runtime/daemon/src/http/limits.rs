@@ -22,8 +22,7 @@ use worknode_core::{
     time::Timestamp,
 };
 
-use self::room::Room;
-pub(crate) use self::room::Slot;
+pub(crate) use self::room::{Room, Slot};
 use super::{Api, error::ApiError};
 
 /// Requests that are answered at the same time; most are over in a millisecond, some wait for a task.
@@ -58,7 +57,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Stream {
     _permit: OwnedSemaphorePermit,
-    _slot: Option<Slot>,
+    _slot: Option<Slot<NodeId>>,
 }
 
 /// What is left for requests.
@@ -66,9 +65,9 @@ pub(super) struct Stream {
 pub(crate) struct Limits {
     at_once: Arc<Semaphore>,
     /// Those of them that are not the operator's.
-    at_once_of_others: Room,
+    at_once_of_others: Room<NodeId>,
     streams: Arc<Semaphore>,
-    streams_of_others: Room,
+    streams_of_others: Room<NodeId>,
     buckets: Mutex<HashMap<NodeId, Bucket>>,
 }
 
@@ -102,7 +101,7 @@ impl Limits {
     ///
     /// # Errors
     /// `backpressure` when it has too many.
-    pub(super) fn slot(&self, principal: &Principal) -> Result<Option<Slot>, Error> {
+    pub(super) fn slot(&self, principal: &Principal) -> Result<Option<Slot<NodeId>>, Error> {
         let slot = counted(principal).map(|node| self.at_once_of_others.take(node));
         slot.transpose()
     }

@@ -2,59 +2,63 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use worknode_core::{error::Error, ids::NodeId};
+use worknode_core::error::Error;
 
-/// So much for all, and so much for each.
+/// So much for all, and so much for each `K`.
 #[derive(Clone, Debug)]
-pub(super) struct Room(Arc<Shared>);
+pub(crate) struct Room<K: Copy + Eq + Hash>(Arc<Shared<K>>);
 
 #[derive(Debug)]
-struct Shared {
+struct Shared<K> {
     /// What there is room for, in words.
     what: &'static str,
     all: usize,
     each: usize,
     /// How many each has; nobody is in it who has none.
-    taken: Mutex<Taken>,
+    taken: Mutex<Taken<K>>,
 }
 
-#[derive(Debug, Default)]
-struct Taken {
+#[derive(Debug)]
+struct Taken<K> {
     all: usize,
-    of: HashMap<NodeId, usize>,
+    of: HashMap<K, usize>,
 }
 
 /// A place in a room, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    room: Room,
-    node: NodeId,
+pub(crate) struct Slot<K: Copy + Eq + Hash> {
+    room: Room<K>,
+    of: K,
 }
 
-impl Room {
-    pub(super) fn new(what: &'static str, all: usize, each: usize) -> Self {
+impl<K: Copy + Eq + Hash> Room<K> {
+    pub(crate) fn new(what: &'static str, all: usize, each: usize) -> Self {
         Self(Arc::new(Shared {
             what,
             all,
             each,
-            taken: Mutex::default(),
+            taken: Mutex::new(Taken {
+                all: 0,
+                of: HashMap::new(),
+            }),
         }))
     }
 
-    /// One place more for `node`.
+    /// One place more for `of`.
     ///
     /// # Errors
     /// `backpressure` when it has enough, or all have.
-    pub(super) fn take(&self, node: NodeId) -> Result<Slot, Error> {
+    pub(crate) fn take(&self, of: K) -> Result<Slot<K>, Error> {
         let Shared { what, all, each, .. } = &*self.0;
         let mut taken = self.taken();
         if taken.all >= *all {
             return Err(Error::backpressure(what));
         }
-        let own = taken.of.entry(node).or_default();
+        let own = taken.of.entry(of).or_default();
         // An entry that was just made has none.
         if *own >= *each {
             return Err(Error::backpressure(&format!("{what} of one caller")));
@@ -63,20 +67,20 @@ impl Room {
         taken.all += 1;
         Ok(Slot {
             room: self.clone(),
-            node,
+            of,
         })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, Taken<K>> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Slot {
+impl<K: Copy + Eq + Hash> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut taken = self.room.taken();
         taken.all = taken.all.saturating_sub(1);
-        if let Entry::Occupied(mut own) = taken.of.entry(self.node) {
+        if let Entry::Occupied(mut own) = taken.of.entry(self.of) {
             *own.get_mut() = own.get().saturating_sub(1);
             if *own.get() == 0 {
                 own.remove();
@@ -87,6 +91,8 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
+    use worknode_core::ids::NodeId;
+
     use super::*;
 
     #[test]
