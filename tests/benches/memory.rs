@@ -46,7 +46,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     let times = bench.load(200, 5);
     let stage = Stage::new("")?;
     let mut figures = bench.tokio.block_on(async {
-        let few = measure_continue(&stage, times).await?;
+        let few = measure_few(&stage, times).await?;
         populate(&stage, events, notes).await?;
         measure(&stage, few, (events, notes, times)).await
     })?;
@@ -54,11 +54,27 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Figure>, Failure> {
     Ok(figures)
 }
 
-/// How long `continue` takes with next to nothing behind it.
-async fn measure_continue(stage: &Stage, times: usize) -> Result<Samples, Failure> {
+/// How long each of the looks back takes: `continue`, `why` and `report`.
+type LooksBack = [Samples; 3];
+
+fn looks_back(system: &System, times: usize) -> Result<LooksBack, Failure> {
+    let reader = system.reader();
+    let seldom = times.div_ceil(10);
+    Ok([
+        repeated(times, || continued(system))?,
+        repeated(seldom, || Ok(drop(view::why(reader, AGENT)?)))?,
+        repeated(seldom, || {
+            let report = view::report(reader, system.team().node(), system.now())?;
+            Ok(drop(std::hint::black_box(report)))
+        })?,
+    ])
+}
+
+/// The same with next to nothing behind them.
+async fn measure_few(stage: &Stage, times: usize) -> Result<LooksBack, Failure> {
     let runtime = stage.start().await?;
     let system = runtime.system().clone();
-    let samples = repeated(times, || continued(&system));
+    let samples = looks_back(&system, times);
     runtime.shutdown("the benchmark goes on").await;
     // Somebody else writes next.
     system.journal().close().await?;
@@ -86,12 +102,12 @@ fn repeated(times: usize, mut work: impl FnMut() -> Result<(), Failure>) -> Resu
 
 async fn measure(
     stage: &Stage,
-    few: Samples,
+    [few, why_few, report_few]: LooksBack,
     (events, notes, times): (usize, usize, usize),
 ) -> Result<Vec<Figure>, Failure> {
     let runtime = stage.start().await?;
     let system = runtime.system().clone();
-    let many = repeated(times, || continued(&system))?;
+    let [many, why, report] = looks_back(&system, times)?;
     let again = error(notes / 2, 999);
     let search = repeated(times, || {
         let hits = notes::search_issues(&system, NodeId::ROOT, &again, 10)?;
@@ -124,7 +140,19 @@ async fn measure(
     let among = format!("among {notes}, {events} events; baseline: reading through the issues' texts");
     Ok(vec![
         line("`continue`, median", many.median(), few.median(), behind.clone()),
-        line("`continue`, p99", many.p99(), few.p99(), behind),
+        line("`continue`, p99", many.p99(), few.p99(), behind.clone()),
+        line(
+            "`why` of an agent, median",
+            why.median(),
+            why_few.median(),
+            behind.clone(),
+        ),
+        line(
+            "`report` on a team, median",
+            report.median(),
+            report_few.median(),
+            behind,
+        ),
         line(
             "search of issues by an error, median",
             search.median(),

@@ -14,6 +14,10 @@ use crate::{
     stamp,
 };
 
+mod back;
+
+pub use back::{Back, Found};
+
 /// Which events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventFilter {

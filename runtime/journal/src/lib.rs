@@ -58,7 +58,7 @@ mod verify;
 mod writer;
 
 pub use error::{AppendError, OpenError, ReadError, StoreError};
-pub use events::{EventFilter, RARE};
+pub use events::{Back, EventFilter, Found, RARE};
 pub use follow::Follower;
 pub use journal::Journal;
 pub use reader::{NodeFilter, Reader};

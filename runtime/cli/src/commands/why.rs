@@ -42,6 +42,10 @@ fn lines(told: &WhyView) -> Vec<String> {
     };
     let mut lines: Vec<String> = told.why.links.iter().map(line).collect();
     lines.extend(end(told).map(|words| paint(&format!("  {words}"), dim())));
+    if told.cut {
+        let words = "  (so much happened to one of these that not all of it was looked at)";
+        lines.push(paint(words, dim()));
+    }
     lines
 }
 

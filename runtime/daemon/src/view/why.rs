@@ -1,6 +1,6 @@
 //! Why a run, an agent, a task or a trigger is what it is: the causes of its last event.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use worknode_core::{
@@ -12,7 +12,7 @@ use worknode_core::{
     node::{Kind, Node},
     run::Purpose,
 };
-use worknode_journal::{EventFilter, Firing, ReadError, Reader, StoredRun};
+use worknode_journal::{Back, EventFilter, Firing, ReadError, Reader, StoredRun};
 
 use super::{find_among, find_run};
 
@@ -26,6 +26,9 @@ pub struct WhyView {
     pub why: Why,
     /// The names of the Worknodes in it.
     pub names: BTreeMap<NodeId, String>,
+    /// Something has more events than are looked at for one answer: there may be other causes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// What can be asked about by name, beside triggers.
@@ -77,6 +80,9 @@ const OF_RUNS: [&str; 6] = [
 ];
 /// Events of an agent that are looked through for the last of one run.
 const RECENT: usize = 1_000;
+/// Events that are looked at for one answer: what changes a thing stands among much that is only said
+/// of it.
+const PATIENCE: usize = 200_000;
 
 /// The causes of what `of` names: an event by its stamp, a firing as `trigger@occurrence`, an
 /// agent, a task, a run, or a trigger; the last four by what last happened to them.
@@ -84,14 +90,15 @@ const RECENT: usize = 1_000;
 /// # Errors
 /// `not_found`; `usage` when a beginning fits several; when the store cannot be read.
 pub fn why(reader: &Reader, of: &str) -> Result<WhyView, Error> {
-    let asked = asked_about(reader, of)?.ok_or_else(|| {
+    let past = Past::new(reader);
+    let asked = past.asked_about(of)?.ok_or_else(|| {
         Error::new(
             Code::NotFound,
             format!("there is no event, run, agent, task or trigger `{of}` to which something happened"),
         )
         .hint("`worknode events` shows stamps, `worknode ps` and `worknode task list` names")
     })?;
-    let why = causality::why(&Stored(reader), asked)?;
+    let why = causality::why(&past, asked)?;
     let mut names = BTreeMap::new();
     for link in &why.links {
         for id in mentioned(&link.record) {
@@ -104,28 +111,91 @@ pub fn why(reader: &Reader, of: &str) -> Result<WhyView, Error> {
         of: of.to_owned(),
         why,
         names,
+        cut: past.cut.get(),
     })
 }
 
-fn asked_about(reader: &Reader, of: &str) -> Result<Option<Record>, Error> {
-    if let Ok(at) = of.parse::<Hlc>() {
-        return Ok(reader.event(at)?);
+/// What happened, as far back as one answer looks.
+struct Past<'a> {
+    reader: &'a Reader,
+    /// Events that may still be looked at.
+    patience: Cell<usize>,
+    /// There is more than was looked at.
+    cut: Cell<bool>,
+}
+
+impl<'a> Past<'a> {
+    const fn new(reader: &'a Reader) -> Self {
+        Self {
+            reader,
+            patience: Cell::new(PATIENCE),
+            cut: Cell::new(false),
+        }
     }
-    if let Some((trigger, occurrence)) = of.split_once('@') {
-        let firing = reader.firing(trigger, occurrence)?;
-        return Ok(event_at(reader, firing.map(|firing| firing.recorded))?);
+
+    fn asked_about(&self, of: &str) -> Result<Option<Record>, Error> {
+        let reader = self.reader;
+        if let Ok(at) = of.parse::<Hlc>() {
+            return Ok(reader.event(at)?);
+        }
+        if let Some((trigger, occurrence)) = of.split_once('@') {
+            let firing = reader.firing(trigger, occurrence)?;
+            return Ok(event_at(reader, firing.map(|firing| firing.recorded))?);
+        }
+        // Before what only begins so: the tasks of a trigger do.
+        if let Some(firing) = last_firing(reader, of)? {
+            return Ok(reader.event(firing.recorded)?);
+        }
+        match find_among(reader, &NAMED, of) {
+            Ok(node) => Ok(self.last_of(&node)?),
+            Err(error) if error.code == Code::NotFound => match find_run(reader, of)? {
+                Some(stored) => Ok(self.last_of_run(&stored)?),
+                None => Ok(None),
+            },
+            Err(error) => Err(error),
+        }
     }
-    // Before what only begins so: the tasks of a trigger do.
-    if let Some(firing) = last_firing(reader, of)? {
-        return Ok(reader.event(firing.recorded)?);
+
+    /// What changed it last; of one of which too much was only said since, the last that was said.
+    fn last_of(&self, node: &Node) -> Result<Option<Record>, ReadError> {
+        let types: &[&str] = if node.kind == Kind::Task {
+            &OF_TASKS
+        } else {
+            &OF_AGENTS
+        };
+        let found = self.newest(node.id, None, types, 1)?.pop();
+        if found.is_none() && self.cut.get() {
+            return self.reader.event(node.updated);
+        }
+        Ok(found)
     }
-    match find_among(reader, &NAMED, of) {
-        Ok(node) => Ok(last_of(reader, &node)?),
-        Err(error) if error.code == Code::NotFound => match find_run(reader, of)? {
-            Some(stored) => Ok(last_of_run(reader, &stored)?),
-            None => Ok(None),
-        },
-        Err(error) => Err(error),
+
+    fn last_of_run(&self, stored: &StoredRun) -> Result<Option<Record>, ReadError> {
+        let until = Some(stored.updated);
+        let records = self.newest(stored.agent, until, &OF_RUNS, RECENT)?;
+        let of_it = |record: &Record| record.event.run() == Some(stored.run.spec.id);
+        Ok(records.into_iter().find(of_it))
+    }
+
+    fn newest(
+        &self,
+        node: NodeId,
+        until: Option<Hlc>,
+        types: &[&str],
+        most: usize,
+    ) -> Result<Vec<Record>, ReadError> {
+        let mut patience = self.patience.get();
+        let wanted = Back {
+            node,
+            types,
+            until,
+            most,
+        };
+        let found = self.reader.newest_of(&wanted, &mut patience)?;
+        self.patience.set(patience);
+        // That there is more than was asked for is no loss.
+        self.cut.set(self.cut.get() || (found.more && patience == 0));
+        Ok(found.records)
     }
 }
 
@@ -143,39 +213,6 @@ fn event_at(reader: &Reader, at: Option<Hlc>) -> Result<Option<Record>, ReadErro
     at.map_or(Ok(None), |at| reader.event(at))
 }
 
-fn last_of(reader: &Reader, node: &Node) -> Result<Option<Record>, ReadError> {
-    let types: &[&str] = if node.kind == Kind::Task {
-        &OF_TASKS
-    } else {
-        &OF_AGENTS
-    };
-    Ok(newest(reader, node.id, None, types, 1)?.pop())
-}
-
-fn last_of_run(reader: &Reader, stored: &StoredRun) -> Result<Option<Record>, ReadError> {
-    let until = Some(stored.updated);
-    let records = newest(reader, stored.agent, until, &OF_RUNS, RECENT)?;
-    let of_it = |record: &Record| record.event.run() == Some(stored.run.spec.id);
-    Ok(records.into_iter().find(of_it))
-}
-
-fn newest(
-    reader: &Reader,
-    node: NodeId,
-    until: Option<Hlc>,
-    types: &[&str],
-    limit: usize,
-) -> Result<Vec<Record>, ReadError> {
-    reader.events(&EventFilter {
-        node: Some(node),
-        until,
-        types: types.iter().map(|name| (*name).to_owned()).collect(),
-        newest_first: true,
-        limit,
-        ..EventFilter::default()
-    })
-}
-
 /// The Worknodes that an event is about.
 fn mentioned(record: &Record) -> Vec<NodeId> {
     let other = match &record.event {
@@ -189,19 +226,16 @@ fn mentioned(record: &Record) -> Vec<NodeId> {
     std::iter::once(record.node).chain(other).collect()
 }
 
-/// The store as a history.
-struct Stored<'a>(&'a Reader);
-
-impl History for Stored<'_> {
+impl History for Past<'_> {
     type Error = ReadError;
 
     fn event(&self, at: Hlc) -> Result<Option<Record>, ReadError> {
-        self.0.event(at)
+        self.reader.event(at)
     }
 
     fn previous(&self, at: Hlc) -> Result<Option<Record>, ReadError> {
         // The range ends with the stamp itself.
-        let records = self.0.events(&EventFilter {
+        let records = self.reader.events(&EventFilter {
             until: Some(at),
             newest_first: true,
             limit: 2,
@@ -217,7 +251,7 @@ impl History for Stored<'_> {
         types: &[&'static str],
         limit: usize,
     ) -> Result<Vec<Record>, ReadError> {
-        let mut records = newest(self.0, node, Some(before), types, limit.saturating_add(1))?;
+        let mut records = self.newest(node, Some(before), types, limit.saturating_add(1))?;
         records.retain(|record| record.at < before);
         records.truncate(limit);
         Ok(records)

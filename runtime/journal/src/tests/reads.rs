@@ -9,7 +9,7 @@ use worknode_core::{
 };
 
 use super::support::{MORNING, Store, agent, child, draft, emitted, node, queued, run_id, task, task_spec};
-use crate::{EventFilter, NodeFilter, RARE};
+use crate::{Back, EventFilter, NodeFilter, RARE};
 
 #[tokio::test]
 async fn what_is_appended_is_read_again_also_after_a_restart() {
@@ -265,4 +265,56 @@ async fn async_callers_read_without_blocking() {
         .await
         .unwrap();
     assert_eq!(root.unwrap().name, "all");
+}
+
+#[tokio::test]
+async fn p8_nobody_looks_further_back_than_there_is_patience_for() {
+    let store = Store::new().await;
+    let mut drafts = vec![task(node(1), "schema"), draft(node(1), Event::TaskReady)];
+    drafts.extend((0..20_u16).flat_map(|n| {
+        let other = child(
+            node(100 + u128::from(n)),
+            NodeId::ROOT,
+            Kind::Document,
+            &format!("other {n}"),
+        );
+        [emitted(node(1), n.into()), other]
+    }));
+    let records = store.append(drafts).await.unwrap();
+    let reader = store.journal.reader();
+    let ask = |types: &'static [&'static str], until, most, mut patience: usize| {
+        let wanted = Back {
+            node: node(1),
+            types,
+            until,
+            most,
+        };
+        let found = reader.newest_of(&wanted, &mut patience).unwrap();
+        let at: Vec<Hlc> = found.records.iter().map(|record| record.at).collect();
+        (at, found.more, patience)
+    };
+    let ready = records[1].at;
+    assert_eq!(
+        ask(&["task_ready"], None, 5, 22),
+        (vec![ready], false, 0),
+        "to its beginning"
+    );
+    assert_eq!(
+        ask(&["task_ready"], None, 5, 20),
+        (vec![], true, 0),
+        "it is one further"
+    );
+    assert_eq!(
+        ask(&["task_ready"], None, 1, 100),
+        (vec![ready], true, 79),
+        "enough"
+    );
+    assert_eq!(
+        ask(&[], Some(ready), 5, 100),
+        (vec![ready, records[0].at], false, 78)
+    );
+    let (newest, more, left) = ask(&[], None, 3, 100);
+    assert_eq!((newest.len(), more, left), (3, true, 97));
+    assert_eq!(newest[0], records[records.len() - 2].at, "of no other one");
+    assert_eq!(ask(&[], None, 3, 0), (vec![], true, 0));
 }

@@ -14,7 +14,7 @@ use worknode_core::{
     task::{PlanChange, TaskStatus},
     time::{Timestamp, millis},
 };
-use worknode_journal::{EventFilter, Reader, Selector, StoredRun, limits};
+use worknode_journal::{Back, Reader, Selector, StoredRun, limits};
 
 use super::{ReportAgent, ReportLanding, ReportPhase, ReportTask, ReportTrouble, ReportUse, ReportView};
 
@@ -22,8 +22,12 @@ use super::{ReportAgent, ReportLanding, ReportPhase, ReportTask, ReportTrouble, 
 const TASKS: usize = 2_000;
 /// Runs of one report.
 const RUNS: usize = 20_000;
-/// Events of one task or phase that are looked at.
+/// Events of one task or phase that are told of.
 const EVENTS: usize = 200;
+/// Events of all tasks and phases that are looked at: those that say of no trouble are many.
+const PATIENCE: usize = 200_000;
+/// What did not go as it should, of one report: the newest.
+const TROUBLE: usize = 2_000;
 /// Decisions and issues of one report, each.
 const NOTES: usize = 500;
 
@@ -32,16 +36,17 @@ pub(super) fn gather(reader: &Reader, top: &Node, now: Timestamp) -> Result<Repo
     let mut cut = false;
     let tasks = select(reader, top.id, Kind::Task, TASKS, &mut cut)?;
     let mut names = Names::new(reader);
+    let mut past = Past::new(reader);
     let mut trouble = Vec::new();
     let mut phases: Vec<(NodeId, ReportPhase)> = Vec::new();
     for task in &tasks {
-        let told = trouble_of(reader, task, &mut names)?;
+        let told = trouble_of(&mut past, task, &mut names)?;
         let begun = told.begun;
         trouble.extend(told.trouble);
         put(&mut phases, task, begun, now, &mut names)?;
     }
     for (id, phase) in &phases {
-        trouble.extend(deviations_of(reader, *id, &phase.name)?);
+        trouble.extend(deviations_of(&mut past, *id, &phase.name)?);
     }
     let ids: HashSet<NodeId> = tasks.iter().map(|task| task.id).collect();
     let runs = runs(reader, top, &tasks, &ids, &mut cut)?;
@@ -49,6 +54,9 @@ pub(super) fn gather(reader: &Reader, top: &Node, now: Timestamp) -> Result<Repo
         trouble.extend(bad_end(stored, &names.of(stored.agent)?));
     }
     trouble.sort_by_key(|one| one.at);
+    let older = trouble.len().saturating_sub(TROUBLE);
+    trouble.drain(..older);
+    cut |= past.cut || older > 0;
     let phases: Vec<ReportPhase> = phases.into_iter().map(|(_, phase)| phase).collect();
     Ok(ReportView {
         under: top.id,
@@ -180,7 +188,7 @@ struct Told {
     trouble: Vec<ReportTrouble>,
 }
 
-fn trouble_of(reader: &Reader, task: &Node, names: &mut Names<'_>) -> Result<Told, Error> {
+fn trouble_of(past: &mut Past<'_>, task: &Node, names: &mut Names<'_>) -> Result<Told, Error> {
     let types = [
         "task_claimed",
         "task_released",
@@ -194,11 +202,14 @@ fn trouble_of(reader: &Reader, task: &Node, names: &mut Names<'_>) -> Result<Tol
         "rule_violated",
         "escalated",
     ];
-    let events = newest(reader, task.id, &types)?;
+    let events = past.newest(task.id, &types)?;
     let claims = events
         .iter()
         .filter(|record| matches!(record.event, Event::TaskClaimed { .. }));
-    let begun = claims.map(|record| record.at.wall).min();
+    // Where nobody looked so far back, the Worknode itself remembers its last claim.
+    let last = task.times.claimed;
+    let claims = claims.map(|record| record.at.wall).chain(last.map(|at| at.wall));
+    let begun = claims.min();
     let mut trouble = Vec::new();
     for record in &events {
         if let Some(what) = in_words(&record.event, names)? {
@@ -217,14 +228,35 @@ fn told(record: &Record, of: &str, what: String) -> ReportTrouble {
     }
 }
 
-fn newest(reader: &Reader, node: NodeId, types: &[&str]) -> Result<Vec<Record>, Error> {
-    Ok(reader.events(&EventFilter {
-        node: Some(node),
-        types: types.iter().map(|name| (*name).to_owned()).collect(),
-        newest_first: true,
-        limit: EVENTS,
-        ..EventFilter::default()
-    })?)
+/// What happened, as far back as one report looks.
+struct Past<'a> {
+    reader: &'a Reader,
+    /// Events that may still be looked at.
+    patience: usize,
+    /// There is more than was looked at.
+    cut: bool,
+}
+
+impl<'a> Past<'a> {
+    const fn new(reader: &'a Reader) -> Self {
+        Self {
+            reader,
+            patience: PATIENCE,
+            cut: false,
+        }
+    }
+
+    fn newest(&mut self, node: NodeId, types: &[&str]) -> Result<Vec<Record>, Error> {
+        let wanted = Back {
+            node,
+            types,
+            until: None,
+            most: EVENTS,
+        };
+        let found = self.reader.newest_of(&wanted, &mut self.patience)?;
+        self.cut |= found.more;
+        Ok(found.records)
+    }
 }
 
 /// What an event of a task says of trouble; nothing when it is none.
@@ -300,8 +332,8 @@ fn off_plan(deviation: u32, threshold: u32) -> String {
 }
 
 /// When the executive tier had to be told of a phase.
-fn deviations_of(reader: &Reader, phase: NodeId, name: &str) -> Result<Vec<ReportTrouble>, Error> {
-    let events = newest(reader, phase, &["plan_deviated"])?;
+fn deviations_of(past: &mut Past<'_>, phase: NodeId, name: &str) -> Result<Vec<ReportTrouble>, Error> {
+    let events = past.newest(phase, &["plan_deviated"])?;
     let above = events.iter().filter_map(|record| match &record.event {
         Event::PlanDeviated {
             deviation, threshold, ..
