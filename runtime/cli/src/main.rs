@@ -10,7 +10,7 @@ mod output;
 mod place;
 mod progress;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::FromArgMatches;
 use worknode_core::error::{Code, Error};
@@ -119,12 +119,10 @@ async fn dispatch(cli: Cli, form: Form) -> Result<(), Error> {
     }
     match cli.command {
         Command::Completions(args) => {
-            clap_complete::generate(
-                args.shell,
-                &mut help::command(),
-                "worknode",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut help::command(), "worknode", &mut script);
+            // Who reads only its beginning has enough.
+            let _ = std::io::stdout().write_all(&script);
             return Ok(());
         }
         Command::Man(args) => return commands::man::man(&args.into, form),

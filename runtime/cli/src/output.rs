@@ -1,5 +1,7 @@
 //! How answers look: text for people, JSON for programs.
 
+mod rows;
+
 use std::{
     io::{ErrorKind, Write},
     ops::ControlFlow,
@@ -13,6 +15,8 @@ use worknode_core::{
     error::{Code, Error},
     time::{Span, Timestamp},
 };
+
+pub(crate) use self::rows::rows;
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

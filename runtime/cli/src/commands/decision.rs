@@ -81,7 +81,7 @@ fn list(found: &Value, form: Form) -> Result<(), Error> {
             cell(decision.id.to_string()),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "no decisions; `worknode decision add` writes one down");
     Ok(())
 }
 

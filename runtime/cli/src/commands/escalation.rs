@@ -36,6 +36,6 @@ pub(crate) async fn escalation(place: &Place, command: Escalation, form: Form) -
             cell(&one.reason),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "nothing is open");
     Ok(())
 }

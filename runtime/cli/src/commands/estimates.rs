@@ -43,7 +43,7 @@ pub(crate) async fn estimates(place: &Place, args: &Estimates, form: Form) -> Re
             cell(row.advice.clone().unwrap_or_default()),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "nothing is completed yet");
     if found.cut {
         output::line("there are more completed tasks than one answer looks at");
     }

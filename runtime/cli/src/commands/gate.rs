@@ -268,7 +268,7 @@ fn list(place: &Place, form: Form) -> Result<(), Error> {
                 };
                 rows.add_row([cell(name), cell(runs), cell(looks_for), cell(*cannot_see)]);
             }
-            output::line(rows);
+            output::rows(&rows, "no gates");
             Ok(())
         }
     }

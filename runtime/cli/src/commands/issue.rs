@@ -111,7 +111,7 @@ fn list(found: &Value, form: Form) -> Result<(), Error> {
             cell(issue.id.to_string()),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "no issues; `worknode issue add` writes one down");
     Ok(())
 }
 

@@ -117,7 +117,7 @@ async fn list(
             cell(value),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "nothing is remembered there");
     Ok(())
 }
 
@@ -128,8 +128,13 @@ async fn namespaces(client: &Client, prefix: String, form: Form) -> Result<(), E
     if form == Form::Json {
         return output::json(&found);
     }
-    for name in found["namespaces"].as_array().map_or(&[][..], Vec::as_slice) {
+    let names = found["namespaces"].as_array().map_or(&[][..], Vec::as_slice);
+    for name in names {
         output::line(name.as_str().unwrap_or_default());
+    }
+    if names.is_empty() {
+        let words = "nothing is remembered; `worknode memory set NAMESPACE/KEY VALUE` does";
+        output::line(output::paint(words, output::dim()));
     }
     Ok(())
 }

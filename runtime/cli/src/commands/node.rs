@@ -206,7 +206,7 @@ fn links(links: &[LinkView], form: Form) -> Result<(), Error> {
             state(&link.status),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "no links");
     Ok(())
 }
 

@@ -226,7 +226,7 @@ async fn show(place: &Place, form: Form) -> Result<(), Error> {
                 cell(if task.amended { "changed by hand" } else { "" }),
             ]);
         }
-        output::line(rows);
+        output::rows(&rows, "no tasks");
     }
     Ok(())
 }

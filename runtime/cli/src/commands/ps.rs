@@ -54,7 +54,7 @@ pub(crate) fn print(agents: &[AgentView], now: Timestamp) {
             cell(note(agent)),
         ]);
     }
-    output::line(table);
+    output::rows(&table, "no agents; `[[agent]]` in worknode.toml makes one");
 }
 
 /// Each agent with how far it is beneath the first that spawned, right after its parent.
@@ -114,7 +114,7 @@ pub(crate) fn print_uses(title: &str, uses: &[UseView]) {
             cell(entry.limit.map_or_else(|| "-".to_owned(), amount)),
         ]);
     }
-    output::line(table);
+    output::rows(&table, "nothing is counted");
 }
 
 /// `usd $1.20 of $20.00`; nothing for what has no limit and is not used.

@@ -233,7 +233,7 @@ impl Summary {
                 output::cell(task.reason.as_deref().unwrap_or_default()),
             ]);
         }
-        output::line(table);
+        output::rows(&table, "no tasks");
         let completed = self
             .tasks
             .iter()

@@ -87,7 +87,7 @@ pub(super) fn print(nodes: &[NodeView]) {
             cell(node.id.to_string()),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "nothing is found");
 }
 
 fn aggregates(view: &AggregateView, form: Form) -> Result<(), Error> {
@@ -104,7 +104,7 @@ fn aggregates(view: &AggregateView, form: Form) -> Result<(), Error> {
                 cell(plain(&group.count)),
             ]);
         }
-        output::line(rows);
+        output::rows(&rows, "nothing to count");
     }
     failed(view.failed.as_ref());
     Ok(())

@@ -160,7 +160,10 @@ async fn list(place: &Place, form: Form) -> Result<(), Error> {
             cell(note(task)),
         ]);
     }
-    output::line(table);
+    output::rows(
+        &table,
+        "no tasks; `worknode task add` makes one, `[[phase.task]]` plans one",
+    );
     Ok(())
 }
 

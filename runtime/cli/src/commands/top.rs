@@ -112,5 +112,5 @@ fn print(agents: &[AgentView], before: &Before) {
             cell(task.unwrap_or_else(|| "-".to_owned())),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "no agents");
 }

@@ -372,5 +372,10 @@ fn of_team(reader: &Reader, view: &mut ContinueView) -> Result<(), Error> {
             agent.name, agent.name
         ));
     }
+    if view.next.is_empty() && view.blockers.is_empty() {
+        let nothing =
+            "nothing is under way, and nothing waits for help: `worknode plan show` tells what there is";
+        view.next.push(nothing.to_owned());
+    }
     add_notes(reader, None, view)
 }

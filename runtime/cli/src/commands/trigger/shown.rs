@@ -29,7 +29,7 @@ pub(super) fn list(triggers: &[TriggerView], now: Timestamp) {
             cell(&trigger.place),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "there are no triggers");
     for trigger in triggers {
         for alarm in &trigger.alarms {
             let words = format!("{}: {}: {}", trigger.name, alarm.cause.name(), alarm.detail);
@@ -138,7 +138,7 @@ pub(super) fn runs(runs: &[FiringView]) {
             cell(started(run)),
         ]);
     }
-    output::line(rows);
+    output::rows(&rows, "nothing has fired");
 }
 
 fn started(run: &FiringView) -> String {
@@ -153,6 +153,9 @@ fn started(run: &FiringView) -> String {
 pub(super) fn next(view: &NextViews) {
     for next in &view.next {
         output::line(next_line(next));
+    }
+    if view.next.is_empty() {
+        output::line(paint("nothing is due by the clock", dim()));
     }
     notes(&view.notes);
 }
@@ -194,7 +197,7 @@ pub(super) fn simulation(view: &SimulationView) {
         ]);
     }
     if !view.occurrences.is_empty() {
-        output::line(rows);
+        output::rows(&rows, "nothing would fire");
     }
     if view.not_listed > 0 {
         output::line(paint(&format!("… and {} more", view.not_listed), dim()));
@@ -213,7 +216,7 @@ pub(super) fn simulation(view: &SimulationView) {
                 cell(tally.skipped.to_string()),
             ]);
         }
-        output::line(rows);
+        output::rows(&rows, "nothing would fire");
     }
     notes(&view.notes);
 }
