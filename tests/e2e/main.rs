@@ -43,6 +43,7 @@ mod operator;
 mod output;
 mod past_gates;
 mod plan;
+mod pleasant;
 mod processes;
 mod prompts;
 mod quorum;

@@ -82,7 +82,7 @@ const OF_RUNS: [&str; 6] = [
 const RECENT: usize = 1_000;
 /// Events that are looked at for one answer: what changes a thing stands among much that is only said
 /// of it.
-const PATIENCE: usize = 200_000;
+const PATIENCE: usize = 50_000;
 
 /// The causes of what `of` names: an event by its stamp, a firing as `trigger@occurrence`, an
 /// agent, a task, a run, or a trigger; the last four by what last happened to them.
