@@ -102,6 +102,11 @@ pub(crate) async fn phase_for(system: &System, authority: &Authority) -> Result<
     system.ensure_phase(PHASE).await
 }
 
+pub(crate) fn no_task(name: &str) -> Error {
+    let what = format!("there is no task `{name}`");
+    Error::new(Code::NotFound, what).hint("`worknode task list` shows them all")
+}
+
 /// Can so many agree?
 pub(crate) fn check_quorum(approval: Approval) -> Result<(), Error> {
     match approval {
@@ -140,9 +145,7 @@ pub(crate) fn check(system: &System, authority: &Authority, new: NewTask) -> Res
     }
     let dependency = |name: &String| {
         let found = system.reader().named(&Kind::Task, name, 1)?.pop();
-        found
-            .map(|node| node.id)
-            .ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))
+        found.map(|node| node.id).ok_or_else(|| no_task(name))
     };
     let approval = approval(team, new.approval, may_ask_less);
     check_quorum(approval)?;
@@ -189,7 +192,8 @@ fn gates(
     }
     let known = worknode_gates::judge::names(&team.gates);
     match gates.iter().find(|gate| !known.contains(gate)) {
-        Some(gate) => Err(Error::new(Code::Usage, format!("there is no gate `{gate}`"))),
+        Some(gate) => Err(Error::new(Code::Usage, format!("there is no gate `{gate}`"))
+            .hint(format!("there are {}", known.join(", ")))),
         None => Ok(gates),
     }
 }

@@ -276,7 +276,7 @@ fn dependencies(system: &System, id: NodeId, names: &[String]) -> Result<Vec<Nod
     let mut found = Vec::new();
     for name in names {
         let node = system.reader().named(&Kind::Task, name, 1)?.pop();
-        let node = node.ok_or_else(|| Error::new(Code::NotFound, format!("there is no task `{name}`")))?;
+        let node = node.ok_or_else(|| new_task::no_task(name))?;
         found.push(node.id);
     }
     let (mut open, mut seen) = (found.clone(), BTreeSet::new());

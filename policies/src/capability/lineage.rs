@@ -7,7 +7,7 @@
 //! | of the capability | what is handed on |
 //! |---|---|
 //! | operations | all but what is raised for a time; who may claim tasks for others and spawn, may let work |
-//! | expiry | as it is; when only a raise lets it spawn, the end of that raise |
+//! | expiry | as it is; when only a raise lets it spawn, the end of that raise. Runs end with it, too |
 //! | part of the tree, files, money, tokens, depth, fan-out, audience | as they are |
 
 use std::collections::BTreeSet;

@@ -537,13 +537,14 @@ fn decide_start(
             return Err(Error::new(
                 Code::Held,
                 format!("the agent already has run {}, {}", run.spec.id, run.status.name()),
-            ));
+            )
+            .hint("wait until that is over, or end it: `worknode kill`"));
         }
         AgentStatus::Backoff { until } => {
-            return Err(Error::new(
-                Code::Refused,
-                format!("the agent is backing off until {until}"),
-            ));
+            return Err(
+                Error::new(Code::Refused, format!("the agent is backing off until {until}"))
+                    .hint("it starts again by itself then"),
+            );
         }
         AgentStatus::Quarantined { reason } => {
             return Err(
@@ -641,11 +642,13 @@ fn decide_freeze(agent: &Agent, hold: Hold, reason: &str) -> Result<AgentDecisio
         Some((run, status)) => Err(Error::new(
             Code::IllegalTransition,
             format!("run {run} cannot be frozen: it is {}", status.name()),
-        )),
+        )
+        .hint("only a run with a living process can; `worknode ps` shows them")),
         None => Err(Error::new(
             Code::IllegalTransition,
             format!("there is nothing to freeze: the agent is {}", agent.status.name()),
-        )),
+        )
+        .hint("only a run with a living process can; `worknode ps` shows them")),
     }
 }
 

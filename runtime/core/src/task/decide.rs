@@ -631,7 +631,8 @@ fn fence(task: &Task, epoch: u64) -> Result<(), Error> {
                 task.spec.key,
                 task.status.name()
             ),
-        )),
+        )
+        .hint("`worknode task claim` takes one that is ready")),
     }
 }
 
@@ -673,7 +674,8 @@ fn same_submission(task: &Task, commit: &CommitId) -> Result<(), Error> {
                 task.spec.key,
                 other.name()
             ),
-        )),
+        )
+        .hint("`worknode task list` shows which tasks are in review")),
     }
 }
 
