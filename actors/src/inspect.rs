@@ -1,6 +1,7 @@
 //! What gates need of the world: contents of files, and what programs say. Used by the policy actor
 //! and by the command line, so that both judge alike.
 
+mod at_hand;
 mod judge;
 mod program;
 mod tested;
@@ -20,9 +21,13 @@ pub use judge::{Answer, Asked, Runner, Said, of_program, runs_program};
 pub use program::{Program, Ran, random_run, random_secret, read_report, run};
 pub use tested::{Tested, TestsRun};
 
-/// A change as the gates see it. `everything` says that it is all there is, and not a change.
-#[must_use]
-pub fn change_set(survey: Survey, everything: bool) -> ChangeSet {
+/// A change as the gates see it, and what is known here beside it. `everything` says that it is all there
+/// is, and not a change.
+pub async fn change_set(survey: Survey, everything: bool) -> ChangeSet {
+    at_hand::put_beside(seen(survey, everything)).await
+}
+
+fn seen(survey: Survey, everything: bool) -> ChangeSet {
     let path = |path: &worknode_git::RepoPath| path.as_str().map(str::to_owned);
     ChangeSet {
         tree: survey.tree.iter().filter_map(path).collect(),

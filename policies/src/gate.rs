@@ -12,6 +12,8 @@ use crate::names;
 pub const PLAN: &str = "plan";
 /// The gate that runs the team's own test command on the tree.
 pub const TESTS: &str = "tests";
+/// The gate that looks at the licences of added dependencies.
+pub const LICENCE: &str = "licence";
 
 /// The gates that come with the program. A team may have others of its own.
 pub const GATES: [&str; 9] = [

@@ -271,7 +271,7 @@ impl Looked {
         Ok(Self {
             system: system.clone(),
             landing: Arc::new(landing.clone()),
-            change: Arc::new(change_set(survey, everything)),
+            change: Arc::new(change_set(survey, everything).await),
             profiles: Arc::new(Profiles::of(&system.team().gates.gates).map_err(mistaken)?),
             tested: Arc::new(Tested::default()),
             handed_in: false,
@@ -309,8 +309,16 @@ impl Looked {
         });
         let judged = judging.await.map_err(failed)?;
         judged
-            .map(|judged| (told(judged), Material::default()))
+            .map(|judged| (told(judged), self.beside(name)))
             .ok_or_else(|| Error::new(Code::InvalidConfig, format!("there is no gate `{name}`")))
+    }
+
+    /// What a gate that reads files looks at and the tree does not have.
+    fn beside(&self, name: &str) -> Material {
+        let texts = self.change.beside.iter().filter(|_| name == gate::LICENCE);
+        texts.fold(Material::default(), |material, (path, text)| {
+            material.with(path, text.as_bytes())
+        })
     }
 }
 

@@ -167,7 +167,7 @@ pub struct ChangeSet {
     pub may_go: BTreeSet<String>,
     /// Every path of the tree after the change, where somebody has asked for them.
     pub tree: Vec<String>,
-    /// Texts beside the change that rules look into, by path: lists of dependencies.
+    /// Texts beside the change that rules look into, by path: manifests of crates that it adds.
     pub beside: std::collections::BTreeMap<String, String>,
 }
 

@@ -77,8 +77,8 @@ pub const GATES: [About; 9] = [
     },
     About {
         name: "licence",
-        looks_for: "added dependencies whose licence is not allowed, or not told in the change",
-        cannot_see: "licences that only a registry knows: package-lock.json tells those of npm; those of Cargo, Python and Go are not looked up",
+        looks_for: "added dependencies, also those that lock files add, whose licence is not allowed or not known",
+        cannot_see: "licences that only a registry knows: package-lock.json tells those of npm, sources that are at hand those of crates; those of Python and Go are not looked up, nor is there a look into other lock files",
         by_default: true,
     },
 ];

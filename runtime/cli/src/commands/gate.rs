@@ -96,7 +96,7 @@ async fn look(config: Config, at: Where) -> Result<Looked, Error> {
         .map_err(failed)?;
     let root = survey.root.clone().unwrap_or(at.folder);
     let base = survey.base.clone();
-    let change = Arc::new(inspect::change_set(survey, at.against == Against::Nothing));
+    let change = Arc::new(inspect::change_set(survey, at.against == Against::Nothing).await);
     Ok(Looked {
         judged: Judged {
             told,

@@ -3,26 +3,44 @@
 //! | rule | what breaks it |
 //! |---|---|
 //! | `licence.refused` | a licence that is not allowed |
-//! | `licence.unknown` | a dependency whose licence nothing in the change tells |
+//! | `licence.unknown` | a dependency whose licence nothing at hand tells |
+//! | `licence.unread` | a lock file that cannot be read: nobody sees what it adds |
 //!
-//! Read are `Cargo.toml`, `package.json`, `requirements*.txt`, `pyproject.toml`, `go.mod`; the
-//! licences from `package-lock.json`, where they stand.
+//! What a change adds is what people list (`Cargo.toml`, `package.json`, `requirements*.txt`,
+//! `pyproject.toml`, `go.mod`), and what tools took for it, with everything that it needs in turn
+//! (`Cargo.lock`, `package-lock.json`, `npm-shrinkwrap.json`). Another version of a package may have
+//! another licence, so that is looked at, too; of an unknown one only new names are told.
+//!
+//! A licence is known from the lock file of npm, from the manifest of a crate that the change brings
+//! along, and from the sources of crates that this machine has taken before (see [`crates_added`]).
+//! Nothing is asked of a registry.
 
 mod expression;
+mod locks;
+mod manifests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
-use toml::Value as Toml;
-
+use self::locks::Locked;
 use crate::{
     change::{ChangeSet, File},
     finding::Finding,
     settings::Licence,
 };
 
-/// Lists of dependencies are shorter.
-const MOST_BYTES: usize = 1024 * 1024;
+/// Names that one finding tells of, at most.
+const SHOWN: usize = 20;
+/// Packages of one lock file that are refused one by one; the rest is counted.
+const ONE_BY_ONE: usize = 50;
+
+/// Where packages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Cargo,
+    Npm,
+    Python,
+    Go,
+}
 
 /// What the gate objects to.
 #[must_use]
@@ -30,171 +48,232 @@ pub fn judge(change: &ChangeSet, told: &Licence) -> Vec<Finding> {
     if change.everything {
         return Vec::new();
     }
-    let licences = known(change);
+    let known = Known::of(change);
     let mut findings = Vec::new();
-    for file in &change.files {
+    let mut listed = BTreeSet::new();
+    for (file, kind) in of_kinds(change, manifests::kind) {
         let Some(after) = file.after.text() else { continue };
-        let before = dependencies(file.path(), file.before.text().unwrap_or_default());
-        let added = dependencies(file.path(), after);
-        for name in added.difference(&before) {
-            findings.extend(of_dependency(file, name, licences.get(name), told));
+        let before = manifests::dependencies(file.path(), kind, file.before.text().unwrap_or_default());
+        for name in manifests::dependencies(file.path(), kind, after).difference(&before) {
+            let verdict = known.of_name(kind, name, told);
+            findings.extend(verdict.finding(name).map(|finding| in_line(finding, file, name)));
+            listed.insert((kind, name.clone()));
         }
+    }
+    for (file, kind) in of_kinds(change, locks::kind) {
+        // Who is listed is told of where it is listed.
+        let is_listed = |locked: &Locked| listed.contains(&(kind, locked.name.clone()));
+        findings.extend(of_lock(file, kind, &known, told, is_listed));
     }
     findings
 }
 
-fn of_dependency(file: &File, name: &str, licence: Option<&String>, told: &Licence) -> Option<Finding> {
-    let finding = match licence {
-        Some(licence) if expression::allowed(licence, &told.allow) => return None,
-        Some(licence) => Finding::new(
-            "licence.refused",
-            format!("the added dependency `{name}` is under {licence}, which is not allowed"),
-        )
-        .hint("use another, or let `allow` under [gate.licence] name it"),
-        None => Finding::new(
-            "licence.unknown",
-            format!("nothing tells the licence of the added dependency `{name}`"),
-        )
-        .hint("look it up before the change counts"),
+/// Crates that the change adds to a `Cargo.lock`, as name and version. Whoever has their sources puts the
+/// manifest of each beside the change, by [`crate_manifest`].
+#[must_use]
+pub fn crates_added(change: &ChangeSet) -> Vec<(String, String)> {
+    let locks = of_kinds(change, locks::kind).filter(|(_, kind)| *kind == Kind::Cargo);
+    let added = locks.filter_map(|(file, kind)| added(file, kind)).flatten();
+    let plain = |text: &str| {
+        !text.contains("..")
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))
     };
-    let text = file.after.text().unwrap_or_default();
-    let line = text.lines().position(|line| line.contains(name));
-    let finding = finding.in_file(file.path());
-    Some(match line.and_then(|at| u32::try_from(at + 1).ok()) {
-        Some(line) => finding.at_line(line),
-        None => finding,
-    })
-}
-
-/// Names of the dependencies that a file lists.
-fn dependencies(path: &str, text: &str) -> BTreeSet<String> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    if text.len() > MOST_BYTES {
-        return BTreeSet::new();
-    }
-    match name {
-        "Cargo.toml" => cargo(text),
-        "package.json" => npm(text),
-        "pyproject.toml" => pyproject(text),
-        "go.mod" => go(text),
-        _ if is_requirements(name) => text.lines().filter_map(python_name).collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-/// `requirements.txt`, `requirements-dev.txt` and so on.
-fn is_requirements(name: &str) -> bool {
-    name.starts_with("requirements") && name.ends_with(".txt")
-}
-
-fn cargo(text: &str) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let Ok(Toml::Table(root)) = text.parse::<toml::Table>().map(Toml::Table) else {
-        return names;
-    };
-    let mut tables = vec![&root];
-    let nested = ["workspace", "target"]
-        .into_iter()
-        .filter_map(|key| root.get(key)?.as_table());
-    for table in nested {
-        tables.push(table);
-        tables.extend(table.values().filter_map(Toml::as_table));
-    }
-    for table in tables {
-        for key in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let Some(listed) = table.get(key).and_then(Toml::as_table) else {
-                continue;
-            };
-            let ours = |of: &Toml| of.get("path").is_some() || of.get("workspace").is_some();
-            names.extend(listed.iter().filter(|(_, of)| !ours(of)).map(|(name, of)| {
-                let renamed = of.get("package").and_then(Toml::as_str);
-                renamed.unwrap_or(name).to_owned()
-            }));
-        }
-    }
-    names
-}
-
-fn npm(text: &str) -> BTreeSet<String> {
-    let value: Json = serde_json::from_str(text).unwrap_or_default();
-    [
-        "dependencies",
-        "devDependencies",
-        "optionalDependencies",
-        "peerDependencies",
-    ]
-    .into_iter()
-    .filter_map(|key| value.get(key)?.as_object())
-    .flat_map(|listed| listed.keys().cloned())
-    .collect()
-}
-
-fn pyproject(text: &str) -> BTreeSet<String> {
-    let value = text.parse::<toml::Table>().unwrap_or_default();
-    let project = value.get("project").and_then(Toml::as_table);
-    let listed = project
-        .and_then(|project| project.get("dependencies")?.as_array())
-        .into_iter()
-        .flatten();
-    let optional = project
-        .and_then(|project| project.get("optional-dependencies")?.as_table())
-        .into_iter()
-        .flat_map(|groups| groups.values().filter_map(Toml::as_array).flatten());
-    listed
-        .chain(optional)
-        .filter_map(|entry| python_name(entry.as_str()?))
+    added
+        .map(|locked| (locked.name, locked.version))
+        .filter(|(name, version)| plain(name) && plain(version))
         .collect()
 }
 
-/// `requests[socks] >= 2` is `requests`.
-fn python_name(line: &str) -> Option<String> {
-    let line = line.split('#').next().unwrap_or_default().trim();
-    let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
-    let name = &line[..end.unwrap_or(line.len())];
-    (!name.is_empty() && !line.starts_with('-')).then(|| name.to_ascii_lowercase())
+/// The name of a crate's manifest beside a change, and in the folder where Cargo keeps sources.
+#[must_use]
+pub fn crate_manifest(name: &str, version: &str) -> String {
+    format!("{name}-{version}/Cargo.toml")
 }
 
-fn go(text: &str) -> BTreeSet<String> {
-    let mut inside = false;
-    let mut names = BTreeSet::new();
-    for line in text.lines() {
-        let line = line.split("//").next().unwrap_or_default().trim();
-        if line.starts_with("require (") {
-            inside = true;
-        } else if line == ")" {
-            inside = false;
-        } else if let Some(one) = line.strip_prefix("require ") {
-            names.extend(one.split_whitespace().next().map(str::to_owned));
-        } else if inside {
-            names.extend(line.split_whitespace().next().map(str::to_owned));
-        }
+fn of_kinds(change: &ChangeSet, kind: fn(&str) -> Option<Kind>) -> impl Iterator<Item = (&File, Kind)> {
+    let files = change.files.iter();
+    files.filter_map(move |file| Some((file, kind(file.path())?)))
+}
+
+/// What a lock file has that it had not before; `None` when that cannot be said.
+fn added(file: &File, kind: Kind) -> Option<BTreeSet<Locked>> {
+    if !file.is_there() {
+        return Some(BTreeSet::new());
     }
-    names
+    let after = locks::locked(kind, file.after.text()?)?;
+    // What it was before and cannot be read hides nothing that is there now.
+    let before = locks::locked(kind, file.before.text().unwrap_or_default()).unwrap_or_default();
+    Some(after.difference(&before).cloned().collect())
 }
 
-/// Licences that the change itself tells.
-fn known(change: &ChangeSet) -> BTreeMap<String, String> {
-    let locks = change
-        .files
-        .iter()
-        .filter(|file| file.path().ends_with("package-lock.json"))
-        .filter_map(|file| file.after.text());
-    let mut licences = BTreeMap::new();
-    for text in locks {
-        let value: Json = serde_json::from_str(text).unwrap_or_default();
-        let packages = value
-            .get("packages")
-            .and_then(Json::as_object)
-            .into_iter()
-            .flatten();
-        for (path, package) in packages {
-            if let (Some((_, name)), Some(licence)) = (
-                path.rsplit_once("node_modules/"),
-                package.get("license").and_then(Json::as_str),
-            ) {
-                licences.insert(name.to_owned(), licence.to_owned());
+fn of_lock(
+    file: &File,
+    kind: Kind,
+    known: &Known,
+    told: &Licence,
+    is_listed: impl Fn(&Locked) -> bool,
+) -> Vec<Finding> {
+    let Some(added) = added(file, kind) else {
+        let finding = Finding::new(
+            "licence.unread",
+            "this cannot be read, so nobody sees what it adds",
+        );
+        return vec![finding.in_file(file.path()).hint("let its tool write it anew")];
+    };
+    let before = locks::locked(kind, file.before.text().unwrap_or_default()).unwrap_or_default();
+    let names: BTreeSet<&str> = before.iter().map(|locked| locked.name.as_str()).collect();
+    let (mut refused, mut unknown) = (Vec::new(), Vec::new());
+    for locked in added.iter().filter(|locked| !is_listed(locked)) {
+        let shown = format!("{} {}", locked.name, locked.version);
+        match known.of_version(kind, locked, told) {
+            Verdict::Allowed => {}
+            Verdict::Unknown if names.contains(locked.name.as_str()) => {}
+            Verdict::Unknown => unknown.push(shown),
+            verdict @ Verdict::Refused(_) => {
+                let finding = verdict.finding(&shown);
+                refused.extend(finding.map(|finding| in_line(finding, file, &locked.name)));
             }
         }
     }
-    licences
+    let beyond = refused.split_off(refused.len().min(ONE_BY_ONE)).len();
+    let mut findings = refused;
+    if beyond > 0 {
+        let message = format!("{beyond} more added packages are under licences that are not allowed");
+        findings.push(Finding::new("licence.refused", message).in_file(file.path()));
+    }
+    findings.extend((!unknown.is_empty()).then(|| untold(&unknown).in_file(file.path())));
+    findings
 }
+
+/// One finding for all of them: an update may bring hundreds.
+fn untold(names: &[String]) -> Finding {
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "nothing at hand tells the licences of added packages: {}{more}",
+        shown.join(", ")
+    );
+    Finding::new("licence.unknown", message).hint(LOOK_IT_UP)
+}
+
+const LOOK_IT_UP: &str = "look it up before the change counts";
+
+/// Where the name stands first: by itself, or else within others.
+fn in_line(finding: Finding, file: &File, name: &str) -> Finding {
+    let finding = finding.in_file(file.path());
+    let text = file.after.text().unwrap_or_default();
+    let quoted = [format!("\"{name}\""), format!("/{name}\"")];
+    let by_itself = |line: &str| quoted.iter().any(|quoted| line.contains(quoted));
+    let line = text
+        .lines()
+        .position(by_itself)
+        .or_else(|| text.lines().position(|line| line.contains(name)));
+    match line.and_then(|at| u32::try_from(at + 1).ok()) {
+        Some(line) => finding.at_line(line),
+        None => finding,
+    }
+}
+
+/// May it be used?
+enum Verdict {
+    Allowed,
+    /// Its licence.
+    Refused(String),
+    Unknown,
+}
+
+impl Verdict {
+    fn of(licence: &str, told: &Licence) -> Self {
+        if expression::allowed(licence, &told.allow) {
+            Self::Allowed
+        } else {
+            Self::Refused(licence.to_owned())
+        }
+    }
+
+    fn finding(&self, name: &str) -> Option<Finding> {
+        match self {
+            Self::Allowed => None,
+            Self::Refused(licence) => {
+                let message =
+                    format!("the added dependency `{name}` is under {licence}, which is not allowed");
+                let hint = "use another, or let `allow` under [gate.licence] name it";
+                Some(Finding::new("licence.refused", message).hint(hint))
+            }
+            Self::Unknown => {
+                let message = format!("nothing at hand tells the licence of the added dependency `{name}`");
+                Some(Finding::new("licence.unknown", message).hint(LOOK_IT_UP))
+            }
+        }
+    }
+}
+
+/// The licences of all versions that lock files name, where they are known.
+struct Known(BTreeMap<(Kind, String), BTreeMap<String, Option<String>>>);
+
+impl Known {
+    fn of(change: &ChangeSet) -> Self {
+        let mut known = Self(BTreeMap::new());
+        let crates = crates_at_hand(change);
+        for (file, kind) in of_kinds(change, locks::kind) {
+            let locked = file.after.text().and_then(|text| locks::locked(kind, text));
+            for one in locked.into_iter().flatten() {
+                let at_hand = || crates.get(&crate_manifest(&one.name, &one.version)).cloned();
+                let licence = one.licence.or_else(|| (kind == Kind::Cargo).then(at_hand)?);
+                let versions = known.0.entry((kind, one.name)).or_default();
+                versions.insert(one.version, licence);
+            }
+        }
+        known
+    }
+
+    /// Of several versions the worst: refused, then unknown.
+    fn of_name(&self, kind: Kind, name: &str, told: &Licence) -> Verdict {
+        let Some(versions) = self.0.get(&(kind, name.to_owned())) else {
+            return Verdict::Unknown;
+        };
+        let mut worst = Verdict::Allowed;
+        for licence in versions.values() {
+            match licence.as_deref().map(|licence| Verdict::of(licence, told)) {
+                Some(Verdict::Allowed) => {}
+                Some(refused) => return refused,
+                None => worst = Verdict::Unknown,
+            }
+        }
+        worst
+    }
+
+    fn of_version(&self, kind: Kind, locked: &Locked, told: &Licence) -> Verdict {
+        let versions = self.0.get(&(kind, locked.name.clone()));
+        let licence = versions.and_then(|versions| versions.get(&locked.version)?.as_deref());
+        licence.map_or(Verdict::Unknown, |licence| Verdict::of(licence, told))
+    }
+}
+
+/// Licences of crates whose manifests the change brings along, or somebody put beside it.
+fn crates_at_hand(change: &ChangeSet) -> BTreeMap<String, String> {
+    let brought = change
+        .files
+        .iter()
+        .filter(|file| file.path().ends_with("/Cargo.toml"));
+    let texts = brought.filter_map(|file| file.after.text());
+    let beside = change.beside.values().map(String::as_str);
+    let licence = |text: &str| {
+        let root = text.parse::<toml::Table>().ok()?;
+        let package = root.get("package")?;
+        let of = |key| package.get(key)?.as_str();
+        Some((
+            crate_manifest(of("name")?, of("version")?),
+            of("license")?.to_owned(),
+        ))
+    };
+    texts.chain(beside).filter_map(licence).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -437,44 +437,6 @@ fn two_assertions_are_wanted_of_functions_of_some_length() {
 }
 
 #[test]
-fn added_dependencies_have_a_licence_that_is_allowed() {
-    let told = settings::Licence::default();
-    let cargo = |extra: &str| format!("[dependencies]\na = \"1\"\n{extra}");
-    let found = licence::judge(
-        &change(&[(
-            "Cargo.toml",
-            &cargo(""),
-            &cargo("b = { version = \"1\" }\nc = { path = \"c\" }\n"),
-        )]),
-        &told,
-    );
-    assert_eq!((rules(&found), found[0].line), (vec!["licence.unknown"], Some(3)));
-    let package = |list: &str| format!("{{\"dependencies\": {{{list}}}}}");
-    let lock = "{\"packages\": {\"node_modules/good\": {\"license\": \"MIT\"}, \"node_modules/bad\": {\"license\": \"AGPL-3.0-only\"}}}";
-    let added = change(&[
-        (
-            "package.json",
-            &package(""),
-            &package("\"good\": \"1\", \"bad\": \"1\""),
-        ),
-        ("package-lock.json", "{}", lock),
-    ]);
-    assert_eq!(rules(&licence::judge(&added, &told)), ["licence.refused"]);
-    let go = "module a\nrequire (\n\tb.org/c v1\n)\n";
-    assert_eq!(
-        licence::judge(
-            &change(&[
-                ("go.mod", "module a\n", go),
-                ("requirements.txt", "a==1\n", "a==2\nb>=1\n")
-            ]),
-            &told
-        )
-        .len(),
-        2
-    );
-}
-
-#[test]
 fn conditions_see_the_facts_of_the_change() {
     let of = |require: &str| settings::RuleGate {
         require: require.to_owned(),
