@@ -5,6 +5,7 @@
 //! landing happens one at a time, on top of whatever has landed meanwhile. Of several whose base
 //! has moved, the first takes the others along (`policy/queue.rs`).
 
+mod advance;
 mod binding;
 mod gates;
 pub(crate) mod land;
@@ -26,21 +27,15 @@ use tokio::{
     task::JoinSet,
 };
 use worknode_core::{
-    command::Command,
     error::{Code, Error},
-    event::{Event, PanicStage, Record},
-    git::CommitId,
+    event::{Event, Record},
     ids::NodeId,
     node::Node,
-    task::{Task, TaskCommand, TaskStatus},
-    verdict::Finding,
+    task::TaskStatus,
 };
-use worknode_policies::{
-    landing::{self, Candidate, Step},
-    signing::PublicKey,
-};
+use worknode_policies::landing::Candidate;
 
-use crate::{feed, membrane::Reply, store::tasks_that_are, system::System, violations::note_findings};
+use crate::{feed, membrane::Reply, store::tasks_that_are, system::System};
 
 /// Submissions whose gates run at the same time.
 const JUDGED_AT_ONCE: usize = 2;
@@ -222,7 +217,7 @@ impl State {
 /// that cannot be read. The operator is told once; the work waits where it is safe.
 async fn until_judged(system: &System, bench: &Bench, task: NodeId) {
     let mut wait = FIRST_RETRY;
-    while let Err(error) = advance(system, bench, task).await {
+    while let Err(error) = advance::advance(system, bench, task).await {
         tracing::error!(%error, %task, retry_in = ?wait, "a submission could not be judged");
         if wait == FIRST_RETRY {
             system
@@ -234,102 +229,6 @@ async fn until_judged(system: &System, bench: &Bench, task: NodeId) {
     }
 }
 
-/// Takes one submission as far as it goes without waiting for anybody.
-#[tracing::instrument(name = "judge", skip_all, fields(task = %task))]
-async fn advance(system: &System, bench: &Bench, task: NodeId) -> Result<(), Error> {
-    let context = system.context();
-    let key = context.keys.public();
-    let mut made = Made::default();
-    let mut shared = false;
-    let mut place = None;
-    loop {
-        let Some(node) = system.reader().node(task)? else {
-            return Ok(());
-        };
-        let Some(state) = node.task() else { return Ok(()) };
-        let base = land::tip(system).await?;
-        if let Some(by) = landing::expired(state, system.now()) {
-            let expire = Command::Task(TaskCommand::Expire { by });
-            look_again_if_refused(system.command(task, expire).await)?;
-            continue;
-        }
-        let counted = what_counts(system, &node, state);
-        let step = next_step(&counted, &made.known, &base, &key);
-        if !matches!(step, Step::Land(_)) {
-            place = None;
-        }
-        let command = match step {
-            Step::Nothing | Step::AwaitReview(_) => return Ok(()),
-            Step::MakeCandidate => {
-                made = land::make_candidate(system, &node, &base).await?;
-                continue;
-            }
-            // At most once: who was not settled among others is judged alone.
-            Step::RunGates(_) if !shared && may_go_among_others(system, bench, &counted) => {
-                shared = true;
-                if land::among_others(system, bench, task, &mut made).await? {
-                    continue;
-                }
-                return Ok(());
-            }
-            Step::RunGates(gates) => {
-                place = Some(gates::run(system, bench, &node, &made, &gates).await?);
-                continue;
-            }
-            Step::Reject(findings) => {
-                reject(system, &node, findings).await?;
-                continue;
-            }
-            Step::RequestReview(candidate) => TaskCommand::RequestReview { candidate },
-            Step::Land(landing) => {
-                if land::land(system, bench, task, landing, &mut made, place.take()).await? {
-                    continue;
-                }
-                return Ok(());
-            }
-            Step::Settle(landing) => land::settle(system, &landing).await?,
-        };
-        // It was decided on this state, and so because of the event that made it.
-        let decided = system.command_after(Some(node.updated), task, Command::Task(command));
-        look_again_if_refused(decided.await)?;
-    }
-}
-
-/// Is there anybody to be judged with? Not while nothing may land: then nobody goes to the front.
-fn may_go_among_others(system: &System, bench: &Bench, task: &Task) -> bool {
-    bench.is_crowded()
-        && landing::may_share_judgement(task)
-        && system.guard().check(PanicStage::Landings).is_ok()
-}
-
-/// What comes next. Who could land where gates saw it, and whose base has moved since, joins the queue:
-/// there it is judged again, with others that are in the same case.
-fn next_step(task: &Task, candidate: &Candidate, base: &CommitId, key: &PublicKey) -> Step {
-    let step = landing::next_step(task, candidate, base, key);
-    match (&step, candidate) {
-        (Step::MakeCandidate, Candidate::Made(seen)) => {
-            match landing::next_step(task, candidate, &seen.base, key) {
-                Step::Land(landing) => Step::Land(landing),
-                _ => step,
-            }
-        }
-        _ => step,
-    }
-}
-
-/// Gives the task back with these objections. It was decided on this state of it.
-async fn reject(system: &System, node: &Node, findings: Vec<Finding>) -> Result<(), Error> {
-    let Some(TaskStatus::InReview(review)) = node.task().map(|task| &task.status) else {
-        return Ok(());
-    };
-    note_findings(system, node, &findings).await?;
-    let reject = Command::Task(TaskCommand::Reject {
-        commit: review.submission.commit.clone(),
-        findings,
-    });
-    look_again_if_refused(system.command_after(Some(node.updated), node.id, reject).await)
-}
-
 /// Somebody cancelled it, or another submission took its place: look again.
 fn look_again_if_refused(decided: Result<Reply, Error>) -> Result<(), Error> {
     match decided {
@@ -337,17 +236,6 @@ fn look_again_if_refused(decided: Result<Reply, Error>) -> Result<(), Error> {
         Err(error) if matches!(error.code, Code::IllegalTransition | Code::StaleEpoch) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// The task with only the verdicts and approvals that count now.
-fn what_counts(system: &System, node: &Node, task: &Task) -> Task {
-    let config = binding::configs(system, &task.spec);
-    let now = landing::Now {
-        node: node.id,
-        time: system.now(),
-        config: &config,
-    };
-    landing::what_counts(task, &now)
 }
 
 /// The candidate of a submission: what the rules know of it, and git's own.

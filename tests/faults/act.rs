@@ -23,18 +23,20 @@ pub(crate) fn go_on(act: Act, scene: &Scene, history: &History) -> bool {
     let count = |kind: &str| history.count(kind);
     match act {
         Act::Watch | Act::Patience => false,
-        Act::Freeze if count("run_frozen") == 0 => match history.at_work(VICTIM) {
-            Some(_) => told(&["freeze", VICTIM]),
-            None => true,
-        },
-        Act::Freeze if count("run_thawed") == 0 => told(&["thaw", VICTIM]),
-        Act::Freeze => false,
-        Act::Kill if count("agent_stopped") == 0 => match history.at_work(VICTIM) {
-            Some(_) => told(&["kill", VICTIM, "--grace", "200ms"]),
-            None => true,
-        },
-        Act::Kill if count("agent_resumed") == 0 => told(&["agent", "resume", VICTIM]),
-        Act::Kill => false,
+        Act::Freeze => {
+            let once = Twice {
+                first: ("run_frozen", &["freeze", VICTIM]),
+                then: ("run_thawed", &["thaw", VICTIM]),
+            };
+            once.go_on(scene, history)
+        }
+        Act::Kill => {
+            let once = Twice {
+                first: ("agent_stopped", &["kill", VICTIM, "--grace", "200ms"]),
+                then: ("agent_resumed", &["agent", "resume", VICTIM]),
+            };
+            once.go_on(scene, history)
+        }
         Act::Panic => panic(scene, history),
         Act::InTheWay if count("landing_abandoned") == 0 => true,
         Act::InTheWay => {
@@ -43,14 +45,39 @@ pub(crate) fn go_on(act: Act, scene: &Scene, history: &History) -> bool {
             }
             false
         }
-        Act::Fire if count("look") == 0 => told(&["emit", "look"]),
-        Act::Fire if count("look") == 1 => match history.at_work("watcher") {
-            Some(_) => told(&["emit", "look"]),
-            // It may have come and gone while nobody could say so.
-            None if count("trigger_acted") < 2 => true,
-            None => told(&["emit", "look"]),
-        },
+        // It may have come and gone while nobody could say so.
+        Act::Fire
+            if count("look") == 1 && history.at_work("watcher").is_none() && count("trigger_acted") < 2 =>
+        {
+            true
+        }
+        Act::Fire if count("look") < 2 => told(&["emit", "look"]),
         Act::Fire => false,
+    }
+}
+
+/// Something that is done to the victim while it works, and taken back.
+struct Twice<'a> {
+    /// What tells that it was done, and how it is done.
+    first: (&'a str, &'a [&'a str]),
+    then: (&'a str, &'a [&'a str]),
+}
+
+impl Twice<'_> {
+    fn go_on(&self, scene: &Scene, history: &History) -> bool {
+        let (done, command) = self.first;
+        if history.count(done) == 0 {
+            if history.at_work(VICTIM).is_some() {
+                scene.worknode(command);
+            }
+            return true;
+        }
+        let (done, command) = self.then;
+        let taken_back = history.count(done) > 0;
+        if !taken_back {
+            scene.worknode(command);
+        }
+        !taken_back
     }
 }
 

@@ -53,45 +53,55 @@ pub(super) fn act(turn: &mut Turn<'_>, keep: Keep, hand: Hand) {
             fork(turn, keep);
             go(turn, keep.run, KeepAt::Forked);
         }
-        (Hand::Next, KeepAt::Forked) => {
-            let told = turn.ask_agent(keep.agent, AgentWord::Started { run: keep.run });
-            let at = if told.is_ok() && keep.run.claim().is_some() {
-                KeepAt::Told { before: false }
-            } else {
-                KeepAt::Watch
-            };
-            go(turn, keep.run, at);
-            if told.is_err() {
-                cannot_go_on(turn, keep.run);
-            }
-        }
-        (Hand::Next, KeepAt::Told { before }) => {
-            let began = keep.run.claim().map_or(Ok(()), |(task, epoch)| {
-                turn.ask_task(task, TaskWord::Start { epoch }, Who::Runtime)
-            });
-            go(turn, keep.run, KeepAt::Watch);
-            if began.is_err() && !before {
-                cannot_go_on(turn, keep.run);
-            }
-        }
-        (Hand::Stop, _) => {
-            let processes = &mut turn.state.world.processes;
-            if let Some(process) = processes.iter_mut().find(|process| process.run == keep.run) {
-                process.life = Life::Over(End::Stopped);
-            }
-        }
-        (Hand::Reap, _) => {
-            let processes = &turn.state.world.processes;
-            let process = processes.iter().find(|process| process.run == keep.run);
-            let end = process.map_or(End::Stopped, |process| match process.life {
-                Life::Over(end) => end,
-                Life::Works | Life::Done => End::Stopped,
-            });
-            over(turn, keep, end);
-        }
+        (Hand::Next, KeepAt::Forked) => tell_started(turn, keep),
+        (Hand::Next, KeepAt::Told { before }) => begin(turn, keep, before),
+        (Hand::Stop, _) => stop(turn, keep),
+        (Hand::Reap, _) => reap(turn, keep),
         (Hand::Renew, _) => renew(turn, keep),
         (Hand::Next, KeepAt::Watch) => {}
     }
+}
+
+/// The agent is told that its process is there.
+fn tell_started(turn: &mut Turn<'_>, keep: Keep) {
+    let told = turn.ask_agent(keep.agent, AgentWord::Started { run: keep.run });
+    let at = if told.is_ok() && keep.run.claim().is_some() {
+        KeepAt::Told { before: false }
+    } else {
+        KeepAt::Watch
+    };
+    go(turn, keep.run, at);
+    if told.is_err() {
+        cannot_go_on(turn, keep.run);
+    }
+}
+
+/// The task is told that it is worked on.
+fn begin(turn: &mut Turn<'_>, keep: Keep, before: bool) {
+    let began = keep.run.claim().map_or(Ok(()), |(task, epoch)| {
+        turn.ask_task(task, TaskWord::Start { epoch }, Who::Runtime)
+    });
+    go(turn, keep.run, KeepAt::Watch);
+    if began.is_err() && !before {
+        cannot_go_on(turn, keep.run);
+    }
+}
+
+fn stop(turn: &mut Turn<'_>, keep: Keep) {
+    let processes = &mut turn.state.world.processes;
+    if let Some(process) = processes.iter_mut().find(|process| process.run == keep.run) {
+        process.life = Life::Over(End::Stopped);
+    }
+}
+
+fn reap(turn: &mut Turn<'_>, keep: Keep) {
+    let processes = &turn.state.world.processes;
+    let process = processes.iter().find(|process| process.run == keep.run);
+    let end = process.map_or(End::Stopped, |process| match process.life {
+        Life::Over(end) => end,
+        Life::Works | Life::Done => End::Stopped,
+    });
+    over(turn, keep, end);
 }
 
 fn go(turn: &mut Turn<'_>, run: Run, at: KeepAt) {

@@ -92,17 +92,8 @@ pub(super) fn act(turn: &mut Turn<'_>, task: u8, policy: Policy, verdict: Verdic
             let _ = turn.ask_task(task, TaskWord::RequestReview { land }, runtime);
             Policy::Look(Some(land.base))
         }
-        Policy::Land(land) if base_of(&turn.state) != land.base => Policy::Look(None),
-        Policy::Land(land) => match turn.ask_task(task, TaskWord::BeginLanding { land }, runtime) {
-            Ok(()) => Policy::Permit(land),
-            Err(_) => Policy::Look(None),
-        },
-        // The branch is moved only from the tip on which the candidate was made.
-        Policy::Permit(land) if base_of(&turn.state) != land.base => Policy::Missed,
-        Policy::Permit(land) => {
-            promises::note_landing(&mut turn.state, land);
-            Policy::Moved(land)
-        }
+        Policy::Land(land) => begin_landing(turn, task, land),
+        Policy::Permit(land) => move_branch(turn, land),
         Policy::Moved(land) => {
             let _ = turn.ask_task(task, TaskWord::Complete { land }, runtime);
             Policy::Look(None)
@@ -118,6 +109,27 @@ pub(super) fn act(turn: &mut Turn<'_>, task: u8, policy: Policy, verdict: Verdic
         }
     };
     set(turn, task, next);
+}
+
+fn begin_landing(turn: &mut Turn<'_>, task: u8, land: Land) -> Policy {
+    let moved = base_of(&turn.state) != land.base;
+    if moved
+        || turn
+            .ask_task(task, TaskWord::BeginLanding { land }, Who::Runtime)
+            .is_err()
+    {
+        return Policy::Look(None);
+    }
+    Policy::Permit(land)
+}
+
+/// The branch is moved only from the tip on which the candidate was made.
+fn move_branch(turn: &mut Turn<'_>, land: Land) -> Policy {
+    if base_of(&turn.state) != land.base {
+        return Policy::Missed;
+    }
+    promises::note_landing(&mut turn.state, land);
+    Policy::Moved(land)
 }
 
 /// A gate says its word about a tree: that is so, whether it can be stored or not.

@@ -69,25 +69,13 @@ impl Seen {
 pub(super) fn note_task(book: &Book, state: &mut State, task: u8, mark: &Mark, word: TaskWord, who: Who) {
     let at = usize::from(task);
     match *mark {
-        Mark::Claimed { epoch } => {
-            if state.seen.held[at] != 0 || epoch <= state.seen.top[at] {
-                state.seen.breaks(Broken::P1);
-            }
-            state.seen.top[at] = epoch;
-            state.seen.held[at] = epoch;
-            if has_unstopped(book, state, task, epoch) {
-                state.seen.breaks(Broken::P2);
-            }
-        }
-        Mark::Wrote { epoch } | Mark::Ended { epoch } => {
-            if state.seen.held[at] != epoch || said_under(word).is_some_and(|said| said != epoch) {
-                state.seen.breaks(Broken::P1);
-            }
-            if matches!(mark, Mark::Ended { .. }) {
-                state.seen.held[at] = 0;
-                if matches!(who, Who::Agent(..)) {
-                    state.seen.given_up.put(claim_number(task, epoch));
-                }
+        Mark::Claimed { epoch } => note_claimed(book, state, task, epoch),
+        Mark::Wrote { epoch } => note_written(state, task, epoch, word),
+        Mark::Ended { epoch } => {
+            note_written(state, task, epoch, word);
+            state.seen.held[at] = 0;
+            if matches!(who, Who::Agent(..)) {
+                state.seen.given_up.put(claim_number(task, epoch));
             }
         }
         Mark::Dropped => state.seen.held[at] = 0,
@@ -104,6 +92,26 @@ pub(super) fn note_task(book: &Book, state: &mut State, task: u8, mark: &Mark, w
             }
         }
         Mark::Queued(_) | Mark::Permit(_) | Mark::Stop(_) | Mark::Exited(..) => {}
+    }
+}
+
+fn note_claimed(book: &Book, state: &mut State, task: u8, epoch: u8) {
+    let at = usize::from(task);
+    if state.seen.held[at] != 0 || epoch <= state.seen.top[at] {
+        state.seen.breaks(Broken::P1);
+    }
+    state.seen.top[at] = epoch;
+    state.seen.held[at] = epoch;
+    if has_unstopped(book, state, task, epoch) {
+        state.seen.breaks(Broken::P2);
+    }
+}
+
+/// Only under the claim that holds, and that its sender meant.
+fn note_written(state: &mut State, task: u8, epoch: u8, word: TaskWord) {
+    let other = said_under(word).is_some_and(|said| said != epoch);
+    if state.seen.held[usize::from(task)] != epoch || other {
+        state.seen.breaks(Broken::P1);
     }
 }
 

@@ -169,7 +169,7 @@ fn passed(system: &System, tip: &CommitId, one: &Waiting) -> Result<Option<Membe
         candidate: one.candidate.clone(),
     };
     let landing = member.landing(one.candidate.tree());
-    let counted = super::what_counts(system, &node, task);
+    let counted = super::advance::what_counts(system, &node, task);
     let step = landing::next_step(
         &counted,
         &landing::Candidate::Made(landing),
@@ -198,12 +198,12 @@ async fn judge_alone(system: &System, tip: &CommitId, one: &Member) -> Result<Sa
     let Some(task) = node.task() else {
         return Ok(said_no);
     };
-    let counted = super::what_counts(system, &node, task);
+    let counted = super::advance::what_counts(system, &node, task);
     let candidate = landing::Candidate::Made(landing);
     match landing::next_step(&counted, &candidate, tip, &system.context().keys.public()) {
         Step::Land(_) => Ok(Said::Passed),
         Step::Reject(findings) => {
-            super::reject(system, &node, findings).await?;
+            super::advance::reject(system, &node, findings).await?;
             Ok(said_no)
         }
         // Something happened to it meanwhile.

@@ -243,33 +243,33 @@ impl State {
         };
         let mut drafts = vec![self.draft(job.trigger.name(), due.event, job.fired_event(due.by.as_ref()))];
         let stored = deed.is_some();
-        let goes_on = match deed {
-            None => true,
-            Some(Deed { drafts: deed, came }) => {
-                let goes_on = matches!(came, Came::Started(..));
-                drafts.extend(deed);
-                drafts.push(self.draft(job.trigger.name(), None, job.acted_event(came)));
-                goes_on
-            }
-        };
+        let mut goes_on = true;
+        if let Some(Deed { drafts: deed, came }) = deed {
+            goes_on = matches!(came, Came::Started(..));
+            drafts.extend(deed);
+            drafts.push(self.draft(job.trigger.name(), None, job.acted_event(came)));
+        }
         if goes_on {
-            let waits = matches!(start, Start::Later);
-            let stage = if waits {
-                Stage::Waiting
-            } else {
-                Stage::Acting(None)
-            };
-            if waits {
-                self.waiting.insert(due.place);
-            }
-            let slot = self.slots.get_mut(due.place)?;
-            slot.live.push(Live { job, stage });
+            self.keep_live(due.place, job, matches!(start, Start::Later))?;
         }
         let start = if stored { Start::Stored } else { start };
         Some(Entry {
             drafts,
             fires: Some(Fires { due, start }),
         })
+    }
+
+    /// A firing is under way, or waits until it may begin.
+    fn keep_live(&mut self, place: usize, job: Job, waits: bool) -> Option<()> {
+        let stage = if waits {
+            self.waiting.insert(place);
+            Stage::Waiting
+        } else {
+            Stage::Acting(None)
+        };
+        let slot = self.slots.get_mut(place)?;
+        slot.live.push(Live { job, stage });
+        Some(())
     }
 
     /// A draft of what a trigger does; its Worknode is the team.

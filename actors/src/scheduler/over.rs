@@ -19,7 +19,7 @@ use worknode_triggers::{Admission, Occurrence, Situation, admit, trigger::Action
 
 use super::{
     State, TRY_AGAIN, deed,
-    job::{Came, Stage, bounded},
+    job::{Came, Job, Live, Stage, bounded},
     outcome,
 };
 use crate::system::System;
@@ -158,24 +158,12 @@ impl State {
     /// raised.
     pub(super) async fn step_live(&mut self, place: usize, now: Timestamp) {
         let Some(slot) = self.slots.get(place) else { return };
-        let mut again = Vec::new();
-        let mut over = Vec::new();
-        for live in &slot.live {
-            match &live.stage {
-                Stage::Resting(until) if *until <= now => again.push(live.key().to_owned()),
-                Stage::Running(
-                    started @ (Started::Priority { until, .. } | Started::Raised { until, .. }),
-                ) if *until <= now => {
-                    over.push((*started, live.job.occurrence.clone(), live.job.fired));
-                }
-                _ => {}
+        let agenda: Vec<Due> = slot.live.iter().filter_map(|live| Due::of(live, now)).collect();
+        for due in agenda {
+            match due {
+                Due::Again(key) => self.begin(place, &key, Vec::new()),
+                Due::Over(started, occurrence, fired) => self.lower(started, &occurrence, fired).await,
             }
-        }
-        for key in again {
-            self.begin(place, &key, Vec::new());
-        }
-        for (started, occurrence, fired) in over {
-            self.lower(started, &occurrence, fired).await;
         }
     }
 
@@ -221,29 +209,58 @@ impl State {
             let waiting = slot.live.iter().filter(|live| live.is_waiting());
             let waiting: Vec<_> = waiting.map(|live| live.job.clone()).collect();
             for job in waiting {
-                let situation = Situation {
-                    waiting: false,
-                    ..self.situation(place, &job.action)
-                };
-                let admission = admit(&job.trigger, &situation);
-                if !matches!(admission, Admission::Wait(_)) {
+                let still = self.ask_again(place, &job).await;
+                if !still {
                     touched.insert(place);
                 }
-                match admission {
-                    Admission::Wait(_) => drop(self.waiting.insert(place)),
-                    Admission::Start => self.begin(place, &job.occurrence.key, Vec::new()),
-                    Admission::ReplacePrevious => {
-                        let previous = self.previous(place);
-                        self.begin(place, &job.occurrence.key, previous);
-                    }
-                    // A panic that skips others does not take back what was accepted.
-                    Admission::Skip(_) if situation.panic => drop(self.waiting.insert(place)),
-                    Admission::Skip(reason) => {
-                        let came = Came::Done(format!("not done: {reason}"));
-                        outcome::store(&self.system, &job, job.acted_event(came)).await;
-                    }
-                }
             }
+        }
+    }
+
+    /// Lets one begin that waited, or go, unless it still has to wait: then it says so.
+    async fn ask_again(&mut self, place: usize, job: &Job) -> bool {
+        let situation = Situation {
+            waiting: false,
+            ..self.situation(place, &job.action)
+        };
+        let admission = admit(&job.trigger, &situation);
+        let waits = matches!(admission, Admission::Wait(_));
+        match admission {
+            Admission::Wait(_) => drop(self.waiting.insert(place)),
+            Admission::Start => self.begin(place, &job.occurrence.key, Vec::new()),
+            Admission::ReplacePrevious => {
+                let previous = self.previous(place);
+                self.begin(place, &job.occurrence.key, previous);
+            }
+            // A panic that skips others does not take back what was accepted.
+            Admission::Skip(_) if situation.panic => drop(self.waiting.insert(place)),
+            Admission::Skip(reason) => {
+                let came = Came::Done(format!("not done: {reason}"));
+                outcome::store(&self.system, job, job.acted_event(came)).await;
+            }
+        }
+        waits
+    }
+}
+
+/// What is due of a firing that is under way.
+enum Due {
+    /// Another attempt, by its key.
+    Again(String),
+    /// The end of what it raised.
+    Over(Started, Occurrence, Hlc),
+}
+
+impl Due {
+    fn of(live: &Live, now: Timestamp) -> Option<Self> {
+        match &live.stage {
+            Stage::Resting(until) if *until <= now => Some(Self::Again(live.key().to_owned())),
+            Stage::Running(started @ (Started::Priority { until, .. } | Started::Raised { until, .. }))
+                if *until <= now =>
+            {
+                Some(Self::Over(*started, live.job.occurrence.clone(), live.job.fired))
+            }
+            _ => None,
         }
     }
 }

@@ -17,12 +17,13 @@ use worknode_core::{
     event::{Draft, Event, Record},
     firing::{Firing, Started},
     hlc::Hlc,
+    time::Timestamp,
     trigger::TriggerState,
 };
 use worknode_journal::{EventFilter, Reader};
 use worknode_triggers::{
     Admission, Occurrence, Situation, Trigger, admit,
-    event::{EventDecision, EventState},
+    event::{EventDecision, EventState, Seen},
     spec::CountBy,
     trigger::When,
 };
@@ -307,23 +308,15 @@ impl State {
             let Some(state) = slot.events.as_mut() else {
                 continue;
             };
-            // What was due by time between two events has fired then.
-            let by_time = state.on_time(&slot.trigger, record.at.wall);
-            let decision = state.on_event(&slot.trigger, &seen);
-            tell(slot.trigger.name(), &decision);
-            let fires = match decision {
-                EventDecision::Fire(occurrence) => Some((occurrence, record.at.wall, Some(record.at))),
-                _ => None,
-            };
-            let by_time = by_time.into_iter().map(|firing| {
-                let event = firing.occurrence.key.parse().ok();
-                (firing.occurrence, firing.due_at, event)
-            });
-            for (occurrence, at, event) in by_time.chain(fires) {
+            for Fires {
+                occurrence,
+                at,
+                event,
+            } in fires_on(state, &slot.trigger, &seen, record.at)
+            {
                 // Up to the last firing that is recorded, the journal knows better.
-                let told =
-                    at <= newest.wall || reader.firing(&occurrence.trigger, &occurrence.key)?.is_some();
-                if !told {
+                let told = at <= newest.wall;
+                if !told && reader.firing(&occurrence.trigger, &occurrence.key)?.is_none() {
                     due.push(DueNow {
                         place,
                         occurrence,
@@ -338,6 +331,34 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// An occurrence, when it was due, and the event that it is about.
+struct Fires {
+    occurrence: Occurrence,
+    at: Timestamp,
+    event: Option<Hlc>,
+}
+
+/// What a trigger fires on when it sees an event of this instant; first what was due by time since the
+/// event before, which has fired then.
+fn fires_on(state: &mut EventState, trigger: &Trigger, seen: &Seen<'_>, at: Hlc) -> Vec<Fires> {
+    let by_time = state.on_time(trigger, at.wall).into_iter().map(|firing| Fires {
+        event: firing.occurrence.key.parse().ok(),
+        occurrence: firing.occurrence,
+        at: firing.due_at,
+    });
+    let mut fires: Vec<Fires> = by_time.collect();
+    let decision = state.on_event(trigger, seen);
+    tell(trigger.name(), &decision);
+    if let EventDecision::Fire(occurrence) = decision {
+        fires.push(Fires {
+            occurrence,
+            at: at.wall,
+            event: Some(at),
+        });
+    }
+    fires
 }
 
 /// From where the count of a trigger is known: the event that it fired on, or its beginning.

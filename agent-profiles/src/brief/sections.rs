@@ -173,15 +173,6 @@ fn messages(messages: &[Said]) -> String {
 }
 
 fn finding(finding: &Finding) -> String {
-    let place = match (&finding.file, finding.line) {
-        (Some(file), Some(number)) => format!(" in {}, line {number}", code(file)),
-        (Some(file), None) => format!(" in {}", code(file)),
-        (None, _) => String::new(),
-    };
-    let place = match &finding.function {
-        Some(name) => format!("{place}, function {}", code(name)),
-        None => place,
-    };
     let message = match finding.message.split_once('\n') {
         None => line(&finding.message),
         Some((first, rest)) => format!("{}\n\n{}\n", line(first), block(rest, 2)),
@@ -195,16 +186,36 @@ fn finding(finding: &Finding) -> String {
         .hint
         .as_ref()
         .map(|hint| format!("\n  What to do: {}", line(hint)));
-    let measured = match (finding.measured, finding.limit) {
+    format!(
+        "- {}{}: {message}{}{}",
+        code(&finding.rule),
+        place(finding),
+        measured(finding),
+        hint.unwrap_or_default()
+    )
+}
+
+/// Where it was found, as far as that is known.
+fn place(finding: &Finding) -> String {
+    let file = finding.file.as_ref().map(|file| format!(" in {}", code(file)));
+    let line = finding
+        .file
+        .as_ref()
+        .and(finding.line)
+        .map(|line| format!(", line {line}"));
+    let function = finding
+        .function
+        .as_ref()
+        .map(|name| format!(", function {}", code(name)));
+    [file, line, function].into_iter().flatten().collect()
+}
+
+fn measured(finding: &Finding) -> String {
+    match (finding.measured, finding.limit) {
         (Some(measured), Some(limit)) => format!("\n  Measured: {measured}; the limit: {limit}"),
         (Some(measured), None) => format!("\n  Measured: {measured}"),
         (None, _) => String::new(),
-    };
-    format!(
-        "- {}{place}: {message}{measured}{}",
-        code(&finding.rule),
-        hint.unwrap_or_default()
-    )
+    }
 }
 
 fn files(task: &TaskSpec) -> String {

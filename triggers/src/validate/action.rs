@@ -12,8 +12,8 @@ use crate::{
     condition::{Condition, agent_scope},
     glob::Glob,
     spec::{
-        EmitSpec, EscalateSpec, GateSpec, NotifySpec, RunSpec, SpawnSpec, StepSpec, TaskSpec, TerminateSpec,
-        TriggerSpec, WebhookSpec,
+        EmitSpec, EscalateSpec, GateSpec, NotifySpec, RaiseSpec, RunSpec, SpawnSpec, StepSpec, TaskSpec,
+        TerminateSpec, TriggerSpec, WebhookSpec,
     },
     template::About,
     trigger::{Action, Recipient},
@@ -171,13 +171,7 @@ impl Check<'_> {
         let no_time = spec.max_duration == Some(Span::default());
         self.require(!no_time, "spawn.max_duration", "a run needs some time");
         if let Some(raise) = &spec.raise {
-            let key = within(&key, "raise");
-            let raises = raise.tier.is_some() || !raise.permissions.is_empty();
-            let hint = "set `tier` or `permissions`, or leave `raise` out".to_owned();
-            if !raises {
-                self.problems.add(key.clone(), "this raises nothing", Some(hint));
-            }
-            self.raised(raise.tier, raise.duration, &key);
+            self.raise(raise, &within(&key, "raise"));
         }
         let no_tokens = spec
             .budget
@@ -344,6 +338,16 @@ impl Check<'_> {
     }
 
     /// To what, and for how long.
+    fn raise(&mut self, raise: &RaiseSpec, key: &str) {
+        let raises = raise.tier.is_some() || !raise.permissions.is_empty();
+        if !raises {
+            let hint = "set `tier` or `permissions`, or leave `raise` out".to_owned();
+            self.problems
+                .add(key.to_owned(), "this raises nothing", Some(hint));
+        }
+        self.raised(raise.tier, raise.duration, key);
+    }
+
     fn raised(&mut self, tier: Option<Tier>, time: Span, key: &str) {
         match tier {
             None | Some(Tier::Executive) => {}

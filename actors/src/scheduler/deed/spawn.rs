@@ -138,12 +138,7 @@ pub(super) async fn run(system: &System, job: &Job, spec: &SpawnSpec) -> Result<
         return Ok(Came::Failed(format!("there is no agent `{name}`")));
     };
     if works_on_task(&agent, spec) {
-        // After another firing was replaced, or for one that an earlier daemon accepted.
-        let Deed { drafts, came } = make_task(system, job, spec, &agent.name).await?;
-        return match system.store(drafts).await {
-            Err(error) if error.code != Code::AlreadyExists => Err(error),
-            _ => Ok(came),
-        };
+        return put_task(system, job, spec, &agent.name).await;
     }
     let own = attempt(job, &job.occurrence);
     let run = run_of(system, &own);
@@ -172,6 +167,16 @@ pub(super) async fn run(system: &System, job: &Job, spec: &SpawnSpec) -> Result<
     match start.await {
         Ok(_) => Ok(begun(run)),
         Err(error) => Ok(not_started(system, job, node, &agent, &error)),
+    }
+}
+
+/// Makes the task of a firing, after another was replaced, or for one that an earlier daemon accepted: then
+/// it may be there already.
+async fn put_task(system: &System, job: &Job, spec: &SpawnSpec, agent: &str) -> Result<Came, Error> {
+    let Deed { drafts, came } = make_task(system, job, spec, agent).await?;
+    match system.store(drafts).await {
+        Err(error) if error.code != Code::AlreadyExists => Err(error),
+        _ => Ok(came),
     }
 }
 

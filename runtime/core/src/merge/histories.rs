@@ -167,30 +167,45 @@ impl World {
         let who = |index: &usize| index % count;
         match act {
             Act::Do(at, deed) => self.deed(who(at), *deed),
-            Act::Pull(to, from) if self.connected(who(to), who(from)) => self.pull(who(to), who(from)),
-            Act::Merge(to, from) if self.connected(who(to), who(from)) => {
-                let state = self.replicas[who(from)].clone();
-                self.take_state(who(to), &state);
-            }
-            Act::Pull(..) | Act::Merge(..) => {}
-            Act::Keep(of) => self.kept.push(self.replicas[who(of)].clone()),
-            Act::Replay(to, which) if !self.kept.is_empty() => {
-                let old = self.kept[which % self.kept.len()].clone();
-                self.take_state(who(to), &old);
-            }
-            Act::Again(to, which) if !self.log.is_empty() => {
-                let event = self.log[which % self.log.len()].clone();
-                if self.replicas[who(to)].seen.covers(event.at) {
-                    self.replicas[who(to)].apply(&event);
+            Act::Pull(to, from) => {
+                if self.connected(who(to), who(from)) {
+                    self.pull(who(to), who(from));
                 }
             }
-            Act::Replay(..) | Act::Again(..) => {}
+            Act::Merge(to, from) => {
+                if self.connected(who(to), who(from)) {
+                    let state = self.replicas[who(from)].clone();
+                    self.take_state(who(to), &state);
+                }
+            }
+            Act::Keep(of) => self.kept.push(self.replicas[who(of)].clone()),
+            Act::Replay(to, which) => self.replay(who(to), *which),
+            Act::Again(to, which) => self.tell_again(who(to), *which),
             Act::Collect(at) => {
                 let all = self.seen_by_all();
                 self.replicas[who(at)].collect(&all);
             }
             Act::Cut(sides) => self.sides = *sides,
             Act::Step(at, wall) => self.clocks[who(at)].1 = 1_000 + wall,
+        }
+    }
+
+    /// A replica takes an old copy of one.
+    fn replay(&mut self, to: usize, which: usize) {
+        if !self.kept.is_empty() {
+            let old = self.kept[which % self.kept.len()].clone();
+            self.take_state(to, &old);
+        }
+    }
+
+    /// A replica is told of an event once more.
+    fn tell_again(&mut self, to: usize, which: usize) {
+        if self.log.is_empty() {
+            return;
+        }
+        let event = self.log[which % self.log.len()].clone();
+        if self.replicas[to].seen.covers(event.at) {
+            self.replicas[to].apply(&event);
         }
     }
 

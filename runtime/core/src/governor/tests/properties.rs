@@ -75,6 +75,17 @@ impl World {
     }
 }
 
+/// A run asks whether it may start.
+fn admit(pool: &mut Governor, world: &mut World, run: RunId, now: Timestamp) {
+    // A run that is held lives already, and asks for no start.
+    let held = world.frozen.contains(&run);
+    let probes =
+        |pool: &Governor| matches!(pool.state(), PoolState::Probing { run: probe, .. } if *probe == run);
+    if held || pool.admit(run, now) == Admission::Go || probes(pool) {
+        world.live.insert(run);
+    }
+}
+
 fn step(
     pool: &mut Governor,
     world: &mut World,
@@ -83,14 +94,7 @@ fn step(
 ) -> Result<Vec<Effect>, TestCaseError> {
     let effects = match input {
         Input::Admit(n) => {
-            // A run that is held lives already, and asks for no start.
-            if !world.frozen.contains(&run(*n)) && pool.admit(run(*n), *now) != Admission::Go {
-                if matches!(pool.state(), PoolState::Probing { run: probe, .. } if *probe == run(*n)) {
-                    world.live.insert(run(*n));
-                }
-            } else {
-                world.live.insert(run(*n));
-            }
+            admit(pool, world, run(*n), *now);
             Vec::new()
         }
         Input::Adopt(n) => {
