@@ -18,7 +18,7 @@ use std::{
 use tokio::sync::watch;
 use worknode_core::{
     agent::{AgentSpec, Share},
-    budget::Standing,
+    budget::{Budget, Standing},
     error::{Code, Error},
     event::{Event, PanicStage},
     governor::{Effect, PoolState},
@@ -105,6 +105,14 @@ impl Guard {
     ) -> Result<(), Error> {
         self.check(PanicStage::Spawns)?;
         self.books().hire(spawned, run, share, now)
+    }
+
+    /// From now on the team may take so much, with so many at once.
+    ///
+    /// # Errors
+    /// When its account is not there.
+    pub(crate) fn tune(&self, name: &str, budget: Budget, places: usize) -> Result<(), Error> {
+        self.books().tune(name, budget, places)
     }
 
     /// Opens the books of an agent that the configuration has since the start. Doing it again

@@ -93,6 +93,7 @@ pub mod system;
 mod team;
 pub mod tls;
 pub mod tool_calls;
+pub mod tuning;
 pub mod undo;
 mod violations;
 mod worknode;

@@ -194,12 +194,12 @@ impl State {
 
     /// Who is in charge may have said that nobody starts while the work is off the plan.
     fn hold_spawns(&self) {
-        let stop = self.system.team().deviation.stop_spawns;
+        let stop = self.system.tuning().deviation.stop_spawns;
         self.system.guard().off_plan(stop && !self.above.is_empty());
     }
 
     async fn tell(&mut self, node: &Node, found: &Deviation) -> Result<(), Error> {
-        let threshold = self.system.team().deviation.threshold;
+        let threshold = self.system.tuning().deviation.threshold;
         let above = found.total > threshold;
         if above == self.above.contains(&node.id) {
             return Ok(());
@@ -301,6 +301,7 @@ const fn may_deviate(event: &Event) -> bool {
             | Event::TaskFailed { .. }
             | Event::TaskCancelled { .. }
             | Event::TaskRetried
+            | Event::ConfigReloaded { .. }
             | Event::RuleViolated { epoch: Some(_), .. }
     )
 }

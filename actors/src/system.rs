@@ -38,6 +38,7 @@ use crate::{
     spawn::Known,
     team::TeamMsg,
     tool_calls::ToolCalls,
+    tuning::Tuning,
     violations::{Refusals, note_refusal},
 };
 
@@ -177,19 +178,32 @@ impl System {
 
     /// From now on these agents are of the team; one of the same name is replaced.
     pub(crate) fn enlarge(&self, agents: &[AgentDefinition]) {
+        self.amend(|team| {
+            for agent in agents {
+                self.learn(team.agent_node(&agent.name), agent.clone());
+                match team.agents.iter_mut().find(|other| other.name == agent.name) {
+                    Some(known) => *known = agent.clone(),
+                    None => team.agents.push(agent.clone()),
+                }
+            }
+        });
+    }
+
+    /// From now on the team is this.
+    pub(crate) fn amend(&self, change: impl FnOnce(&mut TeamDefinition)) {
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
         let mut team = TeamDefinition {
             triggers: Vec::new(),
             ..present.as_deref().unwrap_or_else(|| self.team()).clone()
         };
-        for agent in agents {
-            self.learn(team.agent_node(&agent.name), agent.clone());
-            match team.agents.iter_mut().find(|other| other.name == agent.name) {
-                Some(known) => *known = agent.clone(),
-                None => team.agents.push(agent.clone()),
-            }
-        }
+        change(&mut team);
         *present = Some(Arc::new(team));
+    }
+
+    /// What the team goes by now, of what may change while it works.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        self.with_present_team(Tuning::of)
     }
 
     /// The agent is to leave once it is idle.
@@ -207,13 +221,7 @@ impl System {
         if !self.leaving().remove(&agent) {
             return false;
         }
-        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
-        let mut team = TeamDefinition {
-            triggers: Vec::new(),
-            ..present.as_deref().unwrap_or_else(|| self.team()).clone()
-        };
-        team.agents.retain(|known| known.name != name);
-        *present = Some(Arc::new(team));
+        self.amend(|team| team.agents.retain(|known| known.name != name));
         self.agents
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -201,7 +201,7 @@ fn a_file_that_cannot_be_read_changes_nothing() {
 #[test]
 fn what_only_a_start_takes_up_is_named() {
     let (scene, _daemon) = up();
-    write(&scene, &format!("{TEAM}{NEW}\n[limits]\nagents = 3\n"));
+    write(&scene, &format!("{TEAM}{NEW}\n[limits]\nattempts = 5\n"));
     let view = scene.worknode(&["reload", "--json"]).ok().json();
     assert_eq!(view["restart"], serde_json::json!(["limits"]));
     assert_eq!(names(&scene), ["new", "nightly", "stays"], "the rest is taken up");
@@ -209,6 +209,49 @@ fn what_only_a_start_takes_up_is_named() {
         .worknode(&["status"])
         .ok()
         .says(&["waits for the next start: limits"]);
+}
+
+#[test]
+fn p8_limits_of_the_team_are_taken_up_while_it_works() {
+    let two = "\n[[agent]]\nname = \"keeper\"\nprofile = \"executive\"\nstart = \"launch\"\ncount = 2\ncommand = [\"sleep\", \"600\"]\nsandbox = \"off\"\n";
+    let team = |limits: &str| format!("{TEAM}{two}\n[limits]\n{limits}\n");
+    let scene = Scene::with_team(&team("agents = 1"));
+    let _daemon = scene.daemon();
+    scene.wait_for_daemon();
+    let status = || scene.worknode(&["status", "--json"]).ok().json();
+    let live = |status: &Value| {
+        let agents = status["agents"].as_array().unwrap().iter();
+        agents.filter(|agent| agent["run"]["pid"].is_u64()).count()
+    };
+    let wait_for_live = |wanted: usize| {
+        until("as many as may be", || {
+            let status = status();
+            if live(&status) == wanted {
+                Ok(status)
+            } else {
+                Err(status)
+            }
+        })
+    };
+    wait_for_live(1);
+    write(&scene, &team("agents = 2\nspawn_depth = 1"));
+    let more = wait_for_live(2);
+    let uses = more["use"].as_array().unwrap().iter();
+    let agents = uses.clone().find(|one| one["what"] == "agents").unwrap();
+    assert_eq!((&agents["used"], &agents["limit"]), (&2.into(), &2.into()));
+    let told = scene.wait_for_event("the event", |event| event["type"] == "config_reloaded");
+    assert_eq!(told["data"]["taken_up"], serde_json::json!(["limits"]));
+    // Fewer: who works goes on, and the other sections are taken up, too.
+    let fewer = team("agents = 1\nspawn_depth = 1\n[plan]\ndeviation = 40\n[claims]\nsteal_from = 3");
+    write(&scene, &fewer);
+    let deviation = || scene.http("/api/v1/plan/deviation")["threshold_percent"].clone();
+    until("the threshold", || {
+        let now = deviation();
+        if now == 40.0 { Ok(()) } else { Err(now) }
+    });
+    let after = status();
+    assert_eq!(live(&after), 2, "{after}");
+    assert!(after["config"].is_null(), "nothing waits for a start: {after}");
 }
 
 #[test]

@@ -87,6 +87,17 @@ impl Books {
         Ok(())
     }
 
+    /// The team's account on other terms.
+    pub(super) fn tune(&mut self, name: &str, limit: Budget, places: usize) -> Result<(), Error> {
+        let terms = Terms {
+            limit,
+            places: Some(places),
+        };
+        self.ledger
+            .open(self.team, name, None, terms)
+            .map_err(|error| Error::new(Code::Failed, error.to_string()))
+    }
+
     /// The account of a spawned agent is beneath that of whoever spawned it: what it takes comes
     /// out of theirs, and what it leaves goes back there. It is beneath the team's when the other is
     /// no longer known.

@@ -15,7 +15,7 @@ use worknode_core::{
 use worknode_journal::NodeFilter;
 use worknode_policies::authority::{Authority, Target, authorise};
 
-use crate::system::System;
+use crate::{system::System, tuning::Tuning};
 
 /// Whoever asks for another agent: an agent in one of its runs, or the team for everybody else.
 pub(super) struct Spawner {
@@ -75,14 +75,17 @@ impl Spawner {
             depth: self.depth(system, standing.above())?,
             spawned: self.live_children(system)?,
         };
-        let SpawnLimits { depth, fan_out } = system.team().spawn_limits();
+        let Tuning {
+            spawn, live_agents, ..
+        } = system.tuning();
+        let SpawnLimits { depth, fan_out } = spawn;
         let own = &authority.limits;
         let limits = SpawnLimits {
             depth: own.depth.map_or(depth, |own| own.min(depth)),
             fan_out: own.fan_out.map_or(fan_out, |own| own.min(fan_out)),
         };
         limits.check(spawner)?;
-        let (live, most) = (system.reader().live_runs()?.len(), system.team().live_agents);
+        let (live, most) = (system.reader().live_runs()?.len(), live_agents);
         if live >= most {
             let message = format!("{live} agents are alive, and {most} may be");
             return Err(Error::new(Code::LimitReached, message)

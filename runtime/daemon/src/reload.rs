@@ -20,6 +20,7 @@ use worknode_actors::{
     definition::{AgentDefinition, trigger_agent},
     enlist::{discharge, enlist},
     runtime::Runtime,
+    tuning::{Tuning, tune},
 };
 use worknode_core::{
     bounds,
@@ -142,7 +143,7 @@ impl Reloader {
     /// The files of the certificate and its key, as far as there are some.
     pub(crate) fn certificate_files(&self) -> Vec<PathBuf> {
         let renewed = self.certificate.as_ref();
-        renewed.map(|renewed| renewed.files()).unwrap_or_default()
+        renewed.map(Renewed::files).unwrap_or_default()
     }
 
     /// The triggers that are in force.
@@ -235,6 +236,8 @@ impl Reloader {
         if let Some(certificate) = &self.certificate {
             certificate.renew(loaded, view).await;
         }
+        let tuned = tune(runtime.system(), Tuning::of(&loaded.definition))?;
+        view.taken_up.extend(tuned.into_iter().map(str::to_owned));
         let agents = of_triggers(loaded).iter();
         let new: Vec<AgentDefinition> = agents.filter(|agent| !standing.has(agent)).cloned().collect();
         let waiting = enlist(runtime.system(), &new).await?;

@@ -114,7 +114,7 @@ pub(super) fn complete(api: &Api, agent: &mut AgentView, live: &Live) {
         return;
     };
     agent.uses = uses::of_account(&standing, &system.guard().runs_of(agent.id), live);
-    let limits = system.team().spawn_limits();
+    let limits = system.tuning().spawn;
     agent.uses.extend([
         UseView::count("spawned", agent.spawned, limits.fan_out),
         UseView::count("depth", agent.depth, limits.depth),
@@ -128,7 +128,11 @@ pub(super) fn of_team(api: &Api, live: &Live) -> Vec<UseView> {
     let Some(standing) = guard.standing(team.node()) else {
         return Vec::new();
     };
-    let mut uses = vec![UseView::count("agents", standing.live, team.live_agents)];
+    let mut uses = vec![UseView::count(
+        "agents",
+        standing.live,
+        system.tuning().live_agents,
+    )];
     uses.extend(uses::of_account(&standing, &guard.runs_of(team.node()), live));
     uses
 }

@@ -118,7 +118,7 @@ pub(super) async fn next(
 /// How many ready tasks are left to a busy team: as many as its configuration keeps, or more. The
 /// operator may ask for less.
 fn left(api: &Api, caller: &Caller, asked: Option<usize>) -> usize {
-    let kept = api.runtime.system().team().steal_from;
+    let kept = api.runtime.system().tuning().steal_from;
     match asked {
         Some(asked) if caller.0.principal == Principal::Operator => asked,
         Some(asked) => asked.max(kept),

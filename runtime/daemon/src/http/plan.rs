@@ -102,7 +102,7 @@ fn deviation_from_plan(api: &Api, target: &Node) -> Result<DeviationView, Error>
     let system = api.runtime.system();
     let seen = deviation::look(api.reader(), system.team(), system.now())?;
     let found = deviation::of(&seen, target);
-    Ok(DeviationView::of(target, found, system.team().deviation))
+    Ok(DeviationView::of(target, found, system.tuning().deviation))
 }
 
 fn team(api: &Api) -> Result<Node, Error> {

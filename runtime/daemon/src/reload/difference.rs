@@ -10,7 +10,10 @@ use worknode_actors::definition::AgentDefinition;
 use worknode_core::event::ConfigMistake;
 use worknode_policies::text;
 
-use crate::config::{Loaded, Mistake, model::DaemonSection};
+use crate::config::{
+    Loaded, Mistake,
+    model::{DaemonSection, LimitsSection},
+};
 
 /// Characters of each text of a mistake, so that some of them fit into one event.
 const TEXT: usize = 300;
@@ -27,13 +30,11 @@ impl Sections {
         let of_profiles: String = staff(loaded).0.iter().map(|agent| format!("{agent:?}")).collect();
         let mut sections = BTreeMap::from([
             ("team", of(&config.team)),
-            ("limits", of(&config.limits)),
-            ("claims", of(&config.claims)),
+            ("limits", of_runs(&config.limits)),
             ("daemon", of_door(&config.daemon)),
             ("telemetry", of(&config.telemetry)),
             ("gates", of(&config.gates)),
             ("gate", of(&config.gate)),
-            ("plan", of(&config.plan)),
             ("agent", of(&config.agent)),
             ("kind", of(&config.kind)),
             ("membrane", of(&config.membrane)),
@@ -53,6 +54,28 @@ impl Sections {
         });
         names.map(|name| (*name).to_owned()).collect()
     }
+}
+
+/// The limits that are part of what each run and each task is told; the team's own may change at any
+/// time.
+fn of_runs(section: &LimitsSection) -> u64 {
+    let LimitsSection {
+        silence,
+        start,
+        grace,
+        output,
+        attempts,
+        agents: _,
+        usd: _,
+        tokens: _,
+        time: _,
+        cpu: _,
+        memory: _,
+        processes: _,
+        spawn_depth: _,
+        spawn_fan_out: _,
+    } = section;
+    of(&(silence, start, grace, output, attempts))
 }
 
 /// Where it listens, and whether it proves itself there; by what, may change at any time.
