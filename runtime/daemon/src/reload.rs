@@ -1,8 +1,9 @@
 //! The configuration of a daemon that runs, read anew.
 //!
-//! What can change while it runs are the triggers. What is valid of them is taken up; a trigger
-//! with mistakes stays as it was, and the mistakes are told: to whoever asked, in the log, as an
-//! event and in the status. What else changed is named: it is taken up at the next start.
+//! What can change while it runs are the triggers, the certificate at the door, and what
+//! `worknode_actors::tuning` names. What is valid of the triggers is taken up; a trigger with mistakes
+//! stays as it was, and the mistakes are told: to whoever asked, in the log, as an event and in the
+//! status. What else changed is named: it is taken up at the next start.
 
 mod certificate;
 mod difference;

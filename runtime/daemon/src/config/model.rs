@@ -266,7 +266,8 @@ pub struct DaemonSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
     /// File with the certificate by which the daemon proves itself at `listen`, in PEM, the daemon's
-    /// own first. With it that address speaks TLS 1.3 and nothing else. Default: none.
+    /// own first. With it that address speaks TLS 1.3 and nothing else. It is read again when it
+    /// changes, with the key, and shown to whoever comes from then on. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
     /// File with the private key of `certificate`, in PEM, readable for its owner alone. Default: none.

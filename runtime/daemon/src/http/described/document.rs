@@ -282,7 +282,7 @@ fn idempotency_key() -> Parameter {
         required: false,
         schema: json!({
             "type": "string", "minLength": 1, "maxLength": idempotency::LENGTH, "pattern": "^[!-~]+$",
-            "description": "The same key has one effect: what was answered first is answered again.",
+            "description": "The same key has one effect: what was answered first is answered again; after a restart of the daemon, that it was done (409, `already_exists`).",
         }),
     }
 }
