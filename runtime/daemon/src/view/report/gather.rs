@@ -48,6 +48,9 @@ pub(super) fn gather(reader: &Reader, top: &Node, now: Timestamp) -> Result<Repo
     for (id, phase) in &phases {
         trouble.extend(deviations_of(&mut past, *id, &phase.name)?);
     }
+    if phases.iter().all(|(id, _)| *id != top.id) {
+        trouble.extend(deviations_of(&mut past, top.id, &top.name)?);
+    }
     let ids: HashSet<NodeId> = tasks.iter().map(|task| task.id).collect();
     let runs = runs(reader, top, &tasks, &ids, &mut cut)?;
     for stored in &runs {
@@ -198,7 +201,6 @@ fn trouble_of(past: &mut Past<'_>, task: &Node, names: &mut Names<'_>) -> Result
         "task_cancelled",
         "landing_abandoned",
         "plan_changed",
-        "plan_deviated",
         "rule_violated",
         "escalated",
     ];
@@ -276,9 +278,6 @@ fn in_words(event: &Event, names: &mut Names<'_>) -> Result<Option<String>, Erro
             Some(format!("{who} tried {what}, which {rule} forbids"))
         }
         Event::Escalated { step } => Some(format!("asked the {}: {}", step.to.name(), step.reason)),
-        Event::PlanDeviated {
-            deviation, threshold, ..
-        } => Some(off_plan(*deviation, *threshold)),
         other => set_back(other),
     })
 }
@@ -331,7 +330,7 @@ fn off_plan(deviation: u32, threshold: u32) -> String {
     format!("deviates from the plan by {deviation}, and may by {threshold}")
 }
 
-/// When the executive tier had to be told of a phase.
+/// When the executive tier had to be told of a phase, or of the team.
 fn deviations_of(past: &mut Past<'_>, phase: NodeId, name: &str) -> Result<Vec<ReportTrouble>, Error> {
     let events = past.newest(phase, &["plan_deviated"])?;
     let above = events.iter().filter_map(|record| match &record.event {
@@ -351,9 +350,9 @@ fn runs(
     ids: &HashSet<NodeId>,
     cut: &mut bool,
 ) -> Result<Vec<StoredRun>, Error> {
-    let Some(mut after) = tasks.iter().map(|task| task.created).min() else {
-        return Ok(Vec::new());
-    };
+    // A task may have been there before it was moved here, and a run before there was a task.
+    let created = tasks.iter().map(|task| task.created);
+    let mut after = created.fold(top.created, Ord::min);
     let (mut found, mut below): (Vec<StoredRun>, HashMap<NodeId, bool>) = (Vec::new(), HashMap::new());
     let mut seen = 0;
     loop {
