@@ -111,24 +111,29 @@ def pairs(mine, other):
 
     Of several the nearest, by the first line and then by the last.
     """
-    left = list(mine)
     by_end, by_line = defaultdict(list), defaultdict(list)
-    for function in left:
+    for function in mine:
         by_end[function["end"]].append(function)
         by_line[function["line"]].append(function)
     used = set()
     for function in other:
         here = [f for f in by_end[function.end_line] + by_line[function.start_line] if id(f) not in used]
-        same = [f for f in here if simple(f["name"]) == simple(function.name)]
-        same = same or [f for f in here if f["end"] == function.end_line]
-        # A name that is a text, which the other leaves out.
-        same = same or [f for f in here if f["name"][:1] in "'\"" and function.name == "(anonymous)"]
-        if not same:
-            yield None, function
-            continue
-        best = min(same, key=lambda f: (abs(f["line"] - function.start_line), abs(f["end"] - function.end_line)))
+        best = nearest(here, function)
         used.add(id(best))
         yield best, function
+
+
+def nearest(here, function):
+    """The one of these that is the other's function; or None."""
+    # The last is a name that is a text, which the other leaves out.
+    alike = (
+        lambda f: simple(f["name"]) == simple(function.name),
+        lambda f: f["end"] == function.end_line,
+        lambda f: f["name"][:1] in "'\"" and function.name == "(anonymous)",
+    )
+    same = next(filter(None, ([f for f in here if is_like(f)] for is_like in alike)), [])
+    away = lambda f: (abs(f["line"] - function.start_line), abs(f["end"] - function.end_line))
+    return min(same, key=away, default=None)
 
 
 # What one counts and the other does not, by definition: how it is told, and what we call it.
@@ -293,31 +298,64 @@ def cause(language, text, mine, other):
     return found
 
 
+# What only the other finds, and is no function that is measured here: the languages, whether it is
+# that, of the lines before it and its own, and what it is.
+ONLY_THEIRS = (
+    (
+        ("Rust",),
+        lambda _, lines, __: ";" in " ".join(lines).split("{")[0],
+        "a declaration without a body, given the next one's",
+    ),
+    (("TypeScript",), lambda _, lines, __: is_declared(lines), "a declaration without a body"),
+    (
+        SCRIPTS,
+        lambda before, lines, _: is_chosen(before[-3:], lines[0]),
+        "a call or a value between `?` and `:`, taken for a function and its type",
+    ),
+    (
+        ("C",),
+        lambda _, lines, __: matches(lines, r"^[^{]*\)[^{]*;[^{]*\{"),
+        "a function of old C: types of parameters after the parentheses, and a pointer before the name",
+    ),
+    (
+        ("C",),
+        lambda _, lines, __: has(lines, "_asm"),
+        "a function in another language: nothing here follows the grammar of C",
+    ),
+    (
+        ("Java",),
+        lambda _, lines, __: has(lines[:1], "= new "),
+        "a class without a name: its functions are measured, each on its own",
+    ),
+    (
+        ("Java",),
+        lambda _, lines, __: re.match(r"\s*\w+\(", lines[0]) and not has(lines[:1], ";"),
+        "a value of an enumeration with a body: its functions are measured, each on its own",
+    ),
+    (
+        SCRIPTS,
+        lambda _, __, name: name in ("if", "for", "while", "switch", "catch"),
+        "a statement taken for a method of that name",
+    ),
+    (
+        SCRIPTS,
+        lambda before, lines, _: has(before[-2:] + lines, "=>"),
+        "an arrow function without braces, or on the lines of another: its end is elsewhere",
+    ),
+    (
+        SCRIPTS,
+        lambda _, lines, __: matches(lines, r"= .*function|^\s+get "),
+        "a getter, or a function in an expression: its end is elsewhere",
+    ),
+)
+
+
 def no_function(language, text, function):
     """Why what only the other found is no function that is measured here; or None."""
     whole = text.split("\n")
-    lines = whole[function.start_line - 1 : function.end_line]
-    if language == "Rust" and ";" in " ".join(lines).split("{")[0]:
-        return "a declaration without a body, given the next one's"
-    if language == "TypeScript" and is_declared(lines):
-        return "a declaration without a body"
-    if language in SCRIPTS and is_chosen(whole[: function.start_line]):
-        return "a call or a value between `?` and `:`, taken for a function and its type"
-    if language == "C" and matches(lines, r"^[^{]*\)[^{]*;[^{]*\{"):
-        return "a function of old C: types of parameters after the parentheses, and a pointer before the name"
-    if language == "C" and has(lines, "_asm"):
-        return "a function in another language: nothing here follows the grammar of C"
-    if language == "Java" and has(lines[:1], "= new "):
-        return "a class without a name: its functions are measured, each on its own"
-    if language == "Java" and re.match(r"\s*\w+\(", lines[0]) and not has(lines[:1], ";"):
-        return "a value of an enumeration with a body: its functions are measured, each on its own"
-    if language in SCRIPTS and function.name in ("if", "for", "while", "switch", "catch"):
-        return "a statement taken for a method of that name"
-    if language in SCRIPTS and has(whole[max(function.start_line - 3, 0) : function.end_line], "=>"):
-        return "an arrow function without braces, or on the lines of another: its end is elsewhere"
-    if language in SCRIPTS and matches(lines, r"= .*function|^\s+get "):
-        return "a getter, or a function in an expression: its end is elsewhere"
-    return None
+    before, lines = whole[: function.start_line - 1], whole[function.start_line - 1 : function.end_line]
+    kinds = (kind for kind in ONLY_THEIRS if language in kind[0])
+    return next((words for _, is_it, words in kinds if is_it(before, lines, function.name)), None)
 
 
 def is_declared(lines):
@@ -327,10 +365,10 @@ def is_declared(lines):
     return text.endswith((";", ",")) and ("{" not in text or bool(types))
 
 
-def is_chosen(lines):
-    """Whether the last of the lines begins after the `?` of a choice, comments apart."""
-    before = re.sub(r"//[^\n]*", "", "\n".join(lines[-4:-1])).rstrip()
-    return lines[-1].lstrip().startswith("? ") or before.endswith("?")
+def is_chosen(before, line):
+    """Whether a line begins with or after the `?` of a choice, comments apart."""
+    above = re.sub(r"//[^\n]*", "", "\n".join(before)).rstrip()
+    return line.lstrip().startswith("? ") or above.endswith("?")
 
 
 def arguments():

@@ -23,38 +23,40 @@ pub(crate) fn go_on(act: Act, scene: &Scene, history: &History) -> bool {
     let count = |kind: &str| history.count(kind);
     match act {
         Act::Watch | Act::Patience => false,
-        Act::Freeze => {
-            let once = Twice {
-                first: ("run_frozen", &["freeze", VICTIM]),
-                then: ("run_thawed", &["thaw", VICTIM]),
-            };
-            once.go_on(scene, history)
-        }
-        Act::Kill => {
-            let once = Twice {
-                first: ("agent_stopped", &["kill", VICTIM, "--grace", "200ms"]),
-                then: ("agent_resumed", &["agent", "resume", VICTIM]),
-            };
-            once.go_on(scene, history)
-        }
+        Act::Freeze => FREEZE.go_on(scene, history),
+        Act::Kill => KILL.go_on(scene, history),
         Act::Panic => panic(scene, history),
         Act::InTheWay if count("landing_abandoned") == 0 => true,
         Act::InTheWay => {
-            if std::fs::read_to_string(scene.file("one.txt")).is_ok_and(|text| text == THEIRS) {
-                std::fs::remove_file(scene.file("one.txt")).unwrap();
-            }
+            clear_the_way(scene);
             false
         }
-        // It may have come and gone while nobody could say so.
-        Act::Fire
-            if count("look") == 1 && history.at_work("watcher").is_none() && count("trigger_acted") < 2 =>
-        {
-            true
-        }
+        Act::Fire if has_to_come(history) => true,
         Act::Fire if count("look") < 2 => told(&["emit", "look"]),
         Act::Fire => false,
     }
 }
+
+/// The run of the first firing is waited for. It may have come and gone while nobody could say so.
+fn has_to_come(history: &History) -> bool {
+    let came = history.at_work("watcher").is_some() || history.count("trigger_acted") >= 2;
+    history.count("look") == 1 && !came
+}
+
+fn clear_the_way(scene: &Scene) {
+    if std::fs::read_to_string(scene.file("one.txt")).is_ok_and(|text| text == THEIRS) {
+        std::fs::remove_file(scene.file("one.txt")).unwrap();
+    }
+}
+
+const FREEZE: Twice<'_> = Twice {
+    first: ("run_frozen", &["freeze", VICTIM]),
+    then: ("run_thawed", &["thaw", VICTIM]),
+};
+const KILL: Twice<'_> = Twice {
+    first: ("agent_stopped", &["kill", VICTIM, "--grace", "200ms"]),
+    then: ("agent_resumed", &["agent", "resume", VICTIM]),
+};
 
 /// Something that is done to the victim while it works, and taken back.
 struct Twice<'a> {

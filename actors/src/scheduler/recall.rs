@@ -314,9 +314,7 @@ impl State {
                 event,
             } in fires_on(state, &slot.trigger, &seen, record.at)
             {
-                // Up to the last firing that is recorded, the journal knows better.
-                let told = at <= newest.wall;
-                if !told && reader.firing(&occurrence.trigger, &occurrence.key)?.is_none() {
+                if !is_told(reader, &occurrence, at, newest)? {
                     due.push(DueNow {
                         place,
                         occurrence,
@@ -331,6 +329,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Is it recorded? Up to the last firing that is, the journal knows better.
+fn is_told(reader: &Reader, occurrence: &Occurrence, due: Timestamp, newest: Hlc) -> Result<bool, Error> {
+    Ok(due <= newest.wall || reader.firing(&occurrence.trigger, &occurrence.key)?.is_some())
 }
 
 /// An occurrence, when it was due, and the event that it is about.

@@ -268,7 +268,7 @@ impl<'t> Walk<'t> {
         differences.tries += u32::from(role & TRY != 0);
         differences.finals += u32::from(role & FINALLY != 0);
         differences.wheres += u32::from(role & WHERE != 0);
-        differences.defaults += u32::from(role & DEFAULT != 0 && has_default(node));
+        differences.defaults += u32::from(has_default(node, role));
         differences.wildcards += u32::from(ways.wildcard);
         note_rules(function, role, line(node.start_position().row), endless, call);
         let nests = role & NEST != 0 && !is_else_if(role, parent, cursor);
@@ -324,10 +324,9 @@ fn is_empty(node: Node<'_>, role: Role) -> bool {
 }
 
 /// Does it have the value that stands in for one that was not given?
-fn has_default(node: Node<'_>) -> bool {
-    ["right", "value"]
-        .iter()
-        .any(|field| node.child_by_field_name(field).is_some())
+fn has_default(node: Node<'_>, role: Role) -> bool {
+    let has = |field| node.child_by_field_name(field).is_some();
+    role & DEFAULT != 0 && (has("right") || has("value"))
 }
 
 /// An `else if` goes on beside its `if`, not inside it.
