@@ -10,30 +10,20 @@ const VICTIM: &str = "worker-1";
 
 /// Does what is to be done next; false when there is nothing left to do.
 pub(crate) fn go_on(act: Act, scene: &Scene, history: &History) -> bool {
-    let told = |args: &[&str]| {
-        scene.worknode(args);
-        true
-    };
     if history.count("daemon_started") == 0 {
         return true;
     }
     if history.count("go") == 0 {
-        return told(&["emit", "go"]);
+        scene.worknode(&["emit", "go"]);
+        return true;
     }
-    let count = |kind: &str| history.count(kind);
     match act {
         Act::Watch | Act::Patience => false,
         Act::Freeze => FREEZE.go_on(scene, history),
         Act::Kill => KILL.go_on(scene, history),
         Act::Panic => panic(scene, history),
-        Act::InTheWay if count("landing_abandoned") == 0 => true,
-        Act::InTheWay => {
-            clear_the_way(scene);
-            false
-        }
-        Act::Fire if has_to_come(history) => true,
-        Act::Fire if count("look") < 2 => told(&["emit", "look"]),
-        Act::Fire => false,
+        Act::InTheWay => clear_the_way(scene, history),
+        Act::Fire => fire(scene, history),
     }
 }
 
@@ -43,10 +33,24 @@ fn has_to_come(history: &History) -> bool {
     history.count("look") == 1 && !came
 }
 
-fn clear_the_way(scene: &Scene) {
+/// Two firings, one after the other.
+fn fire(scene: &Scene, history: &History) -> bool {
+    let fired = history.count("look") >= 2;
+    if !fired && !has_to_come(history) {
+        scene.worknode(&["emit", "look"]);
+    }
+    !fired
+}
+
+/// What a person has there stays until a landing was given up because of it.
+fn clear_the_way(scene: &Scene, history: &History) -> bool {
+    if history.count("landing_abandoned") == 0 {
+        return true;
+    }
     if std::fs::read_to_string(scene.file("one.txt")).is_ok_and(|text| text == THEIRS) {
         std::fs::remove_file(scene.file("one.txt")).unwrap();
     }
+    false
 }
 
 const FREEZE: Twice<'_> = Twice {
