@@ -147,6 +147,14 @@ impl Kept {
         Ok(())
     }
 
+    /// The same as [`Self::begin`], with what earlier daemons did. Without knowing that, nothing is done.
+    async fn look(&self, api: &Api, named: &Named, key: &str, now: Timestamp) -> Known {
+        match self.recall(api, now).await {
+            Ok(()) => self.begin(named, key, now),
+            Err(error) => Known::No(error.into()),
+        }
+    }
+
     /// Looks whether it was asked before; otherwise it is under way from here on.
     fn begin(&self, named: &Named, key: &str, now: Timestamp) -> Known {
         let mut inner = self.inner();
@@ -295,11 +303,7 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     };
     let named = named(&caller.holder(), &parts.uri.to_string(), &key, &body);
     let now = api.runtime.system().now();
-    // Without knowing what was done, nothing is.
-    if let Err(error) = api.kept.recall(&api, now).await {
-        return ApiError::from(error).into_response();
-    }
-    let known = api.kept.begin(&named, &key, now);
+    let known = api.kept.look(&api, &named, &key, now).await;
     // What no handler sees, no handler counts.
     let counted = |answer: Response| match api.limits.count(&caller.0.principal, now) {
         Ok(()) => answer,
