@@ -85,10 +85,13 @@ pub async fn add(
     reason: &str,
 ) -> Result<NodeId, Error> {
     let parent = match phase {
-        Some(name) => phase_named(system, name)?,
+        Some(name) => {
+            let phase = phase_named(system, name)?;
+            system.check_place(authority, phase)?;
+            phase
+        }
         None => new_task::phase_for(system, authority).await?,
     };
-    system.check_place(authority, parent)?;
     let mut spec = check(system, authority, new)?;
     spec.amended = true;
     check_spec(&spec)?;

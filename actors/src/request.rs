@@ -8,6 +8,11 @@
 //! freeze, tag), what holds under one claim alone, and what keeps its key by other means (messages,
 //! agents that are spawned). A kill that broke off half way must go on when it is asked for again.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use worknode_core::{
     agent::AgentCommand,
     command::Command,
@@ -23,7 +28,21 @@ pub struct Request {
     pub key: String,
     /// Of all that was asked.
     pub asked: String,
+    handed: Handed,
 }
+
+/// Whether what was asked for is in somebody's hands who may do it, now or later.
+#[derive(Clone, Debug, Default)]
+struct Handed(Arc<AtomicBool>);
+
+/// It says what became of a request, and not which one it is.
+impl PartialEq for Handed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Handed {}
 
 tokio::task_local! {
     static PRESENT: Request;
@@ -37,12 +56,30 @@ pub async fn carried<F: Future>(request: Option<Request>, work: F) -> F::Output 
     }
 }
 
-/// The request that is carried out here.
+/// The request that is carried out here, for whoever may store something for it.
 pub(crate) fn present() -> Option<Request> {
-    PRESENT.try_with(Clone::clone).ok()
+    let request = PRESENT.try_with(Clone::clone).ok()?;
+    request.handed.0.store(true, Ordering::Release);
+    Some(request)
 }
 
 impl Request {
+    /// By the digests of who asks for what under which key, and of all that is asked.
+    #[must_use]
+    pub fn new(key: String, asked: String) -> Self {
+        Self {
+            key,
+            asked,
+            handed: Handed::default(),
+        }
+    }
+
+    /// May it have been done, or be done yet, whatever its answer says?
+    #[must_use]
+    pub fn is_handed(&self) -> bool {
+        self.handed.0.load(Ordering::Acquire)
+    }
+
     /// That it was carried out.
     pub(crate) fn done_by(self, team: NodeId, by: Principal) -> Draft {
         Draft {
@@ -98,10 +135,7 @@ mod tests {
     }
 
     fn request() -> Option<Request> {
-        Some(Request {
-            key: "sha256:k".to_owned(),
-            asked: "sha256:a".to_owned(),
-        })
+        Some(Request::new("sha256:k".to_owned(), "sha256:a".to_owned()))
     }
 
     fn draft(by: Principal, event: Event) -> Vec<Draft> {

@@ -419,11 +419,12 @@ impl System {
         cause: Option<Hlc>,
     ) -> Result<Answer, Error> {
         let (reply, answer) = oneshot::channel();
+        let counts = !request::is_repeatable(&command);
         let ask = Ask {
             authority: Arc::clone(authority),
             command,
             cause,
-            request: request::present(),
+            request: counts.then(request::present).flatten(),
             reply,
         };
         self.active.route(self, node, ask)?;

@@ -44,6 +44,7 @@ pub async fn undo(
         );
         return Err(Error::new(Code::IllegalTransition, what));
     };
+    system.check_place(authority, node.id)?;
     system.check_files(authority, node.id)?;
     let store = &system.context().store;
     let tree = store.tree_of(&before).await.map_err(failed)?;

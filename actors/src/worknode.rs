@@ -170,11 +170,7 @@ impl Active {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        let request = ask
-            .request
-            .clone()
-            .filter(|_| !request::is_repeatable(&ask.command));
-        let is_named = request::name(request, self.system.team().node(), &mut drafts);
+        let is_named = request::name(ask.request.clone(), self.system.team().node(), &mut drafts);
         fault::before(drafts.iter().map(|draft| &draft.event));
         let journal = self.system.journal();
         let durability = durability_of(&ask.command);

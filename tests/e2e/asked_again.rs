@@ -78,7 +78,7 @@ fn p6_what_was_asked_with_a_key_is_done_once_though_the_daemon_is_killed() {
     let _daemon = up(&scene);
     for (path, body, told) in COMMANDS {
         let before = scene.count(told);
-        keyed(&door, path, body, "k").refuses(409, "already_exists", "an earlier daemon answered it");
+        keyed(&door, path, body, "k").refuses(409, "already_exists", "it was carried out at");
         assert_eq!(scene.count(told), before, "{path} was done once");
         keyed(&door, path, r#"{"name": "another"}"#, "k").refuses(422, "usage", "another request");
     }

@@ -28,6 +28,14 @@ start = "trigger"
 limits = { grace = "1s", time = "20m" }
 command = ["sleep", "600"]
 
+[[agent]]
+name = "patient"
+profile = "executive"
+driver = "command"
+start = "trigger"
+limits = { grace = "2m" }
+command = ["sleep", "600"]
+
 [[phase]]
 name = "only"
 [[phase.task]]
@@ -140,27 +148,28 @@ fn receipt_of(scene: &Scene, run: &Value) -> Value {
 #[test]
 fn p8_p9_no_run_outlives_the_capability_through_which_its_agent_was_spawned() {
     let scene = with_boss();
-    let spawn = |name| ["spawn", "helper", "--name", name, "--prompt", "Look", "--json"];
-    let refused = narrowed(&scene, &["--for", "1s"], &spawn("late"));
+    let spawn_like = |like, name| ["spawn", like, "--name", name, "--prompt", "Look", "--json"];
+    let spawn = |name| spawn_like("helper", name);
+    // All of its time would go by until it is ended at the latest.
+    let refused = narrowed(&scene, &["--for", "1m"], &spawn_like("patient", "late"));
     refused
         .fails(4)
         .says(&["expires at", "no time for a run", "holds longer"]);
-    for name in ["short", "still"] {
-        narrowed(&scene, &["--for", "8s"], &spawn(name)).ok();
-    }
+    narrowed(&scene, &["--for", "15s"], &spawn("still")).ok();
     until("it is held still", || {
         let done = scene.worknode(&["freeze", "still"]);
         if done.code == Some(0) { Ok(()) } else { Err(done) }
     });
+    narrowed(&scene, &["--for", "8s"], &spawn("short")).ok();
     let events = scene.events();
     let spawned =
         |event: &&Value| event["type"] == "run_queued" && event["data"]["run"]["purpose"] == "spawned";
     let queued: Vec<_> = events.iter().filter(spawned).collect();
     assert_eq!(queued.len(), 2);
-    for (name, queued) in ["short", "still"].iter().zip(queued) {
+    for ((name, most), queued) in [("still", 15), ("short", 8)].iter().zip(queued) {
         let run = &queued["data"]["run"];
         let time = run["limits"]["time"]["secs"].as_u64().unwrap();
-        assert!(time < 8, "what is left, without the grace: {run}");
+        assert!(time < *most, "what is left, without the grace: {run}");
         let receipt = receipt_of(&scene, &run["id"]);
         assert_eq!(receipt["cause"]["cause"], "time_limit", "{receipt}");
         assert_eq!(find_marked("WORKNODE_RUN", run["id"].as_str().unwrap()).len(), 0);

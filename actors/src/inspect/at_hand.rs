@@ -22,6 +22,10 @@ const MOST_BYTES: u64 = 256 * 1024;
 
 /// Puts beside the change the manifests of the crates that it adds, as far as their sources are here.
 pub(super) async fn put_beside(mut change: ChangeSet) -> ChangeSet {
+    // Of everything there is nothing is added.
+    if change.everything {
+        return change;
+    }
     let crates = crates_added(&change);
     if crates.is_empty() {
         return change;

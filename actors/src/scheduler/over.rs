@@ -177,8 +177,10 @@ impl State {
             Err(error) if may_pass(&error) => {
                 tracing::error!(%error, "what a task was raised by could not be taken back; it is tried again");
                 self.try_again();
-                // Where the trigger is there, this is on its agenda still.
-                if self.slots.place(&raised_by.trigger).is_none() {
+                // Otherwise it is on the agenda of its trigger still.
+                let slot = self.slots.place(&raised_by.trigger);
+                let slot = slot.and_then(|place| self.slots.get(place));
+                if slot.is_none_or(|slot| slot.live.iter().all(|live| live.key() != raised_by.key)) {
                     self.left_raised.push((started, raised_by.clone(), fired));
                 }
                 return;

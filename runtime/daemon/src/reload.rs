@@ -175,8 +175,12 @@ impl Reloader {
         };
         match self.wanted(&read, &mut view) {
             Some((loaded, wanted)) => {
-                self.take_up(runtime, &mut standing, loaded, wanted, &mut view)
-                    .await?;
+                let taken_up = self.take_up(runtime, &mut standing, loaded, wanted, &mut view);
+                if let Err(error) = taken_up.await {
+                    // What was taken up before it failed is in force, and is told.
+                    self.tell(runtime, by, &mut standing, &view).await;
+                    return Err(error);
+                }
             }
             None => {
                 view.rejected = true;

@@ -186,8 +186,6 @@ pub(crate) fn identify(conn: &Connection, path: &Path) -> Result<Identity, OpenE
 pub(crate) fn create(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let tx = conn.transaction()?;
     tx.execute_batch(TABLES)?;
-    // Which events are rare may have been another list.
-    tx.execute_batch("DROP INDEX IF EXISTS events_rare")?;
     tx.execute_batch(&events::rare_index())?;
     make_projections(&tx)?;
     // The store's own name among stores, for as long as it lives. SQLite brings the randomness.
@@ -214,6 +212,8 @@ pub(crate) fn upgrade(conn: &mut Connection, origin: u32) -> Result<(), StoreErr
     for table in DERIVED {
         tx.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
     }
+    // Which events are rare may have been another list.
+    tx.execute_batch("DROP INDEX IF EXISTS events_rare")?;
     tx.execute_batch(&events::rare_index())?;
     make_projections(&tx)?;
     let mut fold = Fold::load(&tx, origin)?;

@@ -168,22 +168,27 @@ impl Checkouts {
     }
 
     /// Makes spares until there are enough. Without one, the next judgement takes as long as it takes.
-    async fn fill(self: &Arc<Self>, system: &System) {
+    /// Says whether there was room to begin with each.
+    async fn fill(self: &Arc<Self>, system: &System) -> bool {
         while self.held().lacks_spare() {
+            if !has_room(system.context().paths.state.clone()).await {
+                return false;
+            }
             match self.add_spare(system).await {
                 Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => return tracing::warn!(%error, "no spare checkout could be made"),
+                Ok(false) => return true,
+                Err(error) => {
+                    tracing::warn!(%error, "no spare checkout could be made");
+                    return true;
+                }
             }
         }
+        true
     }
 
     /// Makes a spare, and keeps it when there is still room beside it. Says whether there was.
     async fn add_spare(self: &Arc<Self>, system: &System) -> Result<bool, Error> {
         let context = system.context();
-        if !has_room(context.paths.state.clone()).await {
-            return Ok(false);
-        }
         let base = tip(system).await?;
         // Who makes it knows of its end. Told of it, they would make one again and again.
         let place = self.new_place(system, false).await?;
@@ -247,13 +252,12 @@ pub(in crate::policy) async fn keep(system: System) {
     checkouts.clean_or_tell().await;
     loop {
         // Who is judged next waits for a spare, and nobody for the removal of what was used.
-        if wanted {
-            checkouts.fill(&system).await;
-        }
+        let lacked_room = wanted && !checkouts.fill(&system).await;
         checkouts.clean_or_tell().await;
-        if wanted {
-            // Where there was no room before.
+        if lacked_room {
+            // There may be some now.
             checkouts.fill(&system).await;
+            checkouts.clean_or_tell().await;
         }
         checkouts.changed.notified().await;
     }

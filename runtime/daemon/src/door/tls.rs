@@ -221,9 +221,13 @@ impl Encrypted {
         }
     }
 
-    fn said<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// The outcome, or a failure when nothing was said for too long.
+    fn unless_over<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.silent.as_mut().reset(Instant::now() + self.idle);
             return outcome;
         }
         self.is_over(context)
@@ -257,17 +261,22 @@ impl AsyncWrite for Encrypted {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.said(context, outcome)
+        // Only this is saying something: a server flushes whenever it has read, also nothing.
+        if matches!(outcome, Poll::Ready(Ok(1..))) {
+            let until = Instant::now() + self.idle;
+            self.silent.as_mut().reset(until);
+        }
+        self.unless_over(context, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(context);
-        self.said(context, outcome)
+        self.unless_over(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.said(context, outcome)
+        self.unless_over(context, outcome)
     }
 }
 
@@ -325,10 +334,10 @@ mod tests {
                 tokio::spawn(async move {
                     let mut word = [0; 5];
                     while stream.read_exact(&mut word).await.is_ok() {
-                        if !answers {
-                            continue;
+                        if answers {
+                            stream.write_all(&word).await.unwrap();
                         }
-                        stream.write_all(&word).await.unwrap();
+                        // As HTTP servers do, whether there is something or not.
                         stream.flush().await.unwrap();
                     }
                 });

@@ -5,6 +5,9 @@
 //! breath (`worknode_actors::request`). The next daemon reads that, and does not do it again; it can
 //! only say that it was done. Commands that may be repeated as they are carry on, and so do those that
 //! keep their key themselves (an agent that is spawned, a message).
+//!
+//! What failed may be asked for again with its key. When somebody had it in their hands by then, the
+//! journal is asked first whether it was done all the same.
 
 mod before;
 
@@ -51,6 +54,9 @@ pub(super) const LENGTH: usize = 255;
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Answers that are kept; the oldest give way.
 const ANSWERS: usize = 4_096;
+/// For how long what nobody answered in time may still be done: far longer than anything waits in the
+/// daemon.
+const MAY_COME: Duration = Duration::from_secs(10 * 60);
 /// Bytes of all of them together, with their headers.
 const BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of one answer that is kept as it is.
@@ -78,10 +84,10 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
 fn named(holder: &Holder, uri: &str, key: &str, body: &[u8]) -> Named {
     let parts = [holder.as_str(), uri, key].map(str::as_bytes);
     let message = Message::of("worknode idempotency");
-    Named {
-        key: digest(&parts.into_iter().fold(message, Message::bytes)),
-        asked: digest(&Message::of("worknode request").bytes(body)),
-    }
+    Named::new(
+        digest(&parts.into_iter().fold(message, Message::bytes)),
+        digest(&Message::of("worknode request").bytes(body)),
+    )
 }
 
 /// What was asked with a key, and what came of it.
@@ -100,8 +106,11 @@ enum Answer {
     Whole(Arc<(StatusCode, HeaderMap)>, Bytes),
     /// It was too large to be kept.
     TooLarge,
-    /// An earlier daemon gave it; this event says that it did.
+    /// It was carried out, by an earlier daemon or without an answer; this event says so.
     Before(Hlc),
+    /// It failed when it was in somebody's hands already: the journal tells whether it was done. Some may
+    /// `come` yet, as what nobody answered in time.
+    Unclear { may_come: bool },
 }
 
 /// The answers that are kept.
@@ -135,24 +144,49 @@ impl Kept {
     }
 
     /// Reads what earlier daemons did, at the first request with a key.
-    async fn recall(&self, api: &Api, now: Timestamp) -> Result<(), Error> {
-        let recall = async {
-            let read = move |reader: &Reader| before::done(reader, now, KEPT, ANSWERS);
-            let done = api.reader().ask(read).await?;
-            let mut inner = self.inner();
-            done.into_iter().for_each(|done| inner.recall(done));
-            Ok::<_, Error>(())
+    async fn recall(api: &Arc<Api>, now: Timestamp) -> Result<(), Error> {
+        if api.kept.recalled.initialized() {
+            return Ok(());
+        }
+        let own = Arc::clone(api);
+        // Whoever is first may go away before it is read; it is read once all the same.
+        let recalling = tokio::spawn(async move {
+            let recall = async {
+                let read = move |reader: &Reader| before::done(reader, now, KEPT, ANSWERS);
+                let done = own.reader().ask(read).await?;
+                let mut inner = own.kept.inner();
+                done.into_iter().for_each(|done| inner.recall(done));
+                Ok::<_, Error>(())
+            };
+            own.kept.recalled.get_or_try_init(|| recall).await.map(drop)
+        });
+        let broken = |error| {
+            Error::new(
+                Code::Failed,
+                format!("the keys of before cannot be read: {error}"),
+            )
         };
-        self.recalled.get_or_try_init(|| recall).await?;
-        Ok(())
+        recalling.await.map_err(broken)?
     }
 
-    /// The same as [`Self::begin`], with what earlier daemons did. Without knowing that, nothing is done.
-    async fn look(&self, api: &Api, named: &Named, key: &str, now: Timestamp) -> Known {
-        match self.recall(api, now).await {
-            Ok(()) => self.begin(named, key, now),
-            Err(error) => Known::No(error.into()),
+    /// The same as [`Self::begin`], with what earlier daemons did, and with what the journal says of what
+    /// is unclear. Without knowing that, nothing is done.
+    async fn look(api: &Arc<Api>, named: &Named, key: &str, now: Timestamp) -> Result<Known, Error> {
+        Self::recall(api, now).await?;
+        match api.kept.begin(named, key, now) {
+            Known::Before(Answer::Unclear { .. }) => {}
+            known => return Ok(known),
         }
+        let read = move |reader: &Reader| before::done(reader, now, KEPT, ANSWERS);
+        let done = api.reader().ask(read).await?;
+        let done = done.into_iter().find(|done| done.key == named.key);
+        let mut inner = api.kept.inner();
+        inner.settle(&named.key, done, now);
+        drop(inner);
+        Ok(match api.kept.begin(named, key, now) {
+            Known::Before(Answer::Unclear { .. }) => Known::No(under_way(key)),
+            known => known,
+        })
     }
 
     /// Looks whether it was asked before; otherwise it is under way from here on.
@@ -207,6 +241,23 @@ impl Inner {
         }
     }
 
+    /// What the journal says of a request that failed: it was done, or it was not and will not be any more.
+    fn settle(&mut self, key: &str, done: Option<Done>, now: Timestamp) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        // Somebody may have settled it meanwhile.
+        let Some(Answer::Unclear { may_come }) = entry.answer else {
+            return;
+        };
+        if let Some(done) = done {
+            entry.answer = Some(Answer::Before(done.at));
+        } else if !may_come || entry.since.plus(MAY_COME) <= now {
+            self.entries.remove(key);
+            self.order.retain(|known| &**known != key);
+        }
+    }
+
     /// Lets go of answers that are too old or too much. What is under way stays, however long it takes.
     fn forget(&mut self, now: Timestamp) {
         while let Some(oldest) = self.order.front() {
@@ -242,7 +293,13 @@ impl Answer {
         let (head, body) = match self {
             Self::Whole(head, body) => (head, body),
             Self::TooLarge => return lost(key, "its answer was too large to be kept"),
-            Self::Before(at) => return lost(key, &format!("an earlier daemon answered it, at {at}")),
+            Self::Before(at) => {
+                return lost(
+                    key,
+                    &format!("it was carried out at {at}, and its answer is gone"),
+                );
+            }
+            Self::Unclear { .. } => return under_way(key).into_response(),
         };
         let mut response = Response::new(Body::from(body));
         let (status, headers) = &*head;
@@ -303,7 +360,8 @@ pub(super) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     };
     let named = named(&caller.holder(), &parts.uri.to_string(), &key, &body);
     let now = api.runtime.system().now();
-    let known = api.kept.look(&api, &named, &key, now).await;
+    let known = Kept::look(&api, &named, &key, now).await;
+    let known = known.unwrap_or_else(|error| Known::No(error.into()));
     // What no handler sees, no handler counts.
     let counted = |answer: Response| match api.limits.count(&caller.0.principal, now) {
         Ok(()) => answer,
@@ -352,6 +410,9 @@ struct UnderWay {
 impl UnderWay {
     async fn done(mut self, head: response::Parts, body: Body) -> Response {
         if !head.status.is_success() {
+            if let Some(named) = self.named.take() {
+                self.api.kept.end(&named, unclear(&named, head.status));
+            }
             return Response::from_parts(head, body);
         }
         let kept = Arc::new((head.status, head.headers.clone()));
@@ -375,9 +436,17 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(named) = self.named.take() {
-            self.api.kept.end(&named, None);
+            let broken = StatusCode::INTERNAL_SERVER_ERROR;
+            self.api.kept.end(&named, unclear(&named, broken));
         }
     }
+}
+
+/// What is kept of a request that failed: nothing, when it was refused, or nobody had it in their hands.
+fn unclear(named: &Named, status: StatusCode) -> Option<Answer> {
+    let may_come = status == StatusCode::GATEWAY_TIMEOUT;
+    let is_unclear = may_come || status == StatusCode::INTERNAL_SERVER_ERROR;
+    (is_unclear && named.is_handed()).then_some(Answer::Unclear { may_come })
 }
 
 #[cfg(test)]
@@ -385,10 +454,7 @@ mod tests {
     use super::*;
 
     fn asked(key: usize, body: &str) -> Named {
-        Named {
-            key: format!("k{key}"),
-            asked: body.to_owned(),
-        }
+        Named::new(format!("k{key}"), body.to_owned())
     }
 
     fn named(key: usize) -> Named {
@@ -441,6 +507,44 @@ mod tests {
         let day = u64::try_from(KEPT.as_millis()).unwrap();
         assert!(is_new(&kept, 1, 5 + day));
         assert!(kept.inner().order.is_empty());
+    }
+
+    #[test]
+    fn p6_what_failed_half_way_is_done_again_only_when_it_was_not_done() {
+        let at = Timestamp::from_millis;
+        let handed = named(1);
+        assert!(
+            unclear(&handed, StatusCode::GATEWAY_TIMEOUT).is_none(),
+            "nobody has it"
+        );
+        let unclear = |may_come| Some(Answer::Unclear { may_come });
+        let done = || Done {
+            key: "k1".to_owned(),
+            asked: "body".to_owned(),
+            at: Hlc::ZERO,
+        };
+        let is_open = |kept: &Kept| {
+            matches!(
+                kept.begin(&named(1), "k", at(9)),
+                Known::Before(Answer::Unclear { .. })
+            )
+        };
+        for (may_come, said, now, again) in [
+            (false, None, 9, true),
+            (true, None, 9, false),
+            (true, None, 9 + 600_000, true),
+            (true, Some(done()), 9, false),
+            (false, Some(done()), 9, false),
+        ] {
+            let kept = Kept::default();
+            let was_done = said.is_some();
+            assert!(is_new(&kept, 1, 0));
+            kept.end(&named(1), unclear(may_come));
+            assert!(is_open(&kept));
+            kept.inner().settle("k1", said, at(now));
+            assert_eq!(is_open(&kept), !again && !was_done);
+            assert_eq!(is_new(&kept, 1, 9), again);
+        }
     }
 
     #[test]

@@ -277,7 +277,7 @@ impl Drop for Changed<'_> {
 
 /// Lets what is asked after a change see it, also what of it is in memory only.
 pub(super) async fn note_changes(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if *request.method() == Method::GET {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     let _changed = Changed(&api.shared);

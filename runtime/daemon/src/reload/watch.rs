@@ -126,6 +126,14 @@ impl Watched {
                         error.kind(),
                         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                     ) => {}
+                // Such as that of a certificate: files in a folder may be readable though the folder is not.
+                Err(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied
+                        && also.iter().any(|file| file.parent() == Some(&folder)) =>
+                {
+                    let folder = folder.display();
+                    tracing::warn!(%error, "`{folder}` cannot be watched; after a change, use `worknode reload`");
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -124,20 +124,21 @@ fn of_lock(
     };
     let before = locks::locked(kind, file.before.text().unwrap_or_default()).unwrap_or_default();
     let names: BTreeSet<&str> = before.iter().map(|locked| locked.name.as_str()).collect();
-    let (mut refused, mut unknown) = (Vec::new(), Vec::new());
+    let (mut refused, mut unknown, mut beyond) = (Vec::new(), Vec::new(), 0);
     for locked in added.iter().filter(|locked| !is_listed(locked)) {
         let shown = format!("{} {}", locked.name, locked.version);
         match known.of_version(kind, locked, told) {
             Verdict::Allowed => {}
             Verdict::Unknown if names.contains(locked.name.as_str()) => {}
             Verdict::Unknown => unknown.push(shown),
+            // To find its line takes as long as the file is.
+            Verdict::Refused(_) if refused.len() >= ONE_BY_ONE => beyond += 1,
             verdict @ Verdict::Refused(_) => {
                 let finding = verdict.finding(&shown);
                 refused.extend(finding.map(|finding| in_line(finding, file, &locked.name)));
             }
         }
     }
-    let beyond = refused.split_off(refused.len().min(ONE_BY_ONE)).len();
     let mut findings = refused;
     if beyond > 0 {
         let message = format!("{beyond} more added packages are under licences that are not allowed");

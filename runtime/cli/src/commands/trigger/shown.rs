@@ -196,9 +196,7 @@ pub(super) fn simulation(view: &SimulationView) {
             cell(one.skipped.clone().unwrap_or_default()),
         ]);
     }
-    if !view.occurrences.is_empty() {
-        output::rows(&rows, "nothing would fire");
-    }
+    output::rows(&rows, "nothing would fire");
     if view.not_listed > 0 {
         output::line(paint(&format!("… and {} more", view.not_listed), dim()));
     }

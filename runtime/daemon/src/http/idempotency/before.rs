@@ -38,17 +38,12 @@ pub(super) fn done(
     };
     let mut found: Vec<Done> = Vec::new();
     while found.len() < most {
-        let page = reader.events(&filter)?;
+        let mut page = reader.events(&filter)?;
         // The last of the page before comes again.
-        let new = page
-            .into_iter()
-            .filter(|record| filter.until.is_none_or(|until| record.at < until));
-        let before = found.len();
-        found.extend(new.filter_map(taken));
-        let Some(last) = found.last().filter(|_| found.len() > before) else {
-            break;
-        };
+        page.retain(|record| filter.until.is_none_or(|until| record.at < until));
+        let Some(last) = page.last() else { break };
         filter.until = Some(last.at);
+        found.extend(page.into_iter().filter_map(taken));
     }
     found.truncate(most);
     found.reverse();
