@@ -124,28 +124,51 @@ fn of_lock(
     };
     let before = locks::locked(kind, file.before.text().unwrap_or_default()).unwrap_or_default();
     let names: BTreeSet<&str> = before.iter().map(|locked| locked.name.as_str()).collect();
-    let (mut refused, mut unknown, mut beyond) = (Vec::new(), Vec::new(), 0);
+    let mut judged = Judged::default();
     for locked in added.iter().filter(|locked| !is_listed(locked)) {
+        let is_new = !names.contains(locked.name.as_str());
+        judged.take(known.of_version(kind, locked, told), locked, is_new, file);
+    }
+    judged.findings(file)
+}
+
+/// What comes of the packages that a lock file adds.
+#[derive(Default)]
+struct Judged {
+    refused: Vec<Finding>,
+    /// Refused, and not told one by one.
+    beyond: usize,
+    unknown: Vec<String>,
+}
+
+impl Judged {
+    fn take(&mut self, verdict: Verdict, locked: &Locked, is_new: bool, file: &File) {
         let shown = format!("{} {}", locked.name, locked.version);
-        match known.of_version(kind, locked, told) {
-            Verdict::Allowed => {}
-            Verdict::Unknown if names.contains(locked.name.as_str()) => {}
-            Verdict::Unknown => unknown.push(shown),
+        match verdict {
+            Verdict::Unknown if is_new => self.unknown.push(shown),
+            Verdict::Allowed | Verdict::Unknown => {}
             // To find its line takes as long as the file is.
-            Verdict::Refused(_) if refused.len() >= ONE_BY_ONE => beyond += 1,
+            Verdict::Refused(_) if self.refused.len() >= ONE_BY_ONE => self.beyond += 1,
             verdict @ Verdict::Refused(_) => {
                 let finding = verdict.finding(&shown);
-                refused.extend(finding.map(|finding| in_line(finding, file, &locked.name)));
+                self.refused
+                    .extend(finding.map(|finding| in_line(finding, file, &locked.name)));
             }
         }
     }
-    let mut findings = refused;
-    if beyond > 0 {
-        let message = format!("{beyond} more added packages are under licences that are not allowed");
-        findings.push(Finding::new("licence.refused", message).in_file(file.path()));
+
+    fn findings(self, file: &File) -> Vec<Finding> {
+        let mut findings = self.refused;
+        if self.beyond > 0 {
+            let message = format!(
+                "{} more added packages are under licences that are not allowed",
+                self.beyond
+            );
+            findings.push(Finding::new("licence.refused", message).in_file(file.path()));
+        }
+        findings.extend((!self.unknown.is_empty()).then(|| untold(&self.unknown).in_file(file.path())));
+        findings
     }
-    findings.extend((!unknown.is_empty()).then(|| untold(&unknown).in_file(file.path())));
-    findings
 }
 
 /// One finding for all of them: an update may bring hundreds.
