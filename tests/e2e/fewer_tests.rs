@@ -19,7 +19,7 @@ done
 echo 1..$nth
 "#;
 
-/// One agent, one task after the other; each is tried once.
+/// An agent that does one task after the other; each is tried once.
 const TEAM: &str = r#"
 [team]
 name = "t"
@@ -63,16 +63,22 @@ fn scene(noted: &str) -> Scene {
     scene.write("tests/list", "alpha\nbeta\ngamma\n");
     scene.write("tests/filter", "*");
     scene.write("tests/noted", &format!("{noted}/runs"));
-    let mut team = TEAM.replace("NOTED", noted);
+    let (before, agent) = TEAM.split_once("[[agent]]").unwrap();
+    let (agent, phase) = agent.split_once("[[phase]]").unwrap();
+    // Who waits until it may go on keeps nobody from those before.
+    let other = agent.replace("coder", "other");
+    let team = format!("{before}[[agent]]{agent}[[agent]]{other}[[phase]]{phase}");
+    let mut team = team.replace("NOTED", noted);
     let mut after = String::new();
     for (nth, (task, may_go)) in TASKS.into_iter().enumerate() {
+        let is_refused = nth < 2;
+        let who = if is_refused { "coder" } else { "other" };
         team.push_str(&format!(
             "[[phase.task]]\nid = \"{task}\"\ntitle = \"{task}\"\nprompt = \"Do\"\nfiles = [\"tests/**\"]\n\
-             may_delete = [{may_go}]\ngates = [\"plan\", \"tests\"]\nmax_attempts = 1\npriority = {}\n{after}",
-            9 - nth
+             may_delete = [{may_go}]\ngates = [\"plan\", \"tests\"]\nmax_attempts = 1\nagent = \"{who}\"\n{after}",
         ));
-        // Those before are refused, and nothing could come after them.
-        if nth >= 2 {
+        // Nothing could come after those that are refused.
+        if !is_refused {
             after = format!("depends_on = [\"{task}\"]\n");
         }
     }
